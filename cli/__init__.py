@@ -1,0 +1,1 @@
+"""The command line `dacno2-s5p`."""

@@ -1,0 +1,1 @@
+"""A-priori sets: one interface (`base`), one reader per kind of file, found by content."""

@@ -1,0 +1,192 @@
+"""The one interface of a-priori sets: a 3-D NO2 field with a grid, levels, times and a unit.
+
+A reader of any kind of file returns an `AprioriSet`. Its arrays are SI, surface first, with
+ascending axes, NaN where missing. Nothing else in the package knows file layouts.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from retrieval.grids import RectilinearGrid
+
+
+class Quantity(StrEnum):
+    """What the values of a set are, in SI."""
+
+    CONCENTRATION = "concentration"
+    """Amount per volume of air [mol m-3]."""
+    MOLE_FRACTION = "mole_fraction"
+    """Amount per amount of air [mol mol-1]."""
+    PARTIAL_COLUMN = "partial_column"
+    """Amount per area of a layer [mol m-2]; only on layers."""
+
+
+class TimeRule(StrEnum):
+    """How fields are brought to the time of a pixel (contract section 5, Time)."""
+
+    OVERPASS_MEAN = "overpass-mean"
+    """Mean of the fields stamped 11, 12 and 13 UTC of the pixel's date."""
+    LINEAR = "linear"
+    """Linear between the two fields that enclose the pixel's time."""
+    NEAREST = "nearest"
+    """The field nearest in time."""
+    DAILY = "daily"
+    """One field a day, for pixels of that date within three hours of its time."""
+
+
+@dataclass(frozen=True)
+class HeightLevels:
+    """Values at heights above ground [m], ascending; shape (n_level,)."""
+
+    height: NDArray[np.float64]
+
+    @property
+    def n_level(self) -> int:
+        """Number of values in a profile."""
+        return self.height.size
+
+
+@dataclass(frozen=True)
+class HeightLayers:
+    """Layer means between heights above ground [m], ascending; shape (n_level + 1,)."""
+
+    height_edges: NDArray[np.float64]
+
+    @property
+    def n_level(self) -> int:
+        """Number of values in a profile."""
+        return self.height_edges.size - 1
+
+
+@dataclass(frozen=True)
+class HybridLayers:
+    """Layer means between hybrid interfaces p = a + b p_surface, surface first.
+
+    `a` [Pa] and `b` [1] have shape (n_level + 1,). Pure pressure layers have b = 0.
+    """
+
+    a: NDArray[np.float64]
+    b: NDArray[np.float64]
+
+    @property
+    def n_level(self) -> int:
+        """Number of values in a profile."""
+        return self.a.size - 1
+
+
+@dataclass(frozen=True)
+class PressureLevels:
+    """Values at pressures [Pa], surface first (descending); shape (n_level,)."""
+
+    pressure: NDArray[np.float64]
+
+    @property
+    def n_level(self) -> int:
+        """Number of values in a profile."""
+        return self.pressure.size
+
+
+Vertical = HeightLevels | HeightLayers | HybridLayers | PressureLevels
+
+
+@dataclass
+class AprioriSet(ABC):
+    """A 3-D NO2 field in time, of whatever origin.
+
+    Attributes
+    ----------
+    kind : str
+        Short name of the layout, as `inspect` prints it ("CAMS European reanalysis", ...).
+    grid : RectilinearGrid
+        Horizontal cells; axes ascend.
+    vertical : Vertical
+        Levels or layers, surface first.
+    quantity : Quantity
+        What `read` returns.
+    times : ndarray of datetime64[ms], shape (n_time,)
+        Time stamps, UTC, ascending.
+    time_rule : TimeRule
+        The rule that `--time-rule auto` means for this set.
+    files : list of Path
+        The files behind it, for provenance.
+    is_synthetic : bool
+        True where a file says that it is synthetic or was made by a synthetic checkpoint.
+    attributes : dict
+        Title, source, model and other provenance worth carrying into the output.
+    """
+
+    kind: str
+    grid: RectilinearGrid
+    vertical: Vertical
+    quantity: Quantity
+    times: NDArray[np.datetime64]
+    time_rule: TimeRule
+    files: list[Path]
+    is_synthetic: bool = False
+    attributes: dict[str, str] = field(default_factory=dict)
+
+    @abstractmethod
+    def read(self, i_time: int, rows: slice, columns: slice) -> NDArray[np.float32]:
+        """Return one field, shape (n_level, n_y, n_x) of the slices, in SI, NaN where missing."""
+
+    def read_uncertainty(
+        self,
+        i_time: int,  # noqa: ARG002
+        rows: slice,  # noqa: ARG002
+        columns: slice,  # noqa: ARG002
+    ) -> NDArray[np.float32] | None:
+        """Return the 1-sigma uncertainty of `read` in the same unit, or None."""
+        return None
+
+    def read_surface_altitude(
+        self,
+        rows: slice,  # noqa: ARG002
+        columns: slice,  # noqa: ARG002
+    ) -> NDArray[np.float32] | None:
+        """Return the model's own orography [m], shape (n_y, n_x), or None where unknown."""
+        return None
+
+    def close(self) -> None:  # noqa: B027
+        """Release files; reading afterwards is an error."""
+
+
+@dataclass
+class ArraySet(AprioriSet):
+    """A set held in memory: for tests, twins and users' own arrays.
+
+    `values` has shape (n_time, n_level, n_y, n_x), in the unit of `quantity`; `uncertainty` the
+    same shape; `surface_altitude` shape (n_y, n_x).
+    """
+
+    values: NDArray[np.floating] = field(default_factory=lambda: np.empty((0, 0, 0, 0)))
+    uncertainty: NDArray[np.floating] | None = None
+    surface_altitude: NDArray[np.floating] | None = None
+
+    def read(self, i_time: int, rows: slice, columns: slice) -> NDArray[np.float32]:
+        """Return one field in its own precision."""
+        return self.values[i_time][:, rows, columns]  # type: ignore[return-value]
+
+    def read_uncertainty(
+        self, i_time: int, rows: slice, columns: slice
+    ) -> NDArray[np.float32] | None:
+        """Return the uncertainty field, if there is one."""
+        if self.uncertainty is None:
+            return None
+        return self.uncertainty[i_time][:, rows, columns]  # type: ignore[return-value]
+
+    def read_surface_altitude(self, rows: slice, columns: slice) -> NDArray[np.float32] | None:
+        """Return the orography, if there is one."""
+        if self.surface_altitude is None:
+            return None
+        return self.surface_altitude[rows, columns]  # type: ignore[return-value]

@@ -1,0 +1,1 @@
+"""File formats shared by both packages: containers, CF time, units, names, known layouts."""

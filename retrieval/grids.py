@@ -1,0 +1,147 @@
+"""Horizontal grids: rectilinear cells in longitude/latitude or in a projected plane.
+
+The axes of a grid always ascend; readers flip descending axes before they build one. Cell edges
+lie midway between coordinates (contract section 5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retrieval.errors import AprioriError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+GEOGRAPHIC = "EPSG:4326"
+"""CRS name of longitude/latitude grids."""
+
+FINE_GRID_LIMIT = 0.25
+"""Finer sets [degree] are averaged over footprints, coarser ones are interpolated."""
+
+
+@dataclass(frozen=True)
+class RectilinearGrid:
+    """Cells between `x_edges` and `y_edges`, both ascending, in the plane of `crs`.
+
+    Attributes
+    ----------
+    x_edges : ndarray, shape (n_x + 1,)
+        Cell edges along x: metres for a projected CRS, degrees east for a geographic one.
+    y_edges : ndarray, shape (n_y + 1,)
+        Cell edges along y: metres, or degrees north.
+    crs : str
+        Anything pyproj understands; `EPSG:4326` means longitude/latitude in degrees.
+
+    Raises
+    ------
+    ValueError
+        If an axis has fewer than two edges or does not ascend.
+    """
+
+    x_edges: NDArray[np.float64]
+    y_edges: NDArray[np.float64]
+    crs: str = GEOGRAPHIC
+
+    def __post_init__(self) -> None:
+        for name in ("x_edges", "y_edges"):
+            edges = np.asarray(getattr(self, name), dtype=np.float64)
+            if edges.ndim != 1 or edges.size < 2 or not (np.diff(edges) > 0).all():
+                msg = (
+                    f"Invalid {name}. Edges must be a one-dimensional ascending axis of at least "
+                    f"two values. Given shape {edges.shape}. Sort the axis before building a grid."
+                )
+                raise ValueError(msg)
+            object.__setattr__(self, name, edges)
+
+    @classmethod
+    def from_centres(cls, x: ArrayLike, y: ArrayLike, crs: str = GEOGRAPHIC) -> RectilinearGrid:
+        """Build the grid whose cell edges lie midway between ascending coordinates."""
+        return cls(edges_midway(x), edges_midway(y), crs)
+
+    @property
+    def is_geographic(self) -> bool:
+        """True for longitude/latitude in degrees."""
+        return self.crs == GEOGRAPHIC
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of cells (n_y, n_x)."""
+        return self.y_edges.size - 1, self.x_edges.size - 1
+
+    @property
+    def x(self) -> NDArray[np.float64]:
+        """Cell centres along x."""
+        return 0.5 * (self.x_edges[:-1] + self.x_edges[1:])
+
+    @property
+    def y(self) -> NDArray[np.float64]:
+        """Cell centres along y."""
+        return 0.5 * (self.y_edges[:-1] + self.y_edges[1:])
+
+    @property
+    def is_periodic(self) -> bool:
+        """True for a longitude/latitude grid whose longitudes close the circle."""
+        span = self.x_edges[-1] - self.x_edges[0]
+        return self.is_geographic and bool(span > 360.0 - 1e-3)
+
+    @property
+    def is_fine(self) -> bool:
+        """True where footprints are averaged; coarser sets are interpolated (contract 5)."""
+        if not self.is_geographic:
+            return True
+        spacing = max(np.diff(self.x_edges).max(), np.diff(self.y_edges).max())
+        return bool(spacing < FINE_GRID_LIMIT)
+
+    def crop(self, rows: slice, columns: slice) -> RectilinearGrid:
+        """Return the grid of a contiguous block of cells."""
+        n_y, n_x = self.shape
+        r0, r1, _ = rows.indices(n_y)
+        c0, c1, _ = columns.indices(n_x)
+        return RectilinearGrid(self.x_edges[c0 : c1 + 1], self.y_edges[r0 : r1 + 1], self.crs)
+
+
+def edges_midway(centres: ArrayLike) -> NDArray[np.float64]:
+    """Edges midway between ascending cell centres; a uniform axis gets exactly uniform edges.
+
+    Coordinates stored as float32 carry noise of 1e-6 degree; an axis that is uniform to a
+    thousandth of its spacing is replaced by the uniform axis through its ends.
+
+    Examples
+    --------
+    >>> edges_midway([0.05, 0.15, 0.25]).round(6).tolist()
+    [0.0, 0.1, 0.2, 0.3]
+    >>> edges_midway([0.0, 1.0, 3.0]).tolist()
+    [-0.5, 0.5, 2.0, 4.0]
+    """
+    values = np.asarray(centres, dtype=np.float64)
+    if values.ndim != 1 or values.size < 2 or not (np.diff(values) > 0).all():
+        msg = (
+            "Invalid coordinate axis. It must be one-dimensional, ascend, and hold at least two "
+            f"values. Given {values.size} value(s). Check the coordinates of the file."
+        )
+        raise AprioriError(msg)
+    steps = np.diff(values)
+    step = (values[-1] - values[0]) / (values.size - 1)
+    if np.abs(steps - step).max() < 1e-3 * step:
+        return np.asarray(values[0] + step * (np.arange(values.size + 1) - 0.5))
+    middle = 0.5 * (values[:-1] + values[1:])
+    first = values[0] - 0.5 * steps[0]
+    last = values[-1] + 0.5 * steps[-1]
+    return np.concatenate([[first], middle, [last]])
+
+
+def domain_grid(spacing: float = 2000.0) -> RectilinearGrid:
+    """Build the domain of contract section 3 in EPSG:3035, by default 592 x 720 cells of 2 km.
+
+    Examples
+    --------
+    >>> domain_grid().shape, domain_grid(8000.0).shape, domain_grid(16000.0).shape
+    ((720, 592), (180, 148), (90, 74))
+    """
+    x = np.arange(3_072_000.0, 4_256_000.0 + 1.0, spacing)
+    y = np.arange(2_096_000.0, 3_536_000.0 + 1.0, spacing)
+    return RectilinearGrid(x, y, "EPSG:3035")
