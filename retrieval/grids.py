@@ -59,8 +59,14 @@ class RectilinearGrid:
 
     @classmethod
     def from_centres(cls, x: ArrayLike, y: ArrayLike, crs: str = GEOGRAPHIC) -> RectilinearGrid:
-        """Build the grid whose cell edges lie midway between ascending coordinates."""
-        return cls(edges_midway(x), edges_midway(y), crs)
+        """Build the grid whose cell edges lie midway between ascending coordinates.
+
+        Latitude edges beyond the poles (of grids with points on them) are put on the poles.
+        """
+        y_edges = edges_midway(y)
+        if crs == GEOGRAPHIC:
+            y_edges = np.clip(y_edges, -90.0, 90.0)
+        return cls(edges_midway(x), y_edges, crs)
 
     @property
     def is_geographic(self) -> bool:
@@ -81,6 +87,19 @@ class RectilinearGrid:
     def y(self) -> NDArray[np.float64]:
         """Cell centres along y."""
         return 0.5 * (self.y_edges[:-1] + self.y_edges[1:])
+
+    @property
+    def row_area_factor(self) -> NDArray[np.float64]:
+        """True area per unit of x times y of each row, shape (n_y,).
+
+        1 in a projected plane. On longitude/latitude the cell between two parallels has the
+        area (sin top - sin bottom) dlon on the unit sphere, so the factor [steradian degree-2]
+        falls with latitude.
+        """
+        if not self.is_geographic:
+            return np.ones(self.shape[0])
+        sine = np.sin(np.deg2rad(self.y_edges))
+        return np.asarray(np.deg2rad(1.0) * np.diff(sine) / np.diff(self.y_edges))
 
     @property
     def is_periodic(self) -> bool:

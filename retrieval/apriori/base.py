@@ -137,7 +137,7 @@ class AprioriSet(ABC):
     attributes: dict[str, str] = field(default_factory=dict)
 
     @abstractmethod
-    def read(self, i_time: int, rows: slice, columns: slice) -> NDArray[np.float32]:
+    def read(self, i_time: int, rows: slice, columns: slice) -> NDArray[np.floating]:
         """Return one field, shape (n_level, n_y, n_x) of the slices, in SI, NaN where missing."""
 
     def read_uncertainty(
@@ -145,7 +145,7 @@ class AprioriSet(ABC):
         i_time: int,  # noqa: ARG002
         rows: slice,  # noqa: ARG002
         columns: slice,  # noqa: ARG002
-    ) -> NDArray[np.float32] | None:
+    ) -> NDArray[np.floating] | None:
         """Return the 1-sigma uncertainty of `read` in the same unit, or None."""
         return None
 
@@ -153,7 +153,7 @@ class AprioriSet(ABC):
         self,
         rows: slice,  # noqa: ARG002
         columns: slice,  # noqa: ARG002
-    ) -> NDArray[np.float32] | None:
+    ) -> NDArray[np.floating] | None:
         """Return the model's own orography [m], shape (n_y, n_x), or None where unknown."""
         return None
 
@@ -173,20 +173,20 @@ class ArraySet(AprioriSet):
     uncertainty: NDArray[np.floating] | None = None
     surface_altitude: NDArray[np.floating] | None = None
 
-    def read(self, i_time: int, rows: slice, columns: slice) -> NDArray[np.float32]:
+    def read(self, i_time: int, rows: slice, columns: slice) -> NDArray[np.floating]:
         """Return one field in its own precision."""
-        return self.values[i_time][:, rows, columns]  # type: ignore[return-value]
+        return np.asarray(self.values[i_time][:, rows, columns])
 
     def read_uncertainty(
         self, i_time: int, rows: slice, columns: slice
-    ) -> NDArray[np.float32] | None:
+    ) -> NDArray[np.floating] | None:
         """Return the uncertainty field, if there is one."""
         if self.uncertainty is None:
             return None
-        return self.uncertainty[i_time][:, rows, columns]  # type: ignore[return-value]
+        return np.asarray(self.uncertainty[i_time][:, rows, columns])
 
-    def read_surface_altitude(self, rows: slice, columns: slice) -> NDArray[np.float32] | None:
+    def read_surface_altitude(self, rows: slice, columns: slice) -> NDArray[np.floating] | None:
         """Return the orography, if there is one."""
         if self.surface_altitude is None:
             return None
-        return self.surface_altitude[rows, columns]  # type: ignore[return-value]
+        return np.asarray(self.surface_altitude[rows, columns])

@@ -1,0 +1,389 @@
+"""Read TROPOMI L2 NO2 orbits: any processor version, whole, reduced or cropped.
+
+Variables are found by name anywhere in the group tree and read raw, with fills set to NaN in
+place; integers stay integers with a mask. Layer order is taken from the hybrid coefficients, not
+assumed. What a file lacks is listed in `Orbit.assumptions`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import netCDF4
+import numpy as np
+
+from retrieval.constants import STANDARD_PRESSURE
+from retrieval.errors import ProductError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Float = NDArray[np.float64]
+
+PRODUCT_NAME = "L2__NO2___"
+ALL = slice(None)
+
+REQUIRED = (
+    "latitude",
+    "longitude",
+    "latitude_bounds",
+    "longitude_bounds",
+    "averaging_kernel",
+    "air_mass_factor_total",
+    "air_mass_factor_troposphere",
+    "tm5_tropopause_layer_index",
+    "tm5_constant_a",
+    "tm5_constant_b",
+    "surface_pressure",
+    "nitrogendioxide_tropospheric_column",
+    "time",
+    "delta_time",
+)
+"""Variables without which no pixel can be re-retrieved."""
+
+STRATOSPHERE = ("nitrogendioxide_stratospheric_column", "air_mass_factor_stratosphere")
+OPTIONAL = {
+    "surface_altitude": "surface altitude taken from the standard atmosphere (warning bit 8)",
+    "nitrogendioxide_stratospheric_column": "no summed total column, TM5 column or total AMF",
+    "air_mass_factor_stratosphere": "no TM5 a-priori column and no total air mass factor",
+    "nitrogendioxide_tropospheric_column_precision_kernel": "no precisions of the new columns",
+    "qa_value": "statistics without quality filter",
+}
+"""Variables that may be missing, and what their absence means."""
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Positions of the scanlines and ground pixels in use, as slices with plain bounds."""
+
+    scanline: slice
+    ground_pixel: slice
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of scanlines and ground pixels."""
+        return (
+            self.scanline.stop - self.scanline.start,
+            self.ground_pixel.stop - self.ground_pixel.start,
+        )
+
+
+@dataclass(frozen=True)
+class LayerOrder:
+    """How the file's layers map to surface-first ones."""
+
+    a: Float
+    """Hybrid coefficient at base and top of each layer [Pa], shape (layer, 2), surface first."""
+    b: Float
+    """Hybrid coefficient at base and top of each layer [1], shape (layer, 2), surface first."""
+    is_reversed: bool
+    """True where the file counts layers from the top."""
+
+    @property
+    def n_layer(self) -> int:
+        """Number of layers."""
+        return int(self.a.shape[0])
+
+
+@dataclass
+class Orbit:
+    """An open L2 NO2 file.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    dataset : netCDF4.Dataset
+        Open for reading, with automatic masking and scaling off.
+    assumptions : list of str
+        What is assumed because the file lacks it, one sentence each.
+    """
+
+    path: Path
+    dataset: netCDF4.Dataset
+    assumptions: list[str] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Orbit:
+        """Open and check a file.
+
+        Raises
+        ------
+        ProductError
+            If the file cannot be read, is another product, or lacks a required variable.
+        """
+        path = Path(path)
+        if not path.is_file():
+            msg = f"{path} is not a file. Expected a TROPOMI L2 NO2 orbit. Check the path."
+            raise ProductError(msg)
+        try:
+            dataset = netCDF4.Dataset(path)
+            dataset.set_auto_maskandscale(False)
+        except (OSError, RuntimeError) as error:
+            msg = (
+                f"{path.name} cannot be opened as netCDF-4. Expected an {PRODUCT_NAME} file; "
+                f"the library says: {_first_line(error)}. Download the file again."
+            )
+            raise ProductError(msg) from error
+        orbit = cls(path, dataset)
+        try:
+            orbit._check()
+        except ProductError:
+            dataset.close()
+            raise
+        return orbit
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self.dataset.isopen():
+            self.dataset.close()
+
+    @cached_property
+    def variables(self) -> dict[str, Any]:
+        """Every variable of the file by its bare name; PRODUCT wins over its subgroups."""
+        found: dict[str, Any] = {}
+
+        def walk(group: Any) -> None:
+            if group.name == "METADATA":
+                return
+            for name, variable in group.variables.items():
+                found.setdefault(name, variable)
+            for child in group.groups.values():
+                walk(child)
+
+        walk(self.dataset)
+        return found
+
+    def has(self, *names: str) -> bool:
+        """Tell whether the file holds all of these variables."""
+        return all(name in self.variables for name in names)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of scanlines and ground pixels of the file."""
+        _, n_scanline, n_ground_pixel = self.variables["latitude"].shape
+        return int(n_scanline), int(n_ground_pixel)
+
+    @property
+    def full(self) -> Crop:
+        """The crop that is the whole file."""
+        n_scanline, n_ground_pixel = self.shape
+        return Crop(slice(0, n_scanline), slice(0, n_ground_pixel))
+
+    def attribute(self, name: str, default: str = "") -> str:
+        """Global attribute as text."""
+        return str(getattr(self.dataset, name, default))
+
+    @property
+    def processor_version(self) -> tuple[int, ...]:
+        """Processor version as numbers, () where the file does not say."""
+        parts = self.attribute("processor_version").split(".")
+        return tuple(int(part) for part in parts if part.isdigit())
+
+    @property
+    def is_synthetic(self) -> bool:
+        """True where the file's own attributes say that it is synthetic."""
+        names = ("title", "summary", "source", "comment", "training_data")
+        return any("synthetic" in self.attribute(name).lower() for name in names)
+
+    def raw(self, name: str, index: tuple[slice, ...] | slice = ALL) -> NDArray[Any]:
+        """Read a slice of a variable as stored.
+
+        Raises
+        ------
+        ProductError
+            If the file lacks it or the data are damaged (a chunk's checksum fails).
+        """
+        if name not in self.variables:
+            msg = f"{self.path.name} has no variable {name}. {_expectation(self.dataset)}"
+            raise ProductError(msg)
+        try:
+            return np.asarray(self.variables[name][index])
+        except (OSError, RuntimeError, IndexError) as error:
+            msg = (
+                f"{self.path.name} is damaged: {name} cannot be read "
+                f"({_first_line(error)}). Download the file again."
+            )
+            raise ProductError(msg) from error
+
+    def read(self, name: str, crop: Crop) -> NDArray[np.floating]:
+        """Read a float variable on the crop, shape (scanline, ground_pixel, ...), NaN for fill.
+
+        Raises
+        ------
+        ProductError
+            As `raw`, and if the variable is not on (time, scanline, ground_pixel, ...).
+        """
+        variable = self.variables.get(name)
+        values = self.raw(name, (slice(0, 1), crop.scanline, crop.ground_pixel))[0]
+        if values.dtype.kind != "f":
+            msg = f"{self.path.name}: {name} is {values.dtype}, expected floats. {_ASK}"
+            raise ProductError(msg)
+        # float64 stays: some writers of reduced files promote.
+        values = values.astype(np.result_type(values.dtype.newbyteorder("="), np.float32))
+        fill = getattr(variable, "_FillValue", netCDF4.default_fillvals["f4"])
+        values[(values == fill) | (np.abs(values) > 9e36)] = np.nan
+        return values
+
+    def read_integer(self, name: str, crop: Crop) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Read an integer variable on the crop and where it is valid (not fill)."""
+        variable = self.variables.get(name)
+        values = self.raw(name, (slice(0, 1), crop.scanline, crop.ground_pixel))[0]
+        if values.dtype.kind not in "iu":
+            msg = f"{self.path.name}: {name} is {values.dtype}, expected integers. {_ASK}"
+            raise ProductError(msg)
+        kind = f"{values.dtype.kind}{values.dtype.itemsize}"
+        fill = getattr(variable, "_FillValue", netCDF4.default_fillvals[kind])
+        return values, values != fill
+
+    @cached_property
+    def layers(self) -> LayerOrder:
+        """Hybrid coefficients brought to surface-first order.
+
+        Raises
+        ------
+        ProductError
+            If they do not give monotonic pressures.
+        """
+        a = _base_and_top(self.raw("tm5_constant_a"), self.path)
+        b = _base_and_top(self.raw("tm5_constant_b"), self.path)
+        base, top = (a + b * STANDARD_PRESSURE).T
+        is_reversed = bool(base[0] < base[-1])
+        if is_reversed:
+            a, b = a[::-1], b[::-1]
+            base, top = base[::-1], top[::-1]
+        if base[0] < top[0]:
+            a, b = a[:, ::-1], b[:, ::-1]
+            base, top = top, base
+        is_closed = np.allclose(base[1:], top[:-1], rtol=1e-6, atol=1e-3)
+        if not (np.isfinite(base).all() and (base > top).all() and is_closed):
+            msg = (
+                f"{self.path.name}: invalid tm5_constant_a/b. Pressures at the layer interfaces "
+                "must be contiguous and fall from the surface to the top. "
+                f"Given {base[0]:.6g} .. {top[-1]:.6g} Pa out of order. {_ASK}"
+            )
+            raise ProductError(msg)
+        return LayerOrder(np.ascontiguousarray(a), np.ascontiguousarray(b), is_reversed)
+
+    def read_kernel(self, crop: Crop) -> NDArray[np.floating]:
+        """Total-column averaging kernel, surface first, (scanline, ground_pixel, layer)."""
+        kernel = self.read("averaging_kernel", crop)
+        return kernel[..., ::-1] if self.layers.is_reversed else kernel
+
+    def read_tropopause(self, crop: Crop) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        """Tropopause layer index counted from the surface, and where it is valid.
+
+        Fills and indices outside 1 .. layer - 1 are invalid; they are masked before anything
+        uses them as an index (formats.md A.6).
+        """
+        index, is_valid = self.read_integer("tm5_tropopause_layer_index", crop)
+        n_layer = self.layers.n_layer
+        index = index.astype(np.intp)
+        if self.layers.is_reversed:
+            index = n_layer - 1 - index
+        is_valid &= (index >= 1) & (index < n_layer)
+        return np.where(is_valid, index, 0), is_valid
+
+    def scanline_times(self, crop: Crop) -> NDArray[np.datetime64]:
+        """Measurement time of each scanline, datetime64[ms] UTC, NaT where missing.
+
+        Both styles of `delta_time` are read: plain milliseconds after `time`, and
+        milliseconds since a date (formats.md A.4).
+        """
+        variable = self.variables["delta_time"]
+        delta = self.raw("delta_time", (slice(0, 1), crop.scanline))[0]
+        is_valid = delta != getattr(variable, "_FillValue", netCDF4.default_fillvals["i4"])
+        if delta.ndim == 2:  # some S5P files keep the ground pixel dimension
+            delta, is_valid = delta[:, 0], is_valid[:, 0]
+        units = str(getattr(variable, "units", "milliseconds"))
+        if "since" in units:
+            origin = _date_after_since(units, self.path)
+        else:
+            seconds = int(np.ravel(self.raw("time"))[0])
+            epoch = _date_after_since(
+                str(getattr(self.variables["time"], "units", _TIME_UNITS)), self.path
+            )
+            origin = epoch + np.timedelta64(seconds, "s")
+        step = _TIME_STEPS.get(units.split()[0].lower())
+        if step is None:
+            msg = f"{self.path.name}: unknown unit of delta_time {units!r}. {_ASK}"
+            raise ProductError(msg)
+        milliseconds = np.round(np.where(is_valid, delta, 0).astype(np.float64) * step)
+        times = origin.astype("datetime64[ms]") + milliseconds.astype("timedelta64[ms]")
+        return np.where(is_valid, times, np.datetime64("NaT", "ms"))
+
+    def _check(self) -> None:
+        product = _product_name(self.dataset)
+        missing = [name for name in REQUIRED if name not in self.variables]
+        if missing or (product and PRODUCT_NAME not in product):
+            what = f" has no variable {missing[0]}." if missing else " is not an NO2 product."
+            msg = f"{self.path.name}{what} {_expectation(self.dataset)}"
+            raise ProductError(msg)
+        if self.variables["latitude"].ndim != 3 or self.variables["averaging_kernel"].ndim != 4:
+            msg = (
+                f"{self.path.name}: latitude and averaging_kernel must have the dimensions "
+                "(time, scanline, ground_pixel[, layer]). "
+                f"Given {self.variables['averaging_kernel'].dimensions}. {_ASK}"
+            )
+            raise ProductError(msg)
+        if not self.has("surface_altitude"):
+            self.assumptions.append(OPTIONAL["surface_altitude"])
+        self.assumptions += [
+            f"{name} is missing: {meaning}"
+            for name, meaning in OPTIONAL.items()
+            if name != "surface_altitude" and not self.has(name)
+        ]
+        _ = self.layers
+
+
+_ASK = "Give a file in the layout of the operational product."
+_TIME_UNITS = "seconds since 2010-01-01 00:00:00"
+_TIME_STEPS = {"milliseconds": 1.0, "ms": 1.0, "seconds": 1000.0, "s": 1000.0}
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _product_name(dataset: netCDF4.Dataset) -> str:
+    try:
+        group = dataset["METADATA/GRANULE_DESCRIPTION"]
+        return str(getattr(group, "ProductShortName", ""))
+    except (IndexError, KeyError):
+        return ""
+
+
+def _expectation(dataset: netCDF4.Dataset) -> str:
+    found = _product_name(dataset) or str(getattr(dataset, "title", "")) or "another kind of file"
+    return f"Expected an {PRODUCT_NAME} product with its averaging kernels; found {found}."
+
+
+def _date_after_since(units: str, path: Path) -> np.datetime64:
+    text = units.split("since", 1)[-1].strip().replace(" UTC", "").rstrip("Z")
+    try:
+        return np.datetime64(text.replace(" ", "T"), "ms")
+    except ValueError as error:
+        msg = f"{path.name}: cannot read a date from the time unit {units!r}. {_ASK}"
+        raise ProductError(msg) from error
+
+
+def _base_and_top(values: NDArray[Any], path: Path) -> Float:
+    """Hybrid coefficients as (layer, 2), from (layer, 2), (2, layer) or (layer + 1,)."""
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim == 1 and values.size > 2:
+        return np.stack([values[:-1], values[1:]], axis=1)
+    if values.ndim == 2 and values.shape[1] == 2:
+        return values
+    if values.ndim == 2 and values.shape[0] == 2:
+        return values.T
+    msg = f"{path.name}: tm5_constant_a/b have shape {values.shape}, expected (layer, 2). {_ASK}"
+    raise ProductError(msg)

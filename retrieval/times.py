@@ -1,0 +1,146 @@
+"""Which fields of a set belong to which scanline, by the time rules of contract section 5."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retrieval.apriori.base import TimeRule
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Times = NDArray[np.datetime64]
+
+HOUR = np.timedelta64(3_600_000, "ms")
+DAY = np.timedelta64(86_400_000, "ms")
+OVERPASS_HOURS = (11, 12, 13)
+"""UTC stamps whose mean is the overpass profile (paper section 2; decision D8)."""
+OVERPASS_WINDOW = (10, 15)
+"""UTC hours of the pixels that the overpass mean serves."""
+DAILY_TOLERANCE = 3 * HOUR
+"""A field that stands for a day serves pixels this near to its time."""
+FARTHEST_FIELD = 12 * HOUR
+"""With no field nearer than this to any pixel, set and orbit do not belong together."""
+
+
+@dataclass(frozen=True)
+class TimeWeights:
+    """Fields and weights of each scanline.
+
+    Attributes
+    ----------
+    index : ndarray of int, shape (n_scanline, k)
+        Indices into the set's times.
+    weight : ndarray, shape (n_scanline, k)
+        Weights, summing to 1 where `is_served`, else 0.
+    is_served : ndarray of bool, shape (n_scanline,)
+        False where the set has no field for the scanline (flag 6).
+    """
+
+    index: NDArray[np.intp]
+    weight: NDArray[np.float64]
+    is_served: NDArray[np.bool_]
+
+
+def time_weights(times: Times, rule: TimeRule, scanline_times: Times) -> TimeWeights:
+    """Apply a time rule to the scanlines of an orbit.
+
+    Parameters
+    ----------
+    times : ndarray of datetime64[ms], shape (n_time,)
+        Stamps of the set, ascending.
+    rule : TimeRule
+        The rule.
+    scanline_times : ndarray of datetime64[ms], shape (n_scanline,)
+        Measurement times, NaT where missing.
+
+    Returns
+    -------
+    TimeWeights
+    """
+    kernel = {
+        TimeRule.OVERPASS_MEAN: _overpass_mean,
+        TimeRule.LINEAR: _linear,
+        TimeRule.NEAREST: _nearest,
+        TimeRule.DAILY: _daily,
+    }[rule]
+    is_timed = ~np.isnat(scanline_times)
+    index, weight, is_served = kernel(times, np.where(is_timed, scanline_times, times[0]))
+    is_served &= is_timed
+    return TimeWeights(index, np.where(is_served[:, None], weight, 0.0), is_served)
+
+
+def nearest_distance(times: Times, scanline_times: Times) -> np.timedelta64:
+    """Smallest distance in time between any field and any scanline."""
+    valid = scanline_times[~np.isnat(scanline_times)]
+    if valid.size == 0 or times.size == 0:
+        return np.timedelta64("NaT", "ms")
+    i, _ = _nearest_index(times, valid)
+    distance: np.timedelta64 = np.abs(times[i] - valid).min()
+    return distance
+
+
+def _nearest_index(times: Times, at: Times) -> tuple[NDArray[np.intp], NDArray[np.timedelta64]]:
+    right = np.clip(np.searchsorted(times, at), 1, max(times.size - 1, 1))
+    left = right - 1
+    right = np.minimum(right, times.size - 1)
+    index = np.where(np.abs(times[right] - at) < np.abs(at - times[left]), right, left)
+    return index, np.abs(times[index] - at)
+
+
+def _typical_step(times: Times) -> np.timedelta64:
+    if times.size < 2:
+        return 2 * DAILY_TOLERANCE
+    return np.timedelta64(int(np.median(np.diff(times).astype(np.int64))), "ms")
+
+
+def _overpass_mean(
+    times: Times, at: Times
+) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.bool_]]:
+    day = at.astype("datetime64[D]").astype("datetime64[ms]")
+    since_midnight = at - day
+    is_served = (since_midnight >= OVERPASS_WINDOW[0] * HOUR) & (
+        since_midnight <= OVERPASS_WINDOW[1] * HOUR
+    )
+    index = np.zeros((at.size, len(OVERPASS_HOURS)), dtype=np.intp)
+    for k, hour in enumerate(OVERPASS_HOURS):
+        wanted = day + hour * HOUR
+        index[:, k] = np.minimum(np.searchsorted(times, wanted), times.size - 1)
+        is_served &= times[index[:, k]] == wanted
+    return index, np.full(index.shape, 1.0 / len(OVERPASS_HOURS)), is_served
+
+
+def _linear(
+    times: Times, at: Times
+) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.bool_]]:
+    if times.size == 1:
+        return np.zeros((at.size, 1), np.intp), np.ones((at.size, 1)), at == times[0]
+    right = np.clip(np.searchsorted(times, at, side="right"), 1, times.size - 1)
+    gap = times[right] - times[right - 1]
+    fraction = (at - times[right - 1]) / gap
+    # A missing field is not bridged: nothing is interpolated over more than twice the usual step.
+    is_served = (fraction >= 0) & (fraction <= 1) & (gap <= 2 * _typical_step(times))
+    return (
+        np.stack([right - 1, right], axis=1),
+        np.stack([1.0 - fraction, fraction], axis=1),
+        is_served,
+    )
+
+
+def _nearest(
+    times: Times, at: Times
+) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.bool_]]:
+    index, distance = _nearest_index(times, at)
+    is_served = distance <= _typical_step(times) / 2
+    return index[:, None], np.ones((at.size, 1)), is_served
+
+
+def _daily(
+    times: Times, at: Times
+) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.bool_]]:
+    index, distance = _nearest_index(times, at)
+    same_date = times[index].astype("datetime64[D]") == at.astype("datetime64[D]")
+    return index[:, None], np.ones((at.size, 1)), same_date & (distance <= DAILY_TOLERANCE)
