@@ -1,0 +1,167 @@
+"""Files that appear whole or not at all: a temporary name in the target folder, then a rename."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from retrieval.errors import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_REASONS = {
+    errno.ENOSPC: "There is no space left on the device. Free some space or choose another folder",
+    errno.EDQUOT: "The disk quota is used up. Free some space or choose another folder",
+    errno.EFBIG: "The file is larger than the allowed file size. Raise the limit (ulimit -f)",
+    errno.EACCES: "The folder is not writable. Choose a folder you may write to",
+    errno.EPERM: "The folder is not writable. Choose a folder you may write to",
+    errno.EROFS: "The file system is read-only. Choose another folder",
+    errno.EIO: "The device reports an input/output error. Choose another disk",
+    errno.ENAMETOOLONG: "The file name is too long. Choose a shorter name",
+}
+"""What the operating system says of a failed write, and what to do."""
+
+_HDF5_ERRNO = re.compile(r"errno = (\d+)")
+
+
+@contextmanager
+def atomic_output(
+    path: Path, *, overwrite: bool = False, sources: Iterable[Path] = ()
+) -> Iterator[Path]:
+    """Give a temporary path beside `path` and rename it to `path` when the block succeeds.
+
+    The temporary name is unique to this call, so that parallel processes never meet. It is
+    flushed to disk before the rename and removed when anything fails, interruption included.
+
+    Parameters
+    ----------
+    path : Path
+        Where the finished file shall be.
+    overwrite : bool
+        Whether an existing file may be replaced.
+    sources : iterable of Path
+        Files being read; the output may not be one of them.
+
+    Yields
+    ------
+    Path
+        The temporary file to write, in the folder of `path`; it exists and is empty.
+
+    Raises
+    ------
+    OutputError
+        If the folder is missing or not writable, `path` exists and may not be replaced, is a
+        folder or one of the sources, or the disk is full.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     target = Path(folder) / "numbers.txt"
+    ...     with atomic_output(target) as temporary:
+    ...         _ = temporary.write_text("1 2 3")
+    ...     target.read_text()
+    '1 2 3'
+    """
+    path = Path(path)
+    check_output(path, overwrite=overwrite, sources=sources)
+    temporary = path.with_name(f".{path.name[:180]}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        yield temporary
+        _flush(temporary)
+        check_output(path, overwrite=overwrite, sources=sources)
+        temporary.replace(path)
+    except OSError as error:
+        _remove(temporary)
+        raise output_error(path, error) from error
+    except BaseException:
+        _remove(temporary)
+        raise
+    with suppress(OSError):  # the rename itself is done; not every file system flushes folders
+        _flush(path.parent)
+
+
+def check_output(path: Path, *, overwrite: bool = False, sources: Iterable[Path] = ()) -> None:
+    """Refuse an output that cannot or may not be written, before any work is done.
+
+    Raises
+    ------
+    OutputError
+        As `atomic_output`, but for what only shows while writing (a full disk).
+    """
+    name = f"Invalid output {path}."
+    if not path.parent.is_dir():
+        msg = f"{name} Its folder must exist. Given {path.parent}. Create the folder first."
+        raise OutputError(msg)
+    if path.is_dir():
+        msg = f"{name} It must be a file. Given a folder. Give a file name in it."
+        raise OutputError(msg)
+    if any(_is_same_file(path, source) for source in sources):
+        msg = f"{name} It must not be an input. Given {path.name} as both. Choose another name."
+        raise OutputError(msg)
+    if path.exists() and not overwrite:
+        msg = (
+            f"{name} An existing file is not replaced. Given {path.name}, which exists. "
+            "Choose another name or give --overwrite."
+        )
+        raise OutputError(msg)
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise output_error(path, PermissionError(errno.EACCES, "not writable"))
+
+
+def output_error(path: Path, error: BaseException) -> OutputError:
+    """Return the one-line `OutputError` for a failed write, HDF5's own errors included."""
+    reason = _REASONS.get(write_errno(error) or 0)
+    if reason is None:
+        first_line = str(error).strip().splitlines()[0][:200] if str(error).strip() else "no reason"
+        reason = f"Given the error: {first_line}. Check the folder and the disk"
+    return OutputError(f"Invalid output {path}. It could not be written. {reason}.")
+
+
+def write_errno(error: BaseException) -> int | None:
+    """Return the system's error number of a failed write, or None where it is not one.
+
+    HDF5 hides the number of the system call in the text of its own error.
+
+    Examples
+    --------
+    >>> write_errno(OSError("Can't write data (errno = 28, error message = 'No space left')"))
+    28
+    >>> write_errno(OSError("Can't synchronously read data (fletcher32 fails)")) is None
+    True
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    found = _HDF5_ERRNO.search(str(error))
+    if number is None and found:
+        number = int(found.group(1))
+    return number if number in _REASONS else None
+
+
+def _is_same_file(path: Path, source: Path) -> bool:
+    """Say whether two names mean one existing file, links resolved."""
+    try:
+        return path.samefile(source)
+    except OSError:
+        return path.resolve() == Path(source).resolve()
+
+
+def _flush(path: Path) -> None:
+    """Ask the system to bring a file or folder to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    """Remove a temporary file that may not exist any more."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,312 @@
+"""Copy a netCDF-4 file cropped along named dimensions, every kept value bit-identical.
+
+netCDF-4 files are HDF5 files whose dimensions are dimension scales. The copy works on that level,
+because the netCDF library cannot tell fixed from variable-length text and would change attribute
+types: values, fill values, filters and attributes go over as stored, without any decoding.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+from h5py import h5, h5a, h5d, h5ds, h5g, h5p, h5s, h5t
+
+from retrieval.atomic import output_error, write_errno
+from retrieval.errors import ProductError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+HDF5_ERRORS = (
+    OSError,
+    RuntimeError,
+    KeyError,
+    ValueError,
+    TypeError,
+    OverflowError,
+    MemoryError,
+)
+"""What h5py raises for damaged files: HDF5 has one kind of error, h5py many."""
+
+CHUNK_BYTES = 1 << 20
+"""Upper size of a written chunk: the default chunk cache of HDF5 1.8 to 1.14 holds one."""
+
+BLOCK_BYTES = 16 << 20
+"""About how much of a variable is in memory at a time."""
+
+DEFLATE_LEVEL = 3
+"""zlib level of the operational product (formats.md A.2), with shuffle and fletcher32."""
+
+_REFERENCES = {b"DIMENSION_LIST", b"REFERENCE_LIST"}
+_DIMENSION_ONLY = b"This is a netCDF dimension but not a netCDF variable."
+_ORDERED = h5p.CRT_ORDER_TRACKED | h5p.CRT_ORDER_INDEXED
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A rectangle of an orbit: positions (not index values) along two dimensions of PRODUCT.
+
+    Examples
+    --------
+    >>> Crop(slice(10, 20), slice(0, 450)).shape
+    (10, 450)
+    """
+
+    scanlines: slice
+    ground_pixels: slice
+
+    def __post_init__(self) -> None:
+        for name in ("scanlines", "ground_pixels"):
+            part: slice = getattr(self, name)
+            if part.step not in (None, 1) or not 0 <= (part.start or 0) < (part.stop or 0):
+                msg = (
+                    f"Invalid {name}. A crop is a non-empty slice of positions with step 1. "
+                    f"Given {part}. Give slice(first, last + 1)."
+                )
+                raise ValueError(msg)
+            object.__setattr__(self, name, slice(part.start or 0, part.stop))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of scanlines and ground pixels."""
+        return (
+            self.scanlines.stop - self.scanlines.start,
+            self.ground_pixels.stop - self.ground_pixels.start,
+        )
+
+
+@contextmanager
+def hdf5_errors(
+    source: Path, target: Path, kinds: tuple[type[Exception], ...] = HDF5_ERRORS
+) -> Iterator[None]:
+    """Turn errors of HDF5 into `OutputError` (writing failed) or `ProductError` (damaged input)."""
+    try:
+        yield
+    except kinds as error:
+        if write_errno(error) is not None:
+            raise output_error(target, error) from error
+        raise damaged(source, error) from error
+
+
+def damaged(path: Path, error: BaseException) -> ProductError:
+    """Return the one-line error for a file that HDF5 cannot read."""
+    words = " ".join(str(error).split())[:160] or type(error).__name__
+    return ProductError(
+        f"Invalid file {path.name}. It must be a whole, undamaged netCDF-4 file. "
+        f"Given: {words}. Download the file again."
+    )
+
+
+def open_target(path: Path, mode: str = "w") -> h5py.File:
+    """Open a file for writing so that HDF5 1.10 and any netCDF-4 library can read it.
+
+    With mode "w" the root group tracks the creation order, which netCDF-4 needs.
+    """
+    creation: dict[str, Any] = {"track_order": True} if mode == "w" else {}
+    return h5py.File(
+        path, mode, libver=("v108", "v110"), rdcc_nbytes=4 * CHUNK_BYTES, rdcc_w0=1.0, **creation
+    )
+
+
+def copy_cropped(source: h5py.File, target: h5py.File, crop: Mapping[str, slice]) -> None:
+    """Copy all groups, dimensions, variables and attributes, cropped along some dimensions.
+
+    Parameters
+    ----------
+    source : h5py.File
+        A netCDF-4 file, open for reading.
+    target : h5py.File
+        An empty file of `open_target`.
+    crop : mapping of str to slice
+        Path of a dimension ("/PRODUCT/scanline") to the positions that are kept. Dimensions not
+        named are kept whole. Variables are found by their dimension scales, wherever they are.
+
+    Raises
+    ------
+    OSError, RuntimeError, KeyError, ValueError, TypeError
+        As h5py raises them for damaged files and failed writes; see `hdf5_errors`.
+    """
+    source, target = source["/"], target["/"]  # a file's own properties do not say its order
+    _copy_attributes(source.id, target.id)
+    datasets: list[str] = []
+    _copy_group(source, target, crop, datasets)
+    for path in datasets:
+        attach_dimensions(target[path], dimension_paths(source[path]))
+
+
+def dimension_paths(dataset: h5py.Dataset) -> tuple[str | None, ...]:
+    """Return the path of the dimension scale of each axis; a scale is its own dimension.
+
+    None stands for an axis without a scale, which netCDF-4 writes for no variable.
+    """
+    if h5ds.is_scale(dataset.id):
+        return (str(dataset.name), *[None] * (dataset.ndim - 1))
+    paths: list[str | None] = []
+    for axis in range(dataset.ndim):
+        has_scale = h5ds.get_num_scales(dataset.id, axis) > 0
+        paths.append(dataset.dims[axis][0].name if has_scale else None)
+    return tuple(paths)
+
+
+def attach_dimensions(dataset: h5py.Dataset, paths: Sequence[str | None]) -> None:
+    """Attach the dimension scales with the given paths in the file of `dataset`."""
+    if h5ds.is_scale(dataset.id):
+        return
+    for axis, path in enumerate(paths):
+        if path is not None:
+            h5ds.attach_scale(dataset.id, dataset.file[path].id, axis)
+
+
+def create_like(
+    model: h5py.Dataset, parent: h5py.Group, name: str, shape: tuple[int, ...]
+) -> h5py.Dataset:
+    """Create a variable with type, fill value, filters and attributes of another one.
+
+    Dimension scales are not attached; see `attach_dimensions`.
+    """
+    properties = model.id.get_create_plist().copy()
+    if model.chunks is not None and shape != model.shape:
+        properties.set_chunk(chunk_shape(shape, model.dtype.itemsize))
+    space = h5s.create_simple(shape) if shape else h5s.create(h5s.SCALAR)
+    if shape == model.shape:
+        space = model.id.get_space()
+    identifier = h5d.create(parent.id, name.encode(), model.id.get_type(), space, properties)
+    _copy_attributes(model.id, identifier)
+    return h5py.Dataset(identifier)
+
+
+def chunk_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """Return whole rows along the longest axis, as many as fit into `CHUNK_BYTES`.
+
+    Examples
+    --------
+    >>> chunk_shape((1, 600, 450, 34), 4)
+    (1, 17, 450, 34)
+    >>> chunk_shape((1, 600, 450), 4)
+    (1, 582, 450)
+    """
+    axis = int(np.argmax(shape))
+    row_bytes = max(1, itemsize * int(np.prod(shape)) // shape[axis])
+    rows = min(shape[axis], max(1, CHUNK_BYTES // row_bytes))
+    return (*shape[:axis], rows, *shape[axis + 1 :])
+
+
+def blocks(
+    dataset: h5py.Dataset, selection: Sequence[slice]
+) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]]:
+    """Divide a selection into blocks along its longest axis: (source part, target part).
+
+    Blocks end where chunks of the source end, so that each chunk is decompressed once.
+    """
+    if not selection:
+        yield (), ()
+        return
+    sizes = [part.stop - part.start for part in selection]
+    axis = int(np.argmax(sizes))
+    start, stop = selection[axis].start, selection[axis].stop
+    chunk = dataset.chunks[axis] if dataset.chunks else 1
+    row_bytes = max(1, dataset.dtype.itemsize * int(np.prod(sizes)) // max(1, sizes[axis]))
+    step = chunk * max(1, BLOCK_BYTES // (row_bytes * chunk))
+    edges = [start, *range((start // step + 1) * step, stop, step), stop]
+    for first, last in pairwise(edges):
+        read = [*selection]
+        write = [slice(0, size) for size in sizes]
+        read[axis] = slice(first, last)
+        write[axis] = slice(first - start, last - start)
+        yield tuple(read), tuple(write)
+
+
+def _copy_group(
+    source: h5py.Group, target: h5py.Group, crop: Mapping[str, slice], datasets: list[str]
+) -> None:
+    """Copy the members of a group in their order, and note the variables for their dimensions."""
+    for name in _member_names(source):
+        member = source[name]
+        if isinstance(member, h5py.Group):
+            inner = _create_group(target, name)
+            _copy_attributes(member.id, inner.id)
+            _copy_group(member, inner, crop, datasets)
+        elif isinstance(member, h5py.Dataset):
+            _copy_dataset(member, target, name, crop)
+            datasets.append(member.name)
+        else:  # a named type: HDF5 copies it as it is
+            source.copy(name, target)
+
+
+def _copy_dataset(
+    source: h5py.Dataset, parent: h5py.Group, name: str, crop: Mapping[str, slice]
+) -> None:
+    """Copy the kept part of one variable, block by block."""
+    paths = dimension_paths(source)
+    selection = [
+        crop.get(path or "", slice(0, size)) for path, size in zip(paths, source.shape, strict=True)
+    ]
+    shape = tuple(part.stop - part.start for part in selection)
+    target = create_like(source, parent, name, shape)
+    if _is_dimension_only(source):
+        label = b"%s%10d" % (_DIMENSION_ONLY, shape[0])
+        h5a.delete(target.id, b"CLASS")
+        h5a.delete(target.id, b"NAME")
+        h5ds.set_scale(target.id, label)
+        return
+    for read, write in blocks(source, selection):
+        target[write] = source[read]
+
+
+def _is_dimension_only(dataset: h5py.Dataset) -> bool:
+    """Say whether a dataset only carries a dimension's length and holds no values."""
+    if not h5ds.is_scale(dataset.id):
+        return False
+    name: bytes = h5ds.get_scale_name(dataset.id)
+    return name.startswith(_DIMENSION_ONLY)
+
+
+def _member_names(group: h5py.Group) -> list[str]:
+    """Names in creation order where the file tracks it, else in the order of HDF5."""
+    tracked = group.id.get_create_plist().get_link_creation_order() & h5p.CRT_ORDER_INDEXED
+    names: list[bytes] = []
+    order = h5.INDEX_CRT_ORDER if tracked else h5.INDEX_NAME
+    group.id.links.iterate(names.append, idx_type=order)
+    return [name.decode("utf-8") for name in names]
+
+
+def _create_group(parent: h5py.Group, name: str) -> h5py.Group:
+    """Create a group that keeps the order of its members, as netCDF-4 needs."""
+    properties = h5p.create(h5p.GROUP_CREATE)
+    properties.set_link_creation_order(_ORDERED)
+    properties.set_attr_creation_order(_ORDERED)
+    return h5py.Group(h5g.create(parent.id, name.encode(), gcpl=properties))
+
+
+def _copy_attributes(source: h5py.h5g.ObjectID, target: h5py.h5g.ObjectID) -> None:
+    """Copy attributes as stored, but for the references that bind dimensions."""
+    tracked = source.get_create_plist().get_attr_creation_order() & h5p.CRT_ORDER_INDEXED
+    index = h5.INDEX_CRT_ORDER if tracked else h5.INDEX_NAME
+    order = h5.ITER_INC if tracked else h5.ITER_NATIVE
+    for i in range(h5a.get_num_attrs(source)):
+        attribute = h5a.open(source, index=i, index_type=index, order=order)
+        if attribute.name in _REFERENCES:
+            continue
+        kind, space = attribute.get_type(), attribute.get_space()
+        copy = h5a.create(target, attribute.name, kind, space)
+        if space.get_simple_extent_type() == h5s.NULL:
+            continue
+        values = np.empty(attribute.shape, dtype=attribute.dtype)
+        # Naming the stored type keeps HDF5 from converting, which cuts text that fills its length;
+        # text of variable length lives in Python objects and needs h5py's own type.
+        memory = None if _has_variable_length(kind) else kind
+        attribute.read(values, mtype=memory)
+        copy.write(values, mtype=memory)
+
+
+def _has_variable_length(kind: h5t.TypeID) -> bool:
+    """Say whether values of a type are pointers rather than bytes."""
+    return kind.get_class() == h5t.VLEN or (
+        isinstance(kind, h5t.TypeStringID) and kind.is_variable_str()
+    )
