@@ -28,7 +28,7 @@ from retrieval.times import FARTHEST_FIELD, TimeWeights, nearest_distance, time_
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Float = NDArray[np.float64]
+    Float = NDArray[np.floating]
     Bool = NDArray[np.bool_]
 
 logger = logging.getLogger(__name__)
@@ -200,8 +200,9 @@ class Collocator:
     def _field(self, fields: tuple[int, ...]) -> NDArray[np.floating]:
         """Mean of some fields as (cell, level), negatives counted as zero; read once."""
         if fields not in self._fields:
-            total = self.apriori.read(fields[0], self.rows, self.columns).astype(
-                np.float32 if len(fields) == 1 else np.float64
+            precision = np.float32 if len(fields) == 1 else np.float64
+            total: Float = np.array(
+                self.apriori.read(fields[0], self.rows, self.columns), dtype=precision
             )
             is_negative = total < 0
             np.maximum(total, 0.0, out=total)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyproj import Transformer
 
-    Float = NDArray[np.float64]
+    Float = NDArray[np.floating]
     Bool = NDArray[np.bool_]
 
 FULL_CIRCLE = 360.0

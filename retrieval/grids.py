@@ -42,8 +42,8 @@ class RectilinearGrid:
         If an axis has fewer than two edges or does not ascend.
     """
 
-    x_edges: NDArray[np.float64]
-    y_edges: NDArray[np.float64]
+    x_edges: NDArray[np.floating]
+    y_edges: NDArray[np.floating]
     crs: str = GEOGRAPHIC
 
     def __post_init__(self) -> None:
@@ -79,17 +79,17 @@ class RectilinearGrid:
         return self.y_edges.size - 1, self.x_edges.size - 1
 
     @property
-    def x(self) -> NDArray[np.float64]:
+    def x(self) -> NDArray[np.floating]:
         """Cell centres along x."""
         return 0.5 * (self.x_edges[:-1] + self.x_edges[1:])
 
     @property
-    def y(self) -> NDArray[np.float64]:
+    def y(self) -> NDArray[np.floating]:
         """Cell centres along y."""
         return 0.5 * (self.y_edges[:-1] + self.y_edges[1:])
 
     @property
-    def row_area_factor(self) -> NDArray[np.float64]:
+    def row_area_factor(self) -> NDArray[np.floating]:
         """True area per unit of x times y of each row, shape (n_y,).
 
         1 in a projected plane. On longitude/latitude the cell between two parallels has the
@@ -123,7 +123,7 @@ class RectilinearGrid:
         return RectilinearGrid(self.x_edges[c0 : c1 + 1], self.y_edges[r0 : r1 + 1], self.crs)
 
 
-def edges_midway(centres: ArrayLike) -> NDArray[np.float64]:
+def edges_midway(centres: ArrayLike) -> NDArray[np.floating]:
     """Edges midway between ascending cell centres; a uniform axis gets exactly uniform edges.
 
     Coordinates stored as float32 carry noise of 1e-6 degree; an axis that is uniform to a

@@ -25,7 +25,7 @@ from retrieval.constants import (
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    Float = NDArray[np.float64]
+    Float = NDArray[np.floating]
 
 MINIMUM_PRESSURE = 1e-3
 """Stands for the zero pressure of the topmost interface where a logarithm is taken [Pa]."""

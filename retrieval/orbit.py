@@ -21,7 +21,7 @@ from retrieval.errors import ProductError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Float = NDArray[np.float64]
+    Float = NDArray[np.floating]
 
 PRODUCT_NAME = "L2__NO2___"
 ALL = slice(None)
@@ -215,6 +215,11 @@ class Orbit:
             )
             raise ProductError(msg) from error
 
+    def chunk_scanlines(self, name: str) -> int:
+        """Count the scanlines that the file stores in one chunk of a variable (1 if unchunked)."""
+        chunks = self.variables[name].chunking()
+        return int(chunks[1]) if isinstance(chunks, list) and len(chunks) > 1 else 1
+
     def read(self, name: str, crop: Crop) -> NDArray[np.floating]:
         """Read a float variable on the crop, shape (scanline, ground_pixel, ...), NaN for fill.
 
@@ -232,7 +237,7 @@ class Orbit:
         values = values.astype(np.result_type(values.dtype.newbyteorder("="), np.float32))
         fill = getattr(variable, "_FillValue", netCDF4.default_fillvals["f4"])
         values[(values == fill) | (np.abs(values) > 9e36)] = np.nan
-        return values
+        return np.asarray(values)
 
     def read_integer(self, name: str, crop: Crop) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Read an integer variable on the crop and where it is valid (not fill)."""

@@ -21,7 +21,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Float = NDArray[np.float64]
+    Float = NDArray[np.floating]
     Index = NDArray[np.intp]
 
 CHUNK = 4000

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from retrieval.layers import Atmosphere
 
-    Float = NDArray[np.float64]
+    Float = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def _from_pressures(
 def _layer_mole_fraction(partial_column: Float, edges: Float) -> Float:
     """Mean mole fraction of layers with given partial columns; 0 in layers without thickness."""
     air = -np.diff(edges, axis=1) * AIR_COLUMN_PER_PASCAL
-    return np.divide(partial_column, air, out=np.zeros(air.shape), where=air > 0)
+    return np.asarray(np.divide(partial_column, air, out=np.zeros(air.shape), where=air > 0))
 
 
 def columns_above(

@@ -20,7 +20,7 @@ from retrieval.constants import AIR_COLUMN_PER_PASCAL, GAS_CONSTANT
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Float = NDArray[np.float64]
+    Float = NDArray[np.floating]
 
 MINIMUM_PRESSURE = 1e-3
 """Stands for zero pressure in logarithms [Pa]."""

@@ -1,0 +1,93 @@
+"""The choices of a re-retrieval in one checked value (contract section 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from retrieval.airmass import EXCLUSIVE, INCLUSIVE
+from retrieval.apriori.base import TimeRule
+
+if TYPE_CHECKING:
+    from retrieval.crop import BoundingBox
+
+
+class Above(StrEnum):
+    """What fills the troposphere above the top of a set (decision D6; method.md 3.6)."""
+
+    CONSTANT_VMR = "constant-vmr"
+    """One mole fraction for all sets, so that no set-dependent artefact enters differences."""
+    NONE = "none"
+    """Nothing: the paper's reach, and `R` of Douros et al. (2023)."""
+    UPPER = "upper"
+    """A global model common to all sets: `RG` of Douros et al. (2023)."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `reretrieve`; defaults are the contract's.
+
+    Attributes
+    ----------
+    above : Above
+        NO2 between the top of the set and the tropopause.
+    above_vmr : float
+        Mole fraction of `constant-vmr` [ppt].
+    merge_height : float, optional
+        Height above ground [m] where the part above takes over; None: the top of the set.
+    time_rule : TimeRule, optional
+        Rule for sets with several fields a day; None: each set's own (`auto`).
+    tropopause : str
+        `inclusive` or `exclusive`.
+    crop : str
+        `primary` or `none`.
+    bbox : tuple of float, optional
+        West, south, east, north [degrees].
+    kernels, profiles : bool
+        Also keep the new tropospheric kernels, the a-priori partial columns.
+    block : int
+        Scanlines computed at once; bounds memory, changes nothing else.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of range.
+    """
+
+    above: Above = Above.CONSTANT_VMR
+    above_vmr: float = 30.0
+    merge_height: float | None = None
+    time_rule: TimeRule | None = None
+    tropopause: str = INCLUSIVE
+    crop: str = "primary"
+    bbox: BoundingBox | None = None
+    kernels: bool = False
+    profiles: bool = False
+    block: int = 64
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.above_vmr <= 1e4:
+            msg = (
+                "Invalid above_vmr. It is a mole fraction in ppt between 0 and 10000. "
+                f"Given {self.above_vmr}. Literature for Europe: 20 to 60."
+            )
+            raise ValueError(msg)
+        if self.merge_height is not None and not 0 < self.merge_height <= 20000:
+            msg = (
+                "Invalid merge_height. It is a height above ground in metres, above 0 and up to "
+                f"20000. Given {self.merge_height}."
+            )
+            raise ValueError(msg)
+        if self.tropopause not in (INCLUSIVE, EXCLUSIVE):
+            msg = f"Invalid tropopause. Use inclusive or exclusive. Given {self.tropopause!r}."
+            raise ValueError(msg)
+        if self.crop not in ("primary", "none"):
+            msg = f"Invalid crop. Use primary or none. Given {self.crop!r}."
+            raise ValueError(msg)
+        if self.bbox is not None and not (-90 <= self.bbox[1] < self.bbox[3] <= 90):
+            msg = (
+                "Invalid bbox. Give west, south, east, north in degrees with south below north. "
+                f"Given {self.bbox}."
+            )
+            raise ValueError(msg)

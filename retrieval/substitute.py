@@ -1,0 +1,227 @@
+"""The chain for one orbit: read, collocate, integrate, recompute; an orbit in, results out.
+
+Block by block of scanlines: the footprint mean of each set (`collocate`), its partial columns in
+the pixel's layers (`profiles`), the part above (`set_columns`), and the equations of `airmass`.
+Every pixel with a kernel, a tropopause and coverage is computed, whatever its quality value.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retrieval.apriori.base import AprioriSet, HybridLayers, PressureLevels, TimeRule
+from retrieval.assemble import Assembly
+from retrieval.blocks import OrbitBlocks, take_block
+from retrieval.collocate import Collocator
+from retrieval.crop import find_crop
+from retrieval.errors import AprioriError, NoOverlapError
+from retrieval.layers import StandardAtmosphere, pressure_edges
+from retrieval.options import Above, Options
+from retrieval.profiles import PixelColumns
+from retrieval.results import OrbitResult, SubstitutionFlag
+from retrieval.set_columns import COMPUTED, UpperPart, compute_set
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from retrieval.atmospheres import MeteoCollocator
+    from retrieval.blocks import Block
+    from retrieval.footprint import Weights
+    from retrieval.layers import Atmosphere
+    from retrieval.meteo import Meteo
+    from retrieval.orbit import Crop, Orbit
+
+
+def substitute(
+    orbit: Orbit,
+    sets: Mapping[str, AprioriSet],
+    options: Options | None = None,
+    *,
+    upper: AprioriSet | None = None,
+    meteo: Meteo | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[OrbitResult, Crop]:
+    """Re-retrieve an orbit with one or more a-priori sets.
+
+    Parameters
+    ----------
+    orbit : Orbit
+        The open L2 file.
+    sets : mapping of str to AprioriSet
+        Sets by name, the primary first. Names are upper-cased in the result.
+    options : Options, optional
+        Choices; the contract's defaults where absent.
+    upper : AprioriSet, optional
+        Global set for `Above.UPPER`, common to all sets.
+    meteo : Meteo, optional
+        Temperatures for layer heights, common to all sets; the standard atmosphere where absent.
+    progress : callable, optional
+        Called with scanlines done and to do.
+
+    Returns
+    -------
+    result : OrbitResult
+        New fields on the crop.
+    crop : Crop
+        The scanlines and ground pixels they belong to.
+
+    Raises
+    ------
+    ProductError, AprioriError, NoOverlapError
+        If files are damaged, unusable, or do not belong together.
+    ValueError
+        If there is no set, names clash, or mode `upper` has no upper set.
+    """
+    options = options or Options()
+    names = check_names(sets)
+    if options.above is Above.UPPER:
+        _check_upper(upper)
+    primary = next(iter(sets.values()))
+    crop = find_crop(orbit, primary.grid if options.crop == "primary" else None, options.bbox)
+    blocks = OrbitBlocks(orbit, crop, options.tropopause)
+    times = orbit.scanline_times(crop)
+    outline = (blocks.latitude_bounds, blocks.longitude_bounds)
+    collocators = [
+        Collocator(name, apriori, _rule(apriori, options), times, outline)
+        for name, apriori in zip(names, sets.values(), strict=True)
+    ]
+    upper_collocator = None
+    if options.above is Above.UPPER and upper is not None:
+        upper_collocator = Collocator("upper", upper, upper.time_rule, times, outline)
+    meteo_collocator = None
+    if meteo is not None:
+        from retrieval.atmospheres import MeteoCollocator  # only with --meteo
+
+        meteo_collocator = MeteoCollocator(meteo, times, outline)
+    assembly = Assembly(orbit, crop, options, names)
+    chain = _Chain(blocks, options, collocators, upper_collocator, meteo_collocator, assembly)
+    n_scanline = crop.shape[0]
+    for start in range(0, n_scanline, options.block):
+        rows = slice(start, min(start + options.block, n_scanline))
+        chain.compute(rows)
+        if progress is not None:
+            progress(rows.stop, n_scanline)
+    result = assembly.result([_attributes(collocator) for collocator in collocators])
+    _check_any_pixel(result)
+    return result, crop
+
+
+class _Chain:
+    """Everything opened for one orbit; `compute` does one block of scanlines."""
+
+    def __init__(
+        self,
+        blocks: OrbitBlocks,
+        options: Options,
+        collocators: list[Collocator],
+        upper: Collocator | None,
+        meteo: MeteoCollocator | None,
+        assembly: Assembly,
+    ) -> None:
+        self.blocks, self.options, self.assembly = blocks, options, assembly
+        self.collocators, self.upper, self.meteo = collocators, upper, meteo
+
+    def compute(self, rows: slice) -> None:
+        whole = self.blocks.read(rows)
+        index = np.flatnonzero(whole.has_kernel & whole.has_tropopause)
+        block = take_block(whole, index)
+        columns = self._pixel_columns(block)
+        upper = None
+        if self.upper is not None:
+            upper = UpperPart(self.upper.apriori, self.upper.profiles(block.geometry))
+        shared: dict[bytes, Weights] = {}
+        done = []
+        for collocator in self.collocators:
+            key = collocator.grid.x_edges.tobytes() + collocator.grid.y_edges.tobytes()
+            if key not in shared:
+                shared[key] = collocator.weights(block.geometry)
+            profiles = collocator.profiles(block.geometry, shared[key])
+            done.append(
+                compute_set(collocator.apriori, profiles, block, columns, self.options, upper)
+            )
+        self.assembly.store(rows, whole, index, block, done)
+
+    def _pixel_columns(self, block: Block) -> PixelColumns:
+        layers = self.blocks.orbit.layers
+        edges = pressure_edges(layers.a, layers.b, block.surface_pressure)
+        if self.meteo is None:
+            atmosphere: Atmosphere = StandardAtmosphere(
+                block.surface_pressure, block.surface_altitude
+            )
+        else:
+            atmosphere = self.meteo.atmosphere(block.geometry, block.surface_pressure, edges)
+        return PixelColumns.build(block.surface_pressure, edges, atmosphere)
+
+
+def check_names(sets: Mapping[str, AprioriSet]) -> list[str]:
+    """Names of sets as they stand in the file.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or two are the same in capitals.
+    """
+    names = [name.upper() for name in sets]
+    if not names:
+        msg = "Invalid sets. At least one a-priori set is needed. Given none."
+        raise ValueError(msg)
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        msg = f"Invalid set names. Each may be used once. Given {twice.pop()} twice. Rename one."
+        raise ValueError(msg)
+    return names
+
+
+def _check_upper(upper: AprioriSet | None) -> None:
+    if upper is None:
+        msg = "Invalid options. Mode upper needs a global set. Give --upper PATH."
+        raise ValueError(msg)
+    if not isinstance(upper.vertical, HybridLayers | PressureLevels):
+        msg = (
+            f"The upper set is a {upper.kind} on heights. It must reach the tropopause. "
+            "Give an AUX_CTMANA file or CAMS global fields."
+        )
+        raise AprioriError(msg)
+
+
+def _rule(apriori: AprioriSet, options: Options) -> TimeRule:
+    if options.time_rule is None or apriori.time_rule is TimeRule.DAILY:
+        return apriori.time_rule
+    return options.time_rule
+
+
+def _attributes(collocator: Collocator) -> dict[str, str | int | float]:
+    apriori = collocator.apriori
+    return {
+        "kind": apriori.kind,
+        "time_rule": str(collocator.rule),
+        "fields_used": ", ".join(collocator.times_used),
+        "negative_values_counted_as_zero": collocator.n_negative,
+        "synthetic": "yes" if apriori.is_synthetic else "no",
+    }
+
+
+def _check_any_pixel(result: OrbitResult) -> None:
+    """Stop where a set does not serve a single pixel."""
+    for fields in result.sets:
+        flag = fields.substitution_flag
+        if np.isin(flag, COMPUTED).any():
+            continue
+        values, counts = np.unique(flag, return_counts=True)
+        reasons = ", ".join(
+            f"{count} x {SubstitutionFlag(int(value)).name.lower().replace('_', ' ')}"
+            for value, count in zip(values, counts, strict=True)
+        )
+        if set(values) <= {SubstitutionFlag.NO_KERNEL, SubstitutionFlag.NO_TROPOPAUSE}:
+            msg = (
+                f"No pixel of the crop can be re-retrieved: {reasons}. All pixels are invalid in "
+                "the file itself. Choose another orbit."
+            )
+        else:
+            msg = (
+                f"Set {fields.name} serves no pixel of the orbit: {reasons}. "
+                "Check its area and times against the orbit's with `dacno2-s5p inspect`."
+            )
+        raise NoOverlapError(msg)
