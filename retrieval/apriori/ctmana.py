@@ -1,0 +1,64 @@
+"""TM5-MP analyses and forecasts, AUX_CTMANA and AUX_CTMFCT (formats.md C)."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from retrieval.apriori.base import Quantity, TimeRule
+from retrieval.apriori.file_set import FileSet, build_set, provenance
+from retrieval.apriori.locating import Request, locate
+from retrieval.formats import ctmana as layout
+from retrieval.formats.units import Unit
+
+if TYPE_CHECKING:
+    from retrieval.formats.containers import NetcdfSource
+
+logger = logging.getLogger(__name__)
+
+KIND = "TM5-MP CTMANA"
+PRIORITY = 20
+
+
+def matches(source: NetcdfSource, variable: str) -> bool:
+    """Tell whether a file has TM5-MP's hybrid interfaces, surface pressure and NO2."""
+    return layout.is_ctmana(source.dataset(), variable)
+
+
+def open_set(sources: list[NetcdfSource], request: Request) -> FileSet:
+    """Open one day or a folder of days, which make one time axis.
+
+    An orbit at 23:45 or later uses the first field of the next day's file (formats.md C): it is
+    the nearest one on the joined axis. Where analysis and forecast hold the same time, the
+    analysis is used; of two versions the later.
+
+    Raises
+    ------
+    AprioriError
+        If a file is damaged or differs from the others in grid or layers.
+    """
+    ordered = sorted(sources, key=lambda s: layout.preference(s.name))
+    candidates = []
+    for source in ordered:
+        dataset = source.dataset()
+        candidates.append(
+            locate(
+                source,
+                "no2",
+                request,
+                unit=_unit(source, request),
+                surface_altitude=layout.surface_altitude_name(dataset),
+            )
+        )
+    rule = TimeRule.NEAREST
+    return build_set(KIND, candidates, rule, ordered, provenance(ordered[0]), around=request.around)
+
+
+def _unit(source: NetcdfSource, request: Request) -> Unit:
+    """Mole fraction where the file does not say its unit: that is what TM5-MP writes."""
+    stored = source.dataset().variables["no2"]
+    units = str(getattr(stored, "units", "")).strip()
+    if units in ("", "1") or request.sidecar.text("unit"):
+        logger.debug("%s: unit %r of no2 is read as mol mol-1", source, units)
+        return Unit(units or "mol mol-1", Quantity.MOLE_FRACTION, 1.0)
+    return request.unit(source, "no2")

@@ -1,0 +1,296 @@
+"""A-priori sets made of files: fields located in netCDF files, joined in time and in level."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retrieval.apriori.base import AprioriSet, TimeRule
+from retrieval.errors import AprioriError
+from retrieval.formats.units import check_plausible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from retrieval.apriori.base import Vertical
+    from retrieval.formats.containers import NetcdfSource
+    from retrieval.formats.field import Field
+    from retrieval.formats.units import Unit
+
+logger = logging.getLogger(__name__)
+
+_SAME_EDGE = 0.01
+"""Grids of two files are one where edges agree to this part of a cell: float32 noise."""
+
+
+@dataclass(frozen=True)
+class Slab:
+    """The fields of one or more files that together hold every level at the same times.
+
+    Attributes
+    ----------
+    fields : callable
+        Returns the `Field` of each file, lowest levels first; files of further levels are opened
+        at the first read.
+    times : ndarray of datetime64[ms]
+    order : ndarray of int
+        For each level, surface first, its place among the levels read.
+    unit : Unit
+    uncertainty : tuple of (str, Unit) or None
+        Variable of the 1-sigma uncertainty beside the field.
+    surface_altitude : str or None
+        Variable of the model orography [m].
+    """
+
+    fields: Callable[[], Sequence[Field]]
+    times: NDArray[np.datetime64]
+    order: NDArray[np.int64]
+    unit: Unit
+    uncertainty: tuple[str, Unit] | None = None
+    surface_altitude: str | None = None
+
+
+@dataclass
+class FileSet(AprioriSet):
+    """An a-priori set over files; opening reads coordinates, `read` only the wanted block.
+
+    `slabs` are the groups of files; `places` gives for each time (slab, index within it).
+    """
+
+    slabs: list[Slab] = field(default_factory=list, repr=False)
+    places: list[tuple[int, int]] = field(default_factory=list, repr=False)
+    sources: list[NetcdfSource] = field(default_factory=list, repr=False)
+
+    def read(self, i_time: int, rows: slice, columns: slice) -> NDArray[np.float32]:
+        """Return one field, shape (n_level, n_y, n_x), in SI, NaN where missing.
+
+        Raises
+        ------
+        AprioriError
+            If the files are damaged, or the values are impossible in the declared unit.
+        """
+        slab, index = self._place(i_time)
+        values = self._read(slab, index, rows, columns, None)
+        si = _to_si(values, slab.unit)
+        check_plausible(si, slab.unit, slab.fields()[0].where)
+        return si
+
+    def read_uncertainty(
+        self, i_time: int, rows: slice, columns: slice
+    ) -> NDArray[np.float32] | None:
+        """Return the 1-sigma uncertainty in SI, or None where the files have none."""
+        slab, index = self._place(i_time)
+        if slab.uncertainty is None:
+            return None
+        variable, unit = slab.uncertainty
+        si = _to_si(self._read(slab, index, rows, columns, variable), unit)
+        if np.nanmin(si, initial=0.0) < 0.0:
+            msg = (
+                f"Invalid uncertainty {variable} of {slab.fields()[0].source}. One sigma must not "
+                f"be negative. Given {float(np.nanmin(si)):.3g}. The file is damaged."
+            )
+            raise AprioriError(msg)
+        return si
+
+    def read_surface_altitude(self, rows: slice, columns: slice) -> NDArray[np.float32] | None:
+        """Return the model orography [m], shape (n_y, n_x), or None where the files have none."""
+        slab = self.slabs[0]
+        if slab.surface_altitude is None:
+            return None
+        first = slab.fields()[0]
+        altitude = first.read(0, rows, columns, slab.surface_altitude)[0]
+        return np.asarray(altitude, dtype=np.float32)
+
+    def close(self) -> None:
+        """Close all files."""
+        for source in self.sources:
+            source.close()
+
+    def _place(self, i_time: int) -> tuple[Slab, int]:
+        i_slab, index = self.places[i_time]
+        return self.slabs[i_slab], index
+
+    def _read(
+        self, slab: Slab, index: int, rows: slice, columns: slice, variable: str | None
+    ) -> NDArray[np.floating]:
+        parts = [f.read(index, rows, columns, variable) for f in slab.fields()]
+        values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        if (np.diff(slab.order) == 1).all() and slab.order[0] == 0:
+            return values
+        return np.ascontiguousarray(values[slab.order])
+
+
+def _to_si(values: NDArray[np.floating], unit: Unit) -> NDArray[np.float32]:
+    if unit.factor != 1.0:
+        values *= unit.factor
+    return values.astype(np.float32, copy=False)
+
+
+def one_file(
+    located: Field,
+    order: NDArray[np.int64],
+    unit: Unit,
+    uncertainty: tuple[str, Unit] | None = None,
+    surface_altitude: str | None = None,
+) -> Slab:
+    """Build the slab of a file that holds all levels."""
+    return Slab(lambda: [located], located.times, order, unit, uncertainty, surface_altitude)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One slab with the grid and levels it has, before files are joined."""
+
+    slab: Slab
+    located: Field
+    vertical: Vertical
+
+
+def build_set(
+    kind: str,
+    candidates: list[Candidate],
+    time_rule: TimeRule | None,
+    sources: list[NetcdfSource],
+    attributes: dict[str, str],
+    *,
+    around: np.datetime64 | None = None,
+) -> FileSet:
+    """Join files into one set.
+
+    Parameters
+    ----------
+    candidates : list of Candidate
+        In order of preference: where two hold a field of the same time, the first one's is used.
+    time_rule : TimeRule or None
+        None to tell it from the spacing of the times.
+    around : datetime64, optional
+        Where files differ in grid or levels, those nearest to this time make the set.
+
+    Raises
+    ------
+    AprioriError
+        If the files differ in grid, levels or quantity and no time tells which to use.
+    """
+    kept = _consistent(kind, candidates, around)
+    times = np.concatenate([c.slab.times for c in kept])
+    slab_numbers = np.concatenate([np.full(c.slab.times.size, i) for i, c in enumerate(kept)])
+    inner = np.concatenate([np.arange(c.slab.times.size) for c in kept])
+    order = np.lexsort((slab_numbers, times))
+    unique, first = np.unique(times[order], return_index=True)
+    if unique.size < times.size:
+        logger.info(
+            "%s: %d field(s) are in two files; the preferred file's are used",
+            kind,
+            times.size - unique.size,
+        )
+    chosen = order[first]
+    if unique.size == 0:
+        msg = (
+            f"Invalid a-priori set {candidates[0].located.source}. It must hold at least one "
+            "field. Given none. Check the download."
+        )
+        raise AprioriError(msg)
+    reference = kept[0]
+    return FileSet(
+        kind=kind,
+        grid=reference.located.grid,
+        vertical=reference.vertical,
+        quantity=reference.slab.unit.quantity,
+        times=unique.astype("datetime64[ms]"),
+        time_rule=time_rule or rule_from_spacing(unique),
+        files=sorted({source.path for source in sources}),
+        is_synthetic=is_synthetic(sources),
+        attributes=attributes,
+        slabs=[c.slab for c in kept],
+        places=[(int(slab_numbers[i]), int(inner[i])) for i in chosen],
+        sources=sources,
+    )
+
+
+def _consistent(
+    kind: str, candidates: list[Candidate], around: np.datetime64 | None
+) -> list[Candidate]:
+    """Return the candidates that share grid, levels and quantity with the reference one."""
+    groups: list[list[Candidate]] = []
+    for candidate in candidates:
+        for group in groups:
+            if not _difference(group[0], candidate):
+                group.append(candidate)
+                break
+        else:
+            groups.append([candidate])
+    if len(groups) == 1:
+        return groups[0]
+    if around is None:
+        msg = (
+            f"Invalid {kind}. All files must share one {_difference(groups[0][0], groups[1][0])}. "
+            f"Given {groups[0][0].located.source} and {groups[1][0].located.source}. Put them in "
+            "folders of their own, or choose a time."
+        )
+        raise AprioriError(msg)
+    nearest = min(groups, key=lambda group: _distance(group, around))
+    logger.info(
+        "%s: files of %d grids or level sets; those near %s are used", kind, len(groups), around
+    )
+    return nearest
+
+
+def _distance(group: list[Candidate], around: np.datetime64) -> float:
+    return min(
+        (float(np.abs(c.slab.times - around).min() / np.timedelta64(1, "s")) for c in group),
+    )
+
+
+def _difference(one: Candidate, other: Candidate) -> str:
+    if not same_grid(one.located, other.located):
+        return "horizontal grid"
+    if type(one.vertical) is not type(other.vertical):
+        return "kind of levels"
+    for a, b in zip(vars(one.vertical).values(), vars(other.vertical).values(), strict=True):
+        if a.shape != b.shape or not np.allclose(a, b, rtol=1e-5, atol=1e-6):
+            return "set of levels"
+    return "" if one.slab.unit.quantity is other.slab.unit.quantity else "quantity"
+
+
+def same_grid(one: Field, other: Field) -> bool:
+    """Tell whether two fields lie on one grid, but for noise of float32 coordinates."""
+    a, b = one.grid, other.grid
+    if a.shape != b.shape or a.crs != b.crs:
+        return False
+    return all(
+        bool(np.abs(p - q).max() < _SAME_EDGE * float(np.diff(p).min()))
+        for p, q in ((a.x_edges, b.x_edges), (a.y_edges, b.y_edges))
+    )
+
+
+def rule_from_spacing(times: NDArray[np.datetime64]) -> TimeRule:
+    """Tell the time rule from the times: one field a day, half-hourly, hourly, or coarser."""
+    days = times.astype("datetime64[D]")
+    if np.unique(days).size == times.size:
+        return TimeRule.DAILY
+    step = np.diff(times).min()
+    if step < np.timedelta64(59, "m"):
+        return TimeRule.NEAREST
+    return TimeRule.OVERPASS_MEAN if step <= np.timedelta64(61, "m") else TimeRule.LINEAR
+
+
+def is_synthetic(sources: Sequence[NetcdfSource]) -> bool:
+    """Tell whether any file that is open says that it, or its training data, is synthetic."""
+    return any(
+        "synthetic" in str(getattr(source.dataset(), name, "")).lower()
+        for source in sources
+        if source.is_open
+        for name in ("training_data", "source")
+    )
+
+
+def provenance(source: NetcdfSource) -> dict[str, str]:
+    """Return the global attributes of a file that are worth carrying into a product."""
+    wanted = ("title", "institution", "source", "references", "training_data", "history")
+    dataset = source.dataset()
+    return {name: str(getattr(dataset, name)).strip() for name in wanted if hasattr(dataset, name)}

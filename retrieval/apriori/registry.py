@@ -1,0 +1,172 @@
+"""Open an a-priori set of whatever kind: `open_apriori(path)`.
+
+A kind of set is one module of this package with `KIND`, `PRIORITY`, `matches(source, variable)`
+and `open_set(sources, request)`; modules are found by looking, nothing else needs to change.
+Optional: `claims(name)`, for kinds whose file names save opening hundreds of files: True for
+this kind, False for a file that is none of NO2, None to let the content decide.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import pkgutil
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+import numpy as np
+
+import retrieval.apriori as package
+from retrieval.apriori.locating import Request, find_no2
+from retrieval.apriori.sidecar import find_sidecar
+from retrieval.errors import AprioriError
+from retrieval.formats.containers import NetcdfSource, list_sources
+from retrieval.formats.filenames import dates_in_name, parse_cams_europe
+
+if TYPE_CHECKING:
+    from retrieval.apriori.base import AprioriSet
+
+logger = logging.getLogger(__name__)
+
+NEAR_DAYS = 2
+"""Files whose names give dates farther than this from the wanted time are not opened."""
+
+_FEW_FILES = 4
+
+
+class Reader(Protocol):
+    """What a module of this package must have to be a kind of set."""
+
+    KIND: str
+    PRIORITY: int
+
+    def matches(self, source: NetcdfSource, variable: str) -> bool:
+        """Tell whether a file with the NO2 variable is of this kind."""
+
+    def open_set(self, sources: list[NetcdfSource], request: Request) -> AprioriSet:
+        """Open the set of these files."""
+
+
+@cache
+def readers() -> tuple[Reader, ...]:
+    """Return the modules that are kinds of sets, the most particular first."""
+    names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
+    modules = [importlib.import_module(f"{package.__name__}.{name}") for name in names]
+    found = [cast("Reader", m) for m in modules if hasattr(m, "KIND") and hasattr(m, "open_set")]
+    return tuple(sorted(found, key=lambda reader: reader.PRIORITY))
+
+
+def open_apriori(path: Path | str, around: np.datetime64 | None = None) -> AprioriSet:
+    """Open a file, a folder of files, or a ZIP archive as an a-priori set.
+
+    Only coordinates are read. What the set is, its content says; a TOML beside it may say what
+    its files do not (`sidecar`).
+
+    Parameters
+    ----------
+    path : Path
+    around : datetime64, optional
+        The time the set is wanted for (an orbit's). Files named for other dates are then left
+        closed, and where files differ in grid those of this time are used.
+
+    Returns
+    -------
+    AprioriSet
+        To be closed after use.
+
+    Raises
+    ------
+    AprioriError
+        In one line: what the input looked like, and what is accepted.
+    """
+    path = Path(path)
+    if around is not None:
+        around = around.astype("datetime64[ms]")
+    sources = _near(list_sources(path), around)
+    request = Request(find_sidecar(path), around)
+    try:
+        return _open(path, sources, request)
+    except BaseException:
+        for source in sources:
+            source.close()
+        raise
+
+
+def _open(path: Path, sources: list[NetcdfSource], request: Request) -> AprioriSet:
+    kinds: dict[str, list[NetcdfSource]] = {}
+    by_name = {reader.KIND: reader for reader in readers()}
+    for source in sources:
+        reader = _kind_of(source, request)
+        if reader is not None:
+            kinds.setdefault(reader.KIND, []).append(source)
+    if not kinds:
+        raise AprioriError(_nothing_message(path, sources, request))
+    if len(kinds) > 1:
+        shown = " and ".join(f"{kind} ({files[0].name})" for kind, files in kinds.items())
+        msg = (
+            f"Invalid a-priori set {path}. A folder must hold one kind of set. Given {shown}. Put "
+            "them in folders of their own."
+        )
+        raise AprioriError(msg)
+    ((kind, files),) = kinds.items()
+    logger.debug("%s: %s, %d file(s)", path, kind, len(files))
+    return by_name[kind].open_set(files, request)
+
+
+def _kind_of(source: NetcdfSource, request: Request) -> Reader | None:
+    """Return the reader for one file; None for files without NO2."""
+    is_layout_given = request.sidecar.describes_layout
+    if not is_layout_given:
+        for reader in readers():
+            claim = reader.claims(source.name) if hasattr(reader, "claims") else None
+            if claim is not None:
+                return reader if claim else None
+    variable = find_no2(source.dataset(), request.sidecar.text("variable"))
+    if variable is None:
+        logger.info("%s holds no NO2 field and is passed over", source)
+        return None
+    candidates = readers()[-1:] if is_layout_given else readers()
+    return next((r for r in candidates if r.matches(source, variable)), None)
+
+
+def _near(sources: list[NetcdfSource], around: np.datetime64 | None) -> list[NetcdfSource]:
+    """Leave out files whose names give only dates far from the wanted time."""
+    if around is None or len(sources) <= _FEW_FILES:
+        return sources
+    day = around.astype("datetime64[D]")
+
+    def is_near(source: NetcdfSource) -> bool:
+        periods = dates_in_name(source.name)
+        return not periods or any(
+            first - NEAR_DAYS <= day <= last + NEAR_DAYS for first, last in periods
+        )
+
+    return [source for source in sources if is_near(source)] or sources
+
+
+def _nothing_message(path: Path, sources: list[NetcdfSource], request: Request) -> str:
+    given = request.sidecar.text("variable")
+    if given:
+        return (
+            f"Invalid a-priori set {path}. It must hold the variable {given!r} of "
+            f"{request.sidecar.path}. Given {_contents(sources[0])}. Correct the TOML."
+        )
+    if "PRODUCT" in sources[0].dataset().groups:
+        return (
+            f"Invalid a-priori set {path}. It must be a model field of NO2. Given an orbit (group "
+            "PRODUCT). Orbits are the arguments of reretrieve, not -a."
+        )
+    kinds = ", ".join(reader.KIND for reader in readers())
+    return (
+        f"Invalid a-priori set {path}. It must hold NO2 as one of: {kinds}. Given "
+        f"{_contents(sources[0])}. Choose another file, or name the variable in a TOML beside it."
+    )
+
+
+def _contents(source: NetcdfSource) -> str:
+    if parse_cams_europe(source.name) is not None and not source.is_open:
+        return f"{source.name}, another species"
+    names = list(source.dataset().variables)
+    shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+    return f"{source.name} with {shown or 'no variables'}"

@@ -1,0 +1,140 @@
+"""The layouts of the CAMS European air-quality files (formats.md D.1, D.2).
+
+Reanalyses come as monthly files of one level each, the level only in the file name; forecasts and
+analyses, and prepared extracts, hold all levels in one file.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retrieval.errors import AprioriError
+from retrieval.formats.coordinates import role_of, text_attribute
+from retrieval.formats.field import Field, Names, find_field
+from retrieval.formats.filenames import CamsEuropeName, parse_cams_europe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import netCDF4
+
+    from retrieval.formats.containers import NetcdfSource
+
+logger = logging.getLogger(__name__)
+
+HEIGHTS = (0, 50, 100, 250, 500, 750, 1000, 2000, 3000, 5000)
+"""Levels of the data store [m above the model's surface]."""
+
+
+@dataclass(frozen=True)
+class Month:
+    """One month of a reanalysis: a file for each level, lowest first."""
+
+    month: np.datetime64
+    stage: str
+    levels: tuple[int, ...]
+    sources: tuple[NetcdfSource, ...]
+
+
+def months_of(sources: Sequence[NetcdfSource], species: str = "no2") -> list[Month]:
+    """Sort per-level reanalysis files into months; validated ones (vra) before interim (ira).
+
+    Raises
+    ------
+    AprioriError
+        If models are mixed, or a month holds one level twice.
+    """
+    named = [(parse_cams_europe(s.name), s) for s in sources]
+    wanted = [(n, s) for n, s in named if n is not None and n.species == species]
+    models = sorted({n.model for n, _ in wanted})
+    if len(models) > 1:
+        msg = (
+            f"Invalid CAMS European reanalysis. A set is of one model. Given {', '.join(models)} "
+            f"in {wanted[0][1].path.parent}. Put them in folders of their own."
+        )
+        raise AprioriError(msg)
+    months = []
+    for month in sorted({n.month for n, _ in wanted}):
+        of_month = [(n, s) for n, s in wanted if n.month == month]
+        stages = {n.stage for n, _ in of_month}
+        stage = "vra" if "vra" in stages else "ira"
+        if len(stages) > 1:
+            logger.info("CAMS European reanalysis %s: validated files are used, not interim", month)
+        months.append(_month(month, stage, [(n, s) for n, s in of_month if n.stage == stage]))
+    return months
+
+
+def _month(
+    month: np.datetime64, stage: str, files: list[tuple[CamsEuropeName, NetcdfSource]]
+) -> Month:
+    ordered = sorted(files, key=lambda pair: pair[0].level)
+    levels = tuple(n.level for n, _ in ordered)
+    if len(set(levels)) < len(levels):
+        twice = next(level for level in levels if levels.count(level) > 1)
+        names = ", ".join(s.name for n, s in ordered if n.level == twice)
+        msg = (
+            f"Invalid CAMS European reanalysis of {month}. A month must hold each level once. "
+            f"Given {names}. Keep one area and one copy."
+        )
+        raise AprioriError(msg)
+    return Month(month, stage, levels, tuple(s for _, s in ordered))
+
+
+def level_field(source: NetcdfSource, month: np.datetime64, names: Names | None = None) -> Field:
+    """Locate the field of one per-level file, and check that it is of the month of its name.
+
+    Raises
+    ------
+    AprioriError
+        If the file has levels of its own, no field of its species, or another month's times.
+    """
+    parsed = parse_cams_europe(source.name)
+    species = parsed.species if parsed else "no2"
+    dataset = source.dataset()
+    variable = next((n for n in dataset.variables if n.lower() == species), None)
+    if variable is None:
+        msg = (
+            f"Invalid CAMS European reanalysis file {source}. It must hold {species}, as its name "
+            f"says. Given {', '.join(list(dataset.variables)[:8])}. Download it again."
+        )
+        raise AprioriError(msg)
+    located = find_field(source, variable, names)
+    middle = located.times[located.times.size // 2].astype("datetime64[M]")
+    if located.level is not None or middle != month:
+        given = "a level dimension" if located.level is not None else f"times of {middle}"
+        msg = (
+            f"Invalid CAMS European reanalysis file {source}. It must be the single level and the "
+            f"month of its name. Given {given}. Restore the name it was delivered with."
+        )
+        raise AprioriError(msg)
+    return located
+
+
+def is_all_levels(dataset: netCDF4.Dataset, variable: str) -> bool:
+    """Tell whether a file holds European NO2 with its heights: forecasts, analyses, extracts.
+
+    By its variable `no2_conc`, or by latitudes and longitudes of 0.1 degree with heights of the
+    data store (0 among them: 1000, 500, 250 alone may be hPa).
+    """
+    stored = dataset.variables[variable]
+    if variable.lower() == "no2_conc" and stored.ndim == 4:
+        return True
+    roles = {role_of(dataset, d): d for d in stored.dimensions}
+    level, y = roles.get("level"), roles.get("y")
+    if stored.ndim != 4 or level not in dataset.variables or y not in dataset.variables:
+        return False
+    heights = np.asarray(dataset.variables[level][:], dtype=np.float64)
+    units = text_attribute(dataset.variables[level], "units").lower()
+    is_degrees = "degree" in text_attribute(dataset.variables[y], "units") or y in (
+        "lat",
+        "latitude",
+    )
+    latitudes = np.asarray(dataset.variables[y][:], dtype=np.float64)
+    is_tenth = latitudes.size > 1 and abs(abs(latitudes[1] - latitudes[0]) - 0.1) < 1e-3
+    # a store height of 0 without a unit, or metres; other units are no CAMS file
+    is_heights = set(heights.tolist()) <= set(map(float, HEIGHTS)) and 0.0 in heights
+    return bool(is_heights and is_tenth and is_degrees and units in ("", "1", "m", "metres"))

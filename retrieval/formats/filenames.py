@@ -1,0 +1,216 @@
+"""Names of the files around an orbit, taken apart: S5P L2, AUX_CTM, CAMS Europe, CAMS global.
+
+Only what a name alone can say is taken from it (the level of a CAMS reanalysis file, the stream
+and versions of an orbit); what a file holds is decided by its content.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePath
+
+import numpy as np
+
+S5P_STEM_LENGTH = 83
+"""Characters of an S5P file name before suffix and extension (formats.md A.1)."""
+
+_STAMP = r"\d{8}T\d{6}"
+_S5P = re.compile(
+    rf"(?P<stem>S5P_(?P<stream>[A-Z]{{3}}[A-Z_])_(?P<product>.{{10}})_(?P<start>{_STAMP})_"
+    rf"(?P<end>{_STAMP})_(?P<orbit>\d{{5}})_(?P<collection>\d{{2}})_(?P<processor>\d{{6}})_"
+    rf"(?P<created>{_STAMP}))(?P<suffix>.*?)(?:\.nc4?)?$"
+)
+_CTM = re.compile(
+    rf"S5P_(?P<stream>[A-Z]{{4}})_(?P<product>AUX_CTM(?:ANA|FCT))_(?P<start>{_STAMP})_"
+    rf"(?P<end>{_STAMP})_(?P<created>{_STAMP})"
+)
+_CAMS_EUROPE = re.compile(
+    r"cams\.eaq\.(?P<stage>vra|ira)\.(?P<model>[A-Za-z0-9-]+)a\.(?P<species>\w+)\.l(?P<level>\d+)\."
+    r"(?P<year>\d{4})-(?P<month>0[1-9]|1[0-2])(?:\.(?P<subset>.+?))?\.nc4?$",
+    re.IGNORECASE,
+)
+_CAMS_GLOBAL = re.compile(
+    r"z_cams_c_ecmf_(?P<base>\d{14})_prod_(?P<type>fc|an)_(?P<leveltype>pl|ml|sfc)_"
+    r"(?P<step>\d{3})_(?P<parameter>\w+?)\.(?:grib2?|nc)$"
+)
+_DATE = re.compile(
+    r"(?<!\d)(?P<y>(?:19|20)\d{2})(?P<s>[-_.]?)(?P<m>0[1-9]|1[0-2])"
+    r"(?:(?P=s)(?P<d>0[1-9]|[12]\d|3[01]))?(?!\d{2})"
+)
+
+
+def _stamp(text: str) -> np.datetime64:
+    date, clock = text[:8], text[8:].lstrip("T")
+    return np.datetime64(
+        f"{date[:4]}-{date[4:6]}-{date[6:]}T{clock[:2]}:{clock[2:4]}:{clock[4:]}", "ms"
+    )
+
+
+@dataclass(frozen=True)
+class S5PName:
+    """The fields of an S5P L2 file name; times are the window of the L1B data, not coverage."""
+
+    stem: str
+    stream: str
+    product: str
+    start: np.datetime64
+    end: np.datetime64
+    orbit: int
+    collection: str
+    processor: str
+    created: np.datetime64
+    suffix: str
+
+    @property
+    def processor_version(self) -> tuple[int, int, int]:
+        """Processor version as numbers, `(2, 4, 0)` for `020400`."""
+        p = self.processor
+        return int(p[:2]), int(p[2:4]), int(p[4:])
+
+
+def parse_s5p(name: str) -> S5PName | None:
+    """Take an S5P L2 file name apart; None when it is not one. Lenient after the creation time.
+
+    Examples
+    --------
+    >>> name = parse_s5p(
+    ...     "S5P_RPRO_L2__NO2____20210725T110715_20210725T124844_19594_03_020400_"
+    ...     "20221104T141836_reduced.nc"
+    ... )
+    >>> name.product, name.orbit, name.processor_version, name.suffix, len(name.stem)
+    ('L2__NO2___', 19594, (2, 4, 0), '_reduced', 83)
+    """
+    match = _S5P.match(PurePath(name).name)
+    if match is None or len(match["stem"]) != S5P_STEM_LENGTH:
+        return None
+    try:
+        start, end, created = (_stamp(match[key]) for key in ("start", "end", "created"))
+    except ValueError:
+        return None
+    return S5PName(
+        match["stem"],
+        match["stream"],
+        match["product"],
+        start,
+        end,
+        int(match["orbit"]),
+        match["collection"],
+        match["processor"],
+        created,
+        match["suffix"],
+    )
+
+
+@dataclass(frozen=True)
+class CtmName:
+    """The fields of an AUX_CTMANA or AUX_CTMFCT file name."""
+
+    stream: str
+    product: str
+    start: np.datetime64
+    end: np.datetime64
+    created: np.datetime64
+
+
+def parse_ctm(name: str) -> CtmName | None:
+    """Take an AUX_CTM file name apart; None when it is not one."""
+    match = _CTM.match(PurePath(name).name)
+    if match is None:
+        return None
+    try:
+        start, end, created = (_stamp(match[key]) for key in ("start", "end", "created"))
+    except ValueError:
+        return None
+    return CtmName(match["stream"], match["product"], start, end, created)
+
+
+@dataclass(frozen=True)
+class CamsEuropeName:
+    """The fields of a CAMS European reanalysis file name; `level` [m] is nowhere else."""
+
+    stage: str
+    model: str
+    species: str
+    level: int
+    month: np.datetime64
+    subset: str
+
+
+def parse_cams_europe(name: str) -> CamsEuropeName | None:
+    """Take a CAMS European reanalysis file name apart; None when it is not one.
+
+    Examples
+    --------
+    >>> n = parse_cams_europe("cams.eaq.vra.ENSa.no2.l50.2019-01.area-subset.54.9.42.-5.nc")
+    >>> n.stage, n.model, n.species, n.level, str(n.month), n.subset
+    ('vra', 'ENS', 'no2', 50, '2019-01', 'area-subset.54.9.42.-5')
+    """
+    match = _CAMS_EUROPE.search(PurePath(name).name)
+    if match is None:
+        return None
+    return CamsEuropeName(
+        match["stage"].lower(),
+        match["model"].upper(),
+        match["species"].lower(),
+        int(match["level"]),
+        np.datetime64(f"{match['year']}-{match['month']}", "M"),
+        match["subset"] or "",
+    )
+
+
+@dataclass(frozen=True)
+class CamsGlobalName:
+    """The fields of a file name of the CAMS global FTP service."""
+
+    base: np.datetime64
+    type: str
+    leveltype: str
+    step: int
+    parameter: str
+
+
+def parse_cams_global(name: str) -> CamsGlobalName | None:
+    """Take a CAMS global FTP file name apart; None when it is not one.
+
+    Examples
+    --------
+    >>> parse_cams_global("z_cams_c_ecmf_20190601000000_prod_fc_ml_012_no2.nc").step
+    12
+    """
+    match = _CAMS_GLOBAL.match(PurePath(name).name)
+    if match is None:
+        return None
+    try:
+        base = _stamp(match["base"])
+    except ValueError:
+        return None
+    return CamsGlobalName(
+        base, match["type"], match["leveltype"], int(match["step"]), match["parameter"]
+    )
+
+
+def dates_in_name(name: str) -> list[tuple[np.datetime64, np.datetime64]]:
+    """Return the periods (first day, last day) that a file name mentions, days or months.
+
+    Examples
+    --------
+    >>> [(str(a), str(b)) for a, b in dates_in_name("no2_20190630.nc")]
+    [('2019-06-30', '2019-06-30')]
+    >>> [(str(a), str(b)) for a, b in dates_in_name("cams.eaq.vra.ENSa.no2.l0.2019-02.nc")]
+    [('2019-02-01', '2019-02-28')]
+    """
+    periods = []
+    for match in _DATE.finditer(PurePath(name).name):
+        month = np.datetime64(f"{match['y']}-{match['m']}", "M")
+        first = month.astype("datetime64[D]")
+        last = (month + 1).astype("datetime64[D]") - 1
+        if match["d"]:
+            day = first + (int(match["d"]) - 1)
+            if day > last:
+                continue
+            first = last = day
+        elif match["s"] == "":
+            continue  # six digits alone are too often something else than a month
+        periods.append((first, last))
+    return periods
