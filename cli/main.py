@@ -1,0 +1,69 @@
+"""The console script: finds commands by name, imports only what is called."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+
+import rich_click as click
+
+from cli.console import EXIT_DATA, report_error, set_verbosity
+from cli.options import verbosity_options
+
+COMMANDS = ("reretrieve",)
+"""Commands in the order of the help; each is a function of that name in its own module."""
+
+
+class LazyGroup(click.RichGroup):
+    """A group whose commands are imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"cli.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="dacno2-s5p", prog_name="dacno2-s5p")
+@verbosity_options
+def cli() -> None:
+    """TROPOMI NO2 columns with substituted a-priori profiles: an L2 orbit in, an L2 orbit out.
+
+    `dacno2-s5p demo` tells the whole story on synthetic files; `dacno2-s5p reretrieve ORBIT -a
+    cams=FOLDER` is the main job.
+    """
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line; exit status 0 done, 1 data or files wrong, 2 usage."""
+    set_verbosity(0)
+    logging.captureWarnings(capture=True)
+    try:
+        status = cli.main(args=args, prog_name="dacno2-s5p", standalone_mode=False)
+    except click.Abort:
+        click.echo("Error: interrupted. Nothing is half-written; run again to go on.", err=True)
+        status = EXIT_DATA
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except KeyboardInterrupt:
+        click.echo("Error: interrupted. Nothing is half-written; run again to go on.", err=True)
+        status = EXIT_DATA
+    except BrokenPipeError:
+        # The reader of a pipe has gone (head, less): not an error of ours.
+        sys.stderr.close()
+        status = 0
+    except Exception as error:
+        report_error(error)
+        status = EXIT_DATA
+    sys.exit(status if isinstance(status, int) else 0)

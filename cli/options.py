@@ -1,0 +1,99 @@
+"""Options that several commands share: one flag, one meaning everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import rich_click as click
+
+from cli.console import set_verbosity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Command = TypeVar("Command", bound=Callable[..., Any])
+
+WORKSPACE_VARIABLE = "DACNO2_S5P_WORKSPACE"
+
+
+def verbosity_options(command: Command) -> Command:
+    """Add -v (repeatable) and -q."""
+
+    def more(ctx: click.Context, _param: click.Parameter, value: int) -> None:
+        if value:
+            ctx.meta["verbosity"] = ctx.meta.get("verbosity", 0) + value
+            set_verbosity(ctx.meta["verbosity"])
+
+    def less(ctx: click.Context, _param: click.Parameter, value: int) -> None:
+        more(ctx, _param, -value)
+
+    command = click.option(
+        "-v",
+        "--verbose",
+        count=True,
+        expose_value=False,
+        callback=more,
+        help="Say more on stderr; -vv also shows tracebacks.",
+    )(command)
+    return click.option(
+        "-q", "--quiet", count=True, expose_value=False, callback=less, help="Say less on stderr."
+    )(command)
+
+
+def workspace_option(command: Command) -> Command:
+    """Add -w/--workspace."""
+    return click.option(
+        "-w",
+        "--workspace",
+        type=click.Path(path_type=Path, file_okay=False),
+        envvar=WORKSPACE_VARIABLE,
+        default=Path(),
+        show_default=f"${WORKSPACE_VARIABLE}, else .",
+        metavar="DIR",
+        help="Folder with profiles/ cams/ ctm/ era5/.",
+    )(command)
+
+
+def overwrite_option(command: Command) -> Command:
+    """Add --overwrite."""
+    return click.option("--overwrite", is_flag=True, help="Replace existing outputs.")(command)
+
+
+def json_option(command: Command) -> Command:
+    """Add --json."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Machine-readable summary on stdout."
+    )(command)
+
+
+def parse_named_path(text: str) -> tuple[str, Path]:
+    """Read NAME=PATH.
+
+    Raises
+    ------
+    click.BadParameter
+        If it is not that, or the path does not exist.
+    """
+    name, sign, path = text.partition("=")
+    if not sign or not name or not path:
+        msg = f"{text!r} is not NAME=PATH, for example cams=cams/2023."
+        raise click.BadParameter(msg)
+    if not Path(path).exists():
+        msg = f"{text!r}: {path} does not exist."
+        raise click.BadParameter(msg)
+    return name, Path(path)
+
+
+def existing(path: Path | None, option: str) -> Path | None:
+    """Check that a given path exists.
+
+    Raises
+    ------
+    click.BadParameter
+        If it does not.
+    """
+    if path is not None and not path.exists():
+        msg = f"{path} does not exist."
+        raise click.BadParameter(msg, param_hint=option)
+    return path

@@ -1,0 +1,285 @@
+"""Files in, file out: open an orbit and its sets, substitute, write, summarise."""
+
+from __future__ import annotations
+
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retrieval.apriori.registry import open_apriori
+from retrieval.atomic import check_output
+from retrieval.errors import NoOverlapError
+from retrieval.options import Above, Options
+from retrieval.orbit import Orbit
+from retrieval.product import Layout, write_product
+from retrieval.provenance import InputFile, Provenance, file_checksum
+from retrieval.substitute import check_names, substitute
+from retrieval.summary import QA_RECOMMENDED, OrbitSummary, summarise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from retrieval.apriori.base import AprioriSet
+    from retrieval.meteo import Meteo
+    from retrieval.orbit import Crop
+    from retrieval.results import OrbitResult
+
+SET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,15}")
+SOFTWARE = ("dacno2-s5p", "numpy", "scipy", "netCDF4", "h5py", "pyproj")
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that `reretrieve` needs besides the orbit.
+
+    Attributes
+    ----------
+    sets : mapping of str to Path
+        A-priori sets by name, the primary first.
+    options : Options
+        Choices of the computation.
+    layout : Layout
+        `extend` or `replace`.
+    upper, meteo : Path, optional
+        Global set for mode `upper`; temperatures for layer heights.
+    overwrite : bool
+        Whether existing outputs may be replaced.
+    qa_threshold : int
+        For the statistics: stored quality values above it take part.
+    command : str
+        What `history` says was run.
+    """
+
+    sets: Mapping[str, Path]
+    options: Options = field(default_factory=Options)
+    layout: Layout = Layout.EXTEND
+    upper: Path | None = None
+    meteo: Path | None = None
+    overwrite: bool = False
+    qa_threshold: int = QA_RECOMMENDED
+    command: str = ""
+
+    def __post_init__(self) -> None:
+        for name in self.sets:
+            check_set_name(name)
+        check_names(dict.fromkeys(self.sets))  # type: ignore[arg-type]
+
+
+def check_set_name(name: str) -> None:
+    """Check the name of a set.
+
+    Raises
+    ------
+    ValueError
+        If it is not a letter followed by up to 15 letters or digits, or is TM5.
+    """
+    if not SET_NAME.fullmatch(name) or name.upper() == "TM5":
+        msg = (
+            f"Invalid set name {name!r}. A name is a letter and up to 15 more letters or digits, "
+            "not TM5 (the operational a priori)."
+        )
+        raise ValueError(msg)
+
+
+def default_output(orbit: Path, sets: Mapping[str, Path], folder: Path | None = None) -> Path:
+    """Name of the output: STEM_SET1[-SET2...].nc beside the orbit or in a folder.
+
+    Examples
+    --------
+    >>> default_output(Path("a.nc"), {"dacno2": Path("p"), "cams": Path("c")}).name
+    'a_DACNO2-CAMS.nc'
+    """
+    names = "-".join(name.upper() for name in sets)
+    return (folder or orbit.parent) / f"{orbit.stem}_{names}.nc"
+
+
+def reretrieve(
+    orbit: str | Path,
+    sets: Mapping[str, str | Path] | Job,
+    output: str | Path | None = None,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> OrbitSummary:
+    """Re-retrieve one orbit file with one or more a-priori sets and write the result.
+
+    Parameters
+    ----------
+    orbit : path
+        A TROPOMI L2 NO2 file.
+    sets : mapping or Job
+        Paths of the sets by name, the primary first; a `Job` for all other choices.
+    output : path, optional
+        File to write; `default_output` where absent. It appears whole or not at all.
+    progress : callable, optional
+        Called with scanlines done and to do.
+
+    Returns
+    -------
+    OrbitSummary
+        Statistics over the pixels that all products share.
+
+    Raises
+    ------
+    RetrievalError
+        One line: what is wrong with which file, and what to do.
+
+    Examples
+    --------
+    ``reretrieve("S5P_OFFL_L2__NO2____....nc", {"dacno2": "profiles", "cams": "cams"})``
+    """
+    job = sets if isinstance(sets, Job) else Job({k: Path(v) for k, v in sets.items()})
+    source = Path(orbit)
+    target = Path(output) if output is not None else default_output(source, job.sets)
+    check_output(target, overwrite=job.overwrite, inputs=[source])
+    with ExitStack() as stack:
+        checksums = stack.enter_context(ThreadPoolExecutor(1))
+        opened = stack.enter_context(Orbit.open(source))
+        found = open_sets(opened, job, stack)
+        pending = checksums.map(_input_file, *zip(*_input_paths(source, found), strict=True))
+        result, crop = substitute(
+            opened,
+            found.sets,
+            job.options,
+            upper=found.upper,
+            meteo=found.meteo,
+            progress=progress,
+        )
+        summary = summarise(opened, crop, result, str(target), job.qa_threshold)
+        _describe(result, opened, found)
+        inputs = tuple(pending)
+        whole = crop.shape == opened.shape
+        opened.close()
+        write_product(
+            source,
+            target,
+            result,
+            _provenance(job, inputs, crop),
+            crop=None if whole else crop,
+            layout=job.layout,
+            overwrite=job.overwrite,
+        )
+    return summary
+
+
+@dataclass
+class OpenedSets:
+    """Sets opened for one orbit."""
+
+    sets: dict[str, AprioriSet]
+    upper: AprioriSet | None = None
+    meteo: Meteo | None = None
+
+
+def open_sets(orbit: Orbit, job: Job, stack: ExitStack) -> OpenedSets:
+    """Open the sets of a job for the day of an orbit; the stack closes them."""
+    around = orbit_time(orbit)
+
+    def one(path: Path) -> AprioriSet:
+        return stack.enter_context(closing(open_apriori(path, around)))
+
+    found = OpenedSets({name: one(path) for name, path in job.sets.items()})
+    if job.options.above is Above.UPPER and job.upper is not None:
+        found.upper = one(job.upper)
+    if job.meteo is not None:
+        from retrieval.meteo import open_meteo  # only with --meteo
+
+        found.meteo = open_meteo(job.meteo, around)
+    return found
+
+
+def orbit_time(orbit: Orbit) -> np.datetime64:
+    """Middle of the measurement times of an orbit.
+
+    Raises
+    ------
+    NoOverlapError
+        If no scanline has a time.
+    """
+    times = orbit.scanline_times(orbit.full)
+    times = times[~np.isnat(times)]
+    if times.size == 0:
+        msg = f"{orbit.path.name} has no valid delta_time. Its day is unknown. Choose another file."
+        raise NoOverlapError(msg)
+    middle: np.datetime64 = np.sort(times)[times.size // 2]
+    return middle
+
+
+def _input_paths(source: Path, found: OpenedSets) -> list[tuple[str, Path]]:
+    paths = [("orbit", source)]
+    paths += [(name.upper(), p) for name, apriori in found.sets.items() for p in apriori.files]
+    if found.upper is not None:
+        paths += [("upper", p) for p in found.upper.files]
+    if found.meteo is not None:
+        paths += [("meteo", p) for p in found.meteo.files]
+    return paths
+
+
+def _input_file(role: str, path: Path) -> InputFile:
+    stat = path.stat()
+    return InputFile(path.name, role, _cached_checksum(path, stat.st_size, stat.st_mtime_ns))
+
+
+@lru_cache(maxsize=4096)
+def _cached_checksum(path: Path, _size: int, _mtime: int) -> str:
+    """Checksum of a file, once a process: monthly files serve many orbits."""
+    return file_checksum(path)
+
+
+def _describe(result: OrbitResult, orbit: Orbit, found: OpenedSets) -> None:
+    """Carry what is known of the sets into the file's attributes."""
+    for fields, apriori in zip(result.sets, found.sets.values(), strict=True):
+        fields.attributes |= {
+            key: value for key, value in apriori.attributes.items() if key not in fields.attributes
+        }
+    sets = [*found.sets.values(), *([found.upper] if found.upper else [])]
+    if any(apriori.is_synthetic for apriori in sets) or orbit.is_synthetic:
+        result.attributes["training_data" if not orbit.is_synthetic else "data"] = "synthetic"
+    if orbit.assumptions:
+        result.attributes["assumptions"] = "; ".join(orbit.assumptions)
+
+
+def _provenance(job: Job, inputs: tuple[InputFile, ...], crop: Crop) -> Provenance:
+    options = job.options
+    names = ", ".join(name.upper() for name in job.sets)
+    return Provenance(
+        command=job.command or f"reretrieve with {names}",
+        created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        versions=software_versions(),
+        inputs=inputs,
+        options={
+            "above": str(options.above),
+            "above_vmr_ppt": options.above_vmr,
+            "merge_height_m": options.merge_height or "top of the set",
+            "time_rule": str(options.time_rule or "auto"),
+            "tropopause": options.tropopause,
+            "crop": options.crop,
+            "bbox": options.bbox or "off",
+            "layout": str(job.layout),
+            "upper": job.upper.name if job.upper else "off",
+            "meteo": job.meteo.name if job.meteo else "standard atmosphere",
+            "scanlines": f"{crop.scanline.start}:{crop.scanline.stop}",
+            "ground_pixels": f"{crop.ground_pixel.start}:{crop.ground_pixel.stop}",
+        },
+    )
+
+
+@lru_cache(maxsize=1)
+def software_versions() -> dict[str, str]:
+    """Versions of the software that takes part, the package itself first."""
+    found = {}
+    for name in SOFTWARE:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    found["python"] = ".".join(str(part) for part in sys.version_info[:3])
+    return found
