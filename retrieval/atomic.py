@@ -32,7 +32,7 @@ _HDF5_ERRNO = re.compile(r"errno = (\d+)")
 
 @contextmanager
 def atomic_output(
-    path: Path, *, overwrite: bool = False, sources: Iterable[Path] = ()
+    path: Path, *, overwrite: bool = False, inputs: Iterable[Path] = ()
 ) -> Iterator[Path]:
     """Give a temporary path beside `path` and rename it to `path` when the block succeeds.
 
@@ -45,7 +45,7 @@ def atomic_output(
         Where the finished file shall be.
     overwrite : bool
         Whether an existing file may be replaced.
-    sources : iterable of Path
+    inputs : iterable of Path
         Files being read; the output may not be one of them.
 
     Yields
@@ -57,7 +57,7 @@ def atomic_output(
     ------
     OutputError
         If the folder is missing or not writable, `path` exists and may not be replaced, is a
-        folder or one of the sources, or the disk is full.
+        folder or one of the inputs, or the disk is full.
 
     Examples
     --------
@@ -70,13 +70,13 @@ def atomic_output(
     '1 2 3'
     """
     path = Path(path)
-    check_output(path, overwrite=overwrite, sources=sources)
+    check_output(path, overwrite=overwrite, inputs=inputs)
     temporary = path.with_name(f".{path.name[:180]}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield temporary
         _flush(temporary)
-        check_output(path, overwrite=overwrite, sources=sources)
+        check_output(path, overwrite=overwrite, inputs=inputs)
         temporary.replace(path)
     except OSError as error:
         _remove(temporary)
@@ -88,7 +88,7 @@ def atomic_output(
         _flush(path.parent)
 
 
-def check_output(path: Path, *, overwrite: bool = False, sources: Iterable[Path] = ()) -> None:
+def check_output(path: Path, *, overwrite: bool = False, inputs: Iterable[Path] = ()) -> None:
     """Refuse an output that cannot or may not be written, before any work is done.
 
     Raises
@@ -103,7 +103,7 @@ def check_output(path: Path, *, overwrite: bool = False, sources: Iterable[Path]
     if path.is_dir():
         msg = f"{name} It must be a file. Given a folder. Give a file name in it."
         raise OutputError(msg)
-    if any(_is_same_file(path, source) for source in sources):
+    if any(_is_same_file(path, source) for source in inputs):
         msg = f"{name} It must not be an input. Given {path.name} as both. Choose another name."
         raise OutputError(msg)
     if path.exists() and not overwrite:

@@ -8,9 +8,8 @@ types: values, fill values, filters and attributes go over as stored, without an
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
@@ -48,39 +47,6 @@ _DIMENSION_ONLY = b"This is a netCDF dimension but not a netCDF variable."
 _ORDERED = h5p.CRT_ORDER_TRACKED | h5p.CRT_ORDER_INDEXED
 
 
-@dataclass(frozen=True)
-class Crop:
-    """A rectangle of an orbit: positions (not index values) along two dimensions of PRODUCT.
-
-    Examples
-    --------
-    >>> Crop(slice(10, 20), slice(0, 450)).shape
-    (10, 450)
-    """
-
-    scanlines: slice
-    ground_pixels: slice
-
-    def __post_init__(self) -> None:
-        for name in ("scanlines", "ground_pixels"):
-            part: slice = getattr(self, name)
-            if part.step not in (None, 1) or not 0 <= (part.start or 0) < (part.stop or 0):
-                msg = (
-                    f"Invalid {name}. A crop is a non-empty slice of positions with step 1. "
-                    f"Given {part}. Give slice(first, last + 1)."
-                )
-                raise ValueError(msg)
-            object.__setattr__(self, name, slice(part.start or 0, part.stop))
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Number of scanlines and ground pixels."""
-        return (
-            self.scanlines.stop - self.scanlines.start,
-            self.ground_pixels.stop - self.ground_pixels.start,
-        )
-
-
 @contextmanager
 def hdf5_errors(
     source: Path, target: Path, kinds: tuple[type[Exception], ...] = HDF5_ERRORS
@@ -103,17 +69,6 @@ def damaged(path: Path, error: BaseException) -> ProductError:
     )
 
 
-def open_target(path: Path, mode: str = "w") -> h5py.File:
-    """Open a file for writing so that HDF5 1.10 and any netCDF-4 library can read it.
-
-    With mode "w" the root group tracks the creation order, which netCDF-4 needs.
-    """
-    creation: dict[str, Any] = {"track_order": True} if mode == "w" else {}
-    return h5py.File(
-        path, mode, libver=("v108", "v110"), rdcc_nbytes=4 * CHUNK_BYTES, rdcc_w0=1.0, **creation
-    )
-
-
 def copy_cropped(source: h5py.File, target: h5py.File, crop: Mapping[str, slice]) -> None:
     """Copy all groups, dimensions, variables and attributes, cropped along some dimensions.
 
@@ -122,7 +77,7 @@ def copy_cropped(source: h5py.File, target: h5py.File, crop: Mapping[str, slice]
     source : h5py.File
         A netCDF-4 file, open for reading.
     target : h5py.File
-        An empty file of `open_target`.
+        An empty file of `hdf5_sink.open_target`.
     crop : mapping of str to slice
         Path of a dimension ("/PRODUCT/scanline") to the positions that are kept. Dimensions not
         named are kept whole. Variables are found by their dimension scales, wherever they are.
@@ -182,7 +137,7 @@ def create_like(
 
 
 def chunk_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
-    """Return whole rows along the longest axis, as many as fit into `CHUNK_BYTES`.
+    """Return as many whole rows of the outermost real axis as fit into `CHUNK_BYTES`.
 
     Examples
     --------
@@ -191,7 +146,7 @@ def chunk_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
     >>> chunk_shape((1, 600, 450), 4)
     (1, 582, 450)
     """
-    axis = int(np.argmax(shape))
+    axis = _outer_axis(shape)
     row_bytes = max(1, itemsize * int(np.prod(shape)) // shape[axis])
     rows = min(shape[axis], max(1, CHUNK_BYTES // row_bytes))
     return (*shape[:axis], rows, *shape[axis + 1 :])
@@ -200,7 +155,7 @@ def chunk_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
 def blocks(
     dataset: h5py.Dataset, selection: Sequence[slice]
 ) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]]:
-    """Divide a selection into blocks along its longest axis: (source part, target part).
+    """Divide a selection along its outermost axis into blocks: (source part, target part).
 
     Blocks end where chunks of the source end, so that each chunk is decompressed once.
     """
@@ -208,7 +163,7 @@ def blocks(
         yield (), ()
         return
     sizes = [part.stop - part.start for part in selection]
-    axis = int(np.argmax(sizes))
+    axis = _outer_axis(sizes)
     start, stop = selection[axis].start, selection[axis].stop
     chunk = dataset.chunks[axis] if dataset.chunks else 1
     row_bytes = max(1, dataset.dtype.itemsize * int(np.prod(sizes)) // max(1, sizes[axis]))
@@ -220,6 +175,11 @@ def blocks(
         read[axis] = slice(first, last)
         write[axis] = slice(first - start, last - start)
         yield tuple(read), tuple(write)
+
+
+def _outer_axis(shape: Sequence[int]) -> int:
+    """Return the first axis longer than one: scanlines, behind the time axis of length one."""
+    return next((axis for axis, size in enumerate(shape) if size > 1), 0)
 
 
 def _copy_group(

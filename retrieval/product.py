@@ -17,12 +17,15 @@ import numpy as np
 
 from retrieval.atomic import atomic_output, check_output
 from retrieval.errors import ProductError
+from retrieval.hdf5_sink import open_target
 from retrieval.hdf5_write import FileWriter, read_text, set_attribute
-from retrieval.netcdf_copy import Crop, copy_cropped, hdf5_errors, open_target
+from retrieval.netcdf_copy import copy_cropped, hdf5_errors
+from retrieval.orbit import Crop
 from retrieval.product_replace import replace_standard_variables
 from retrieval.product_table import SET_VARIABLES, TM5_COLUMN, relative_change_variable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from retrieval.provenance import Provenance
@@ -85,12 +88,12 @@ def write_product(
         If the fields do not have the shape of the crop.
     """
     layout = Layout(layout)
-    check_output(output, overwrite=overwrite, sources=[source])
+    check_output(output, overwrite=overwrite, inputs=[source])
     with hdf5_errors(source, output):
         whole = _orbit_shape(source)
     crop = crop or Crop(slice(0, whole[0]), slice(0, whole[1]))
     _check_shapes(result, crop, whole)
-    with atomic_output(output, overwrite=overwrite, sources=[source]) as temporary:
+    with atomic_output(output, overwrite=overwrite, inputs=[source]) as temporary:
         with hdf5_errors(source, output):
             if crop.shape == whole:
                 shutil.copyfile(source, temporary)
@@ -125,7 +128,8 @@ def _orbit_shape(source: Path) -> tuple[int, int]:
 
 def _check_shapes(result: OrbitResult, crop: Crop, whole: tuple[int, int]) -> None:
     """Refuse a crop outside the orbit and fields that are not on the crop's pixels."""
-    inside = crop.scanlines.stop <= whole[0] and crop.ground_pixels.stop <= whole[1]
+    parts = zip((crop.scanline, crop.ground_pixel), whole, strict=True)
+    inside = all(0 <= part.start < part.stop <= size for part, size in parts)
     shapes = {item.name: item.air_mass_factor_troposphere.shape for item in result.sets}
     if inside and shapes and all(shape == crop.shape for shape in shapes.values()):
         return
@@ -138,7 +142,7 @@ def _check_shapes(result: OrbitResult, crop: Crop, whole: tuple[int, int]) -> No
 
 def _copy_part(source: Path, target: Path, crop: Crop) -> None:
     """Copy the crop of the orbit, values as stored."""
-    parts = {"/PRODUCT/scanline": crop.scanlines, "/PRODUCT/ground_pixel": crop.ground_pixels}
+    parts = {"/PRODUCT/scanline": crop.scanline, "/PRODUCT/ground_pixel": crop.ground_pixel}
     with (
         h5py.File(source, "r", rdcc_nbytes=32 << 20) as original,
         open_target(target) as file,
@@ -197,8 +201,8 @@ def _write_product_attributes(
     set_attribute(product, "apriori_primary", result.sets[0].name)
     set_attribute(product, "apriori_layout", str(layout))
     for name, part, n_whole in (
-        ("scanline", crop.scanlines, whole[0]),
-        ("ground_pixel", crop.ground_pixels, whole[1]),
+        ("scanline", crop.scanline, whole[0]),
+        ("ground_pixel", crop.ground_pixel, whole[1]),
     ):
         numbers = np.array([part.start, part.stop - 1, n_whole], dtype=np.int32)
         set_attribute(product, f"apriori_crop_{name}", numbers)
@@ -223,7 +227,8 @@ def _write_global_attributes(
     root = file["/"]
     past = read_text(root, "history")
     set_attribute(root, "history", "\n".join(part for part in (past, provenance.history) if part))
-    if any(_is_synthetic(item) for item in result.sets):
+    described = [result.attributes, *(item.attributes for item in result.sets)]
+    if any(_is_synthetic(attributes) for attributes in described):
         set_attribute(root, "training_data", "synthetic")
         text = "a priori: synthetic (trained or made on the twin world)"
         past = read_text(root, "source")
@@ -233,7 +238,6 @@ def _write_global_attributes(
         set_attribute(root, "id", f"{stem}_{result.sets[0].name}_apriori")
 
 
-def _is_synthetic(item: SetResult) -> bool:
+def _is_synthetic(attributes: Mapping[str, object]) -> bool:
     """Say whether a set was made by a synthetic checkpoint or is synthetic itself."""
-    given = item.attributes
-    return bool(given.get("is_synthetic")) or given.get("training_data") == "synthetic"
+    return bool(attributes.get("is_synthetic")) or attributes.get("training_data") == "synthetic"

@@ -1,0 +1,117 @@
+"""Files appear whole or not at all, and every failure is one clear line."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+
+from retrieval.atomic import atomic_output, check_output, output_error, write_errno
+from retrieval.errors import OutputError
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def write_then_fail(path, error, *, overwrite=False):
+    with atomic_output(path, overwrite=overwrite) as temporary:
+        temporary.write_bytes(b"half")
+        raise error
+
+
+def test_finished_file_has_its_name_and_no_temporary_remains(tmp_path):
+    """After success the folder holds the file and nothing else."""
+    with atomic_output(tmp_path / "out.nc") as temporary:
+        temporary.write_bytes(b"whole")
+        assert temporary.parent == tmp_path
+        assert not (tmp_path / "out.nc").exists()
+    assert (tmp_path / "out.nc").read_bytes() == b"whole"
+    assert names(tmp_path) == ["out.nc"]
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt(), SystemExit(2)])
+def test_failure_leaves_nothing(tmp_path, error):
+    """Whatever interrupts the block, the folder stays as it was and the error passes on."""
+    with pytest.raises(type(error)):
+        write_then_fail(tmp_path / "out.nc", error)
+    assert names(tmp_path) == []
+
+
+def test_failed_overwrite_keeps_the_old_file(tmp_path):
+    """A failure while replacing leaves the old file untouched."""
+    target = tmp_path / "out.nc"
+    target.write_bytes(b"old")
+    with pytest.raises(RuntimeError):
+        write_then_fail(target, RuntimeError("x"), overwrite=True)
+    assert target.read_bytes() == b"old"
+    assert names(tmp_path) == ["out.nc"]
+
+
+def test_existing_output_is_refused_unless_overwrite(tmp_path):
+    """An existing file is replaced only on request."""
+    target = tmp_path / "out.nc"
+    target.write_bytes(b"old")
+    with pytest.raises(OutputError, match=r"existing file is not replaced.*--overwrite"):
+        check_output(target)
+    with atomic_output(target, overwrite=True) as temporary:
+        temporary.write_bytes(b"new")
+    assert target.read_bytes() == b"new"
+
+
+def test_file_that_appears_meanwhile_is_not_replaced(tmp_path):
+    """A file that another process wrote while this one worked is kept."""
+    target = tmp_path / "out.nc"
+    writing = atomic_output(target)
+    writing.__enter__().write_bytes(b"mine")
+    target.write_bytes(b"theirs")
+    with pytest.raises(OutputError, match="not replaced"):
+        writing.__exit__(None, None, None)
+    assert target.read_bytes() == b"theirs"
+    assert names(tmp_path) == ["out.nc"]
+
+
+def test_output_that_is_an_input_is_refused_through_links_and_overwrite(tmp_path):
+    """The output may never be an input, whatever the two names are."""
+    source = tmp_path / "in.nc"
+    source.write_bytes(b"in")
+    (tmp_path / "link.nc").symlink_to(source)
+    with pytest.raises(OutputError, match="must not be an input"):
+        check_output(tmp_path / "link.nc", overwrite=True, inputs=[source])
+
+
+def test_missing_folder_and_folder_as_output_are_refused(tmp_path):
+    """The message names the folder that is missing, or says that the output is a folder."""
+    with pytest.raises(OutputError, match=r"folder must exist.*nowhere"):
+        check_output(tmp_path / "nowhere" / "out.nc")
+    with pytest.raises(OutputError, match="must be a file"):
+        check_output(tmp_path, overwrite=True)
+
+
+def test_folder_without_write_permission_is_refused(tmp_path, monkeypatch):
+    """No write permission is one line; the check is faked, since root may write anywhere."""
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(OutputError, match="not writable"), atomic_output(tmp_path / "out.nc"):
+        pytest.fail("the block must not run")
+    assert names(tmp_path) == []
+
+
+def test_full_disk_is_named(tmp_path):
+    """ENOSPC from the system or from HDF5's text becomes the same clear line."""
+    for error in (
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError("Can't write data (file write failed: errno = 28, error message = 'No space')"),
+    ):
+        with pytest.raises(OutputError, match="no space left") as raised:
+            write_then_fail(tmp_path / "out.nc", error)
+        assert "\n" not in str(raised.value)
+    assert names(tmp_path) == []
+
+
+def test_unknown_system_errors_stay_one_line(tmp_path):
+    """An error of several lines is cut to its first."""
+    message = str(output_error(tmp_path / "out.nc", OSError("first line\nsecond line")))
+    assert "first line" in message
+    assert "\n" not in message
+    assert write_errno(OSError("nothing known")) is None
