@@ -89,9 +89,7 @@ class NewVariable:
         made["long_name"] = self.long_name.replace("{S}", apriori)
         if self.standard_name:
             made["standard_name"] = self.standard_name
-        made["coordinates"] = (
-            "/PRODUCT/longitude /PRODUCT/latitude" if self.has_layers else "longitude latitude"
-        )
+        made["coordinates"] = "longitude latitude"
         if self.units == COLUMN_UNITS:
             made[COLUMN_FACTOR] = np.array([MOLEC_CM2_PER_MOL_M2], dtype=np.float32)
         if self.flags is not None:
