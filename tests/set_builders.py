@@ -207,7 +207,7 @@ def temperature(pressure, latitude, longitude, hour=12.0):
     """Made-up temperature [K] on pressure [Pa]."""
     return (
         288.0
-        + 20.0 * np.log(np.asarray(pressure) / 1e5)
+        + 20.0 * np.log(np.maximum(np.asarray(pressure), 1e3) / 1e5)
         + 0.1 * np.asarray(latitude)
         + 0.01 * np.asarray(longitude)
         + 0.05 * hour

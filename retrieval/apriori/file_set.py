@@ -177,19 +177,8 @@ def build_set(
         If the files differ in grid, levels or quantity and no time tells which to use.
     """
     kept = _consistent(kind, candidates, around)
-    times = np.concatenate([c.slab.times for c in kept])
-    slab_numbers = np.concatenate([np.full(c.slab.times.size, i) for i, c in enumerate(kept)])
-    inner = np.concatenate([np.arange(c.slab.times.size) for c in kept])
-    order = np.lexsort((slab_numbers, times))
-    unique, first = np.unique(times[order], return_index=True)
-    if unique.size < times.size:
-        logger.info(
-            "%s: %d field(s) are in two files; the preferred file's are used",
-            kind,
-            times.size - unique.size,
-        )
-    chosen = order[first]
-    if unique.size == 0:
+    times, places = join_times([c.slab.times for c in kept], kind)
+    if times.size == 0:
         msg = (
             f"Invalid a-priori set {candidates[0].located.source}. It must hold at least one "
             "field. Given none. Check the download."
@@ -201,15 +190,41 @@ def build_set(
         grid=reference.located.grid,
         vertical=reference.vertical,
         quantity=reference.slab.unit.quantity,
-        times=unique.astype("datetime64[ms]"),
-        time_rule=time_rule or rule_from_spacing(unique),
+        times=times,
+        time_rule=time_rule or rule_from_spacing(times),
         files=sorted({source.path for source in sources}),
         is_synthetic=is_synthetic(sources),
         attributes=attributes,
         slabs=[c.slab for c in kept],
-        places=[(int(slab_numbers[i]), int(inner[i])) for i in chosen],
+        places=places,
         sources=sources,
     )
+
+
+def join_times(
+    parts: list[NDArray[np.datetime64]], kind: str
+) -> tuple[NDArray[np.datetime64], list[tuple[int, int]]]:
+    """Join the times of files to one ascending axis; of equal times the first file's is used.
+
+    Returns
+    -------
+    times : ndarray of datetime64[ms]
+    places : list of (int, int)
+        For each time, which part and where in it.
+    """
+    times = np.concatenate(parts)
+    numbers = np.concatenate([np.full(part.size, i) for i, part in enumerate(parts)])
+    inner = np.concatenate([np.arange(part.size) for part in parts])
+    order = np.lexsort((numbers, times))
+    unique, first = np.unique(times[order], return_index=True)
+    if unique.size < times.size:
+        logger.info(
+            "%s: %d field(s) are in two files; the preferred file's are used",
+            kind,
+            times.size - unique.size,
+        )
+    places = [(int(numbers[i]), int(inner[i])) for i in order[first]]
+    return unique.astype("datetime64[ms]"), places
 
 
 def _consistent(

@@ -22,17 +22,12 @@ from retrieval.apriori.locating import Request, find_no2
 from retrieval.apriori.sidecar import find_sidecar
 from retrieval.errors import AprioriError
 from retrieval.formats.containers import NetcdfSource, list_sources
-from retrieval.formats.filenames import dates_in_name, parse_cams_europe
+from retrieval.formats.filenames import parse_cams_europe
 
 if TYPE_CHECKING:
     from retrieval.apriori.base import AprioriSet
 
 logger = logging.getLogger(__name__)
-
-NEAR_DAYS = 2
-"""Files whose names give dates farther than this from the wanted time are not opened."""
-
-_FEW_FILES = 4
 
 
 class Reader(Protocol):
@@ -83,7 +78,7 @@ def open_apriori(path: Path | str, around: np.datetime64 | None = None) -> Aprio
     path = Path(path)
     if around is not None:
         around = around.astype("datetime64[ms]")
-    sources = _near(list_sources(path), around)
+    sources = list_sources(path, around)
     request = Request(find_sidecar(path), around)
     try:
         return _open(path, sources, request)
@@ -128,21 +123,6 @@ def _kind_of(source: NetcdfSource, request: Request) -> Reader | None:
         return None
     candidates = readers()[-1:] if is_layout_given else readers()
     return next((r for r in candidates if r.matches(source, variable)), None)
-
-
-def _near(sources: list[NetcdfSource], around: np.datetime64 | None) -> list[NetcdfSource]:
-    """Leave out files whose names give only dates far from the wanted time."""
-    if around is None or len(sources) <= _FEW_FILES:
-        return sources
-    day = around.astype("datetime64[D]")
-
-    def is_near(source: NetcdfSource) -> bool:
-        periods = dates_in_name(source.name)
-        return not periods or any(
-            first - NEAR_DAYS <= day <= last + NEAR_DAYS for first, last in periods
-        )
-
-    return [source for source in sources if is_near(source)] or sources
 
 
 def _nothing_message(path: Path, sources: list[NetcdfSource], request: Request) -> str:

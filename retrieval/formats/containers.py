@@ -21,9 +21,12 @@ import netCDF4
 
 from retrieval.errors import AprioriError
 from retrieval.formats.classic import ClassicHeaderError, expected_size
+from retrieval.formats.filenames import is_near
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import numpy as np
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +35,12 @@ MAX_ARCHIVE_BYTES = 64 * 2**30
 
 MAX_ARCHIVE_MEMBERS = 10_000
 """Archives with more members are refused."""
+
+
+NEAR_DAYS = 2
+"""Files whose names give dates farther than this from the wanted time are not opened."""
+
+_FEW_FILES = 4
 
 
 class FileKind(StrEnum):
@@ -195,7 +204,7 @@ class Archive:
             yield archive
 
 
-def list_sources(path: Path | str) -> list[NetcdfSource]:
+def list_sources(path: Path | str, around: np.datetime64 | None = None) -> list[NetcdfSource]:
     """List the netCDF files behind a file, a folder of files, or a ZIP archive.
 
     Folders are not searched below their first level; files of other kinds in them are passed over.
@@ -204,6 +213,9 @@ def list_sources(path: Path | str) -> list[NetcdfSource]:
     ----------
     path : Path
         A netCDF file, a ZIP archive with any extension, or a folder with either.
+    around : datetime64, optional
+        Leave out files whose names give only dates farther than `NEAR_DAYS` from this time,
+        unless that would leave none.
 
     Returns
     -------
@@ -215,7 +227,13 @@ def list_sources(path: Path | str) -> list[NetcdfSource]:
     AprioriError
         If the path does not exist, is GRIB or no netCDF at all, or the folder has none.
     """
-    path = Path(path)
+    sources = _all_sources(Path(path))
+    if around is None or len(sources) <= _FEW_FILES:
+        return sources
+    return [source for source in sources if is_near(source.name, around, NEAR_DAYS)] or sources
+
+
+def _all_sources(path: Path) -> list[NetcdfSource]:
     if path.is_dir():
         return _folder_sources(path)
     if not path.exists():

@@ -142,18 +142,10 @@ def horizontal(
         x = longitude_axis(x_variable[:], f"{x_name} of {where}")
         y = monotonic_axis(y_variable[:], f"{y_name} of {where}")
         _check_degrees(x, y, where)
-        grid = _geographic_grid(x, y)
-        return Horizontal(x, y, grid)
+        return Horizontal(x, y, RectilinearGrid.from_centres(x.values, y.values))
     x = _in_metres(x_variable, f"{x_name} of {where}")
     y = _in_metres(y_variable, f"{y_name} of {where}")
     return Horizontal(x, y, RectilinearGrid.from_centres(x.values, y.values, name_of_crs))
-
-
-def _geographic_grid(x: Axis, y: Axis) -> RectilinearGrid:
-    grid = RectilinearGrid.from_centres(x.values, y.values)
-    # EAC4 has rows at the poles, whose outer half does not exist
-    y_edges = np.clip(grid.y_edges, -90.0, 90.0)
-    return RectilinearGrid(grid.x_edges, y_edges)
 
 
 def _check_degrees(x: Axis, y: Axis, where: str) -> None:

@@ -214,3 +214,18 @@ def dates_in_name(name: str) -> list[tuple[np.datetime64, np.datetime64]]:
             continue  # six digits alone are too often something else than a month
         periods.append((first, last))
     return periods
+
+
+def is_near(name: str, around: np.datetime64, days: int) -> bool:
+    """Tell whether a file name has no date, or one within some days of a time.
+
+    Examples
+    --------
+    >>> is_near("no2_20190630.nc", np.datetime64("2019-07-01T13:00"), 2)
+    True
+    >>> is_near("no2_20190630.nc", np.datetime64("2019-08-01T13:00"), 2)
+    False
+    """
+    day = around.astype("datetime64[D]")
+    periods = dates_in_name(name)
+    return not periods or any(first - days <= day <= last + days for first, last in periods)

@@ -1,0 +1,60 @@
+"""CAMS global forecasts and the EAC4 reanalysis, on pressure or model levels (formats.md D.3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retrieval.apriori.base import TimeRule
+from retrieval.apriori.file_set import Candidate, FileSet, build_set, provenance
+from retrieval.apriori.generic import no2_of
+from retrieval.apriori.locating import Request, locate
+from retrieval.formats import cams_global as layout
+from retrieval.formats.levels import Levels, model_levels
+
+if TYPE_CHECKING:
+    from retrieval.formats.containers import NetcdfSource
+
+KIND = "CAMS global"
+PRIORITY = 40
+
+
+def matches(source: NetcdfSource, variable: str) -> bool:
+    """Tell whether a file has NO2 in kg kg-1 on pressure or model levels."""
+    return layout.is_cams_global(source.dataset(), variable)
+
+
+def open_set(sources: list[NetcdfSource], request: Request) -> FileSet:
+    """Open a file, an archive or a folder of files; reads coordinates only.
+
+    Model levels get the coefficients of L60 or L137, told by the number of the lowest level, and
+    must be contiguous from the surface up. Of several runs with one valid time the shortest lead
+    is used.
+
+    Raises
+    ------
+    AprioriError
+        If levels have gaps, files differ in grid or levels, or a file is damaged.
+    """
+    candidates = [_candidate(source, request) for source in sources]
+    # the later run first: its lead is the shorter one
+    candidates.sort(key=lambda c: -int(c.slab.times[0].astype(int)) if c.slab.times.size else 0)
+    attributes = provenance(sources[0])
+    rule = TimeRule.LINEAR
+    return build_set(KIND, candidates, rule, sources, attributes, around=request.around)
+
+
+def _candidate(source: NetcdfSource, request: Request) -> Candidate:
+    variable = no2_of(source, request)
+    return locate(source, variable, request, levels=_model_levels(source, variable))
+
+
+def _model_levels(source: NetcdfSource, variable: str) -> Levels | None:
+    """Layers of model levels; None for pressure levels, which speak for themselves."""
+    dataset = source.dataset()
+    dimension = layout.level_dimension(dataset, variable)
+    if dimension is None or layout.level_kind(dataset, dimension) != "model_level":
+        return None
+    numbers = np.asarray(dataset.variables[dimension][:], dtype=np.float64)
+    return model_levels(numbers, f"{dimension} of {source}")
