@@ -188,7 +188,7 @@ def _flags(
             (profiles.coverage < MINIMUM_COVERAGE, SubstitutionFlag.LOW_COVERAGE),
             (~profiles.is_served, SubstitutionFlag.NO_FIELD_IN_TIME),
             (~has_upper, SubstitutionFlag.NO_UPPER_PROFILE),
-            (~(total > 0), SubstitutionFlag.EMPTY_PROFILE),
+            (total <= 0, SubstitutionFlag.EMPTY_PROFILE),
             (~((amf > 0) & np.isfinite(amf)), SubstitutionFlag.BAD_AMF),
             (~np.isfinite(block.column), SubstitutionFlag.NO_COLUMN),
         ]
