@@ -103,8 +103,8 @@ class FileSet(AprioriSet):
         if slab.surface_altitude is None:
             return None
         first = slab.fields()[0]
-        altitude = first.read(0, rows, columns, slab.surface_altitude)[0]
-        return np.asarray(altitude, dtype=np.float32)
+        altitude = first.read(0, rows, columns, slab.surface_altitude)
+        return np.asarray(altitude.reshape(altitude.shape[-2:]), dtype=np.float32)
 
     def close(self) -> None:
         """Close all files."""
