@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import weakref
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -301,6 +302,7 @@ def damage_as_error(where: str) -> Iterator[None]:
         RuntimeError,
         zipfile.BadZipFile,
         zipfile.LargeZipFile,
+        zlib.error,
         NotImplementedError,
         EOFError,
         UnicodeDecodeError,

@@ -176,7 +176,8 @@ def _put(
     values: NDArray[Any],
     **attributes: str,
 ) -> None:
-    variable = dataset.createVariable(name, kind, dimensions, fill_value=False)
+    # a checksum on coordinates, too: a flipped bit in a height is as bad as one in the field
+    variable = dataset.createVariable(name, kind, dimensions, fill_value=False, fletcher32=True)
     variable.setncatts(attributes)
     variable[...] = values
 
