@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from retrieval.errors import NoOverlapError
-from retrieval.footprint import project
+from retrieval.footprint import FULL_CIRCLE, project
 from retrieval.orbit import Crop, Orbit
 
 if TYPE_CHECKING:
@@ -54,21 +55,23 @@ def find_crop(
     """
     crop = orbit.full
     if grid is not None:
-        crop = _narrow(orbit, crop, lambda lat, lon: _in_grid(lat, lon, grid), "the primary set")
+        in_grid = partial(_in_grid, grid=grid)
+        crop = _narrow(orbit, crop, in_grid, _grid_box(grid), "the primary set")
     if bbox is not None:
-        crop = _narrow(orbit, crop, lambda lat, lon: _in_box(lat, lon, bbox), "the bounding box")
+        crop = _narrow(orbit, crop, partial(_in_box, bbox=bbox), bbox, "the bounding box")
     return crop
 
 
-def _narrow(orbit: Orbit, crop: Crop, is_inside: Test, what: str) -> Crop:
+def _narrow(orbit: Orbit, crop: Crop, is_inside: Test, box: BoundingBox, what: str) -> Crop:
+    """Narrow a crop to the pixels with a centre or corner inside; `box` holds what is inside."""
     lat = orbit.read("latitude", crop)
     lon = orbit.read("longitude", crop)
-    rows = np.flatnonzero(_near(lat, lon, is_inside).any(axis=1))
+    rows = np.flatnonzero(_in_box(lat, lon, _widened(box)).any(axis=1))
     if rows.size == 0:
         raise NoOverlapError(_outside(lat, lon, what))
-    first = crop.scanline.start
-    near = Crop(slice(first + int(rows[0]), first + int(rows[-1]) + 1), crop.ground_pixel)
     block = slice(int(rows[0]), int(rows[-1]) + 1)
+    first = crop.scanline.start
+    near = Crop(slice(first + block.start, first + block.stop), crop.ground_pixel)
     inside = is_inside(lat[block], lon[block])
     lat_corner = orbit.read("latitude_bounds", near)
     lon_corner = orbit.read("longitude_bounds", near)
@@ -84,22 +87,35 @@ def _narrow(orbit: Orbit, crop: Crop, is_inside: Test, what: str) -> Crop:
     )
 
 
-def _near(lat: Float, lon: Float, is_inside: Test) -> NDArray[np.bool_]:
-    """Pixels whose centre, moved by up to the reach of a pixel, is inside."""
-    near = is_inside(lat, lon)
-    reach = PIXEL_REACH / np.maximum(np.cos(np.deg2rad(lat)), 0.05)
-    for step_lat in (-1, 0, 1):
-        for step_lon in (-1, 0, 1):
-            shifted = np.clip(lat + step_lat * PIXEL_REACH, -90.0, 90.0)
-            near = near | is_inside(shifted, lon + step_lon * reach)
-    return np.asarray(near)
+def _grid_box(grid: RectilinearGrid) -> BoundingBox:
+    """Longitudes and latitudes that hold a grid."""
+    x_0, x_1 = float(grid.x_edges[0]), float(grid.x_edges[-1])
+    y_0, y_1 = float(grid.y_edges[0]), float(grid.y_edges[-1])
+    if grid.is_geographic:
+        return (x_0, y_0, x_1, y_1) if x_1 - x_0 < FULL_CIRCLE else (-180.0, y_0, 180.0, y_1)
+    from pyproj import Transformer  # not needed for longitude/latitude sets
+
+    to_degrees = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
+    west, south, east, north = to_degrees.transform_bounds(x_0, y_0, x_1, y_1, densify_pts=101)
+    return (west, south, east, north)
+
+
+def _widened(box: BoundingBox) -> BoundingBox:
+    """Widen a box by the reach of a pixel round its centre."""
+    west, south, east, north = box
+    south, north = max(south - PIXEL_REACH, -90.0), min(north + PIXEL_REACH, 90.0)
+    reach = PIXEL_REACH / max(float(np.cos(np.deg2rad(max(-south, north)))), 1e-3)
+    width = (east - west) % FULL_CIRCLE or FULL_CIRCLE
+    if width + 2 * reach >= FULL_CIRCLE:
+        return (-180.0, south, 180.0, north)
+    return (west - reach, south, west + width + reach, north)
 
 
 def _in_grid(lat: Float, lon: Float, grid: RectilinearGrid) -> NDArray[np.bool_]:
     x, y = project(lon, lat, grid)
     if grid.is_geographic:
         middle = 0.5 * (grid.x_edges[0] + grid.x_edges[-1])
-        x = x - 360.0 * np.round((x - middle) / 360.0)
+        x = x - FULL_CIRCLE * np.round((x - middle) / FULL_CIRCLE)
     with np.errstate(invalid="ignore"):
         return np.asarray(
             (x >= grid.x_edges[0])
@@ -111,9 +127,9 @@ def _in_grid(lat: Float, lon: Float, grid: RectilinearGrid) -> NDArray[np.bool_]
 
 def _in_box(lat: Float, lon: Float, bbox: BoundingBox) -> NDArray[np.bool_]:
     west, south, east, north = bbox
-    width = (east - west) % 360.0 or 360.0
+    width = (east - west) % FULL_CIRCLE or FULL_CIRCLE
     with np.errstate(invalid="ignore"):
-        return np.asarray((lat >= south) & (lat <= north) & ((lon - west) % 360.0 <= width))
+        return np.asarray((lat >= south) & (lat <= north) & ((lon - west) % FULL_CIRCLE <= width))
 
 
 def _outside(lat: Float, lon: Float, what: str) -> str:
