@@ -30,6 +30,16 @@ if TYPE_CHECKING:
     Bool = NDArray[np.bool_]
 
 FULL_CIRCLE = 360.0
+POLE_TOLERANCE = 1e-3
+"""Grids whose outer edge is this near to a pole [degree] reach it."""
+ZERO_AREA = 1e-7
+"""Area over squared diameter below which a quadrilateral is a line: float32 corners, 0.4 for a
+square."""
+MAXIMUM_EXTENT = 1e6
+"""A pixel larger than this in the plane of a set [m] is torn by the projection: it lies round the
+antipode of the set, where an azimuthal projection has no value."""
+ORDER_SAMPLE = 20_000
+"""Pixels whose corner order is checked, spread over the orbit."""
 
 
 @dataclass(frozen=True)
@@ -186,11 +196,6 @@ def footprint_weights(
     FootprintWeights
         Rows of bad and outside pixels are empty.
 
-    Raises
-    ------
-    ProductError
-        If the corners of most pixels do not run round the pixel.
-
     References
     ----------
     Contract section 5, "Horizontal"; method.md 4.2.
@@ -199,12 +204,10 @@ def footprint_weights(
     lon, has_pole = unwrap_longitudes(np.asarray(longitude_bounds, dtype=np.float64))
     x, y = project(lon, lat, grid)
     is_missing = np.asarray(~(np.isfinite(lat) & np.isfinite(lon)).all(axis=1))
+    is_projected = _is_projected(x, y, grid)
     with np.errstate(invalid="ignore"):
-        is_crossing = crossing_quadrilaterals(x, y)
-        is_flat = polygon_area(x, y) == 0
-    _check_corner_order(is_crossing, is_missing)
-    is_bad = is_missing | has_pole | is_crossing | is_flat
-    is_projected = np.isfinite(x).all(axis=1) & np.isfinite(y).all(axis=1)
+        is_degenerate = crossing_quadrilaterals(x, y) | _is_flat(x, y)
+    is_bad = is_missing | has_pole | (is_degenerate & is_projected)
 
     n_y, n_x = grid.shape
     if grid.is_geographic:
@@ -224,6 +227,22 @@ def footprint_weights(
     )
     is_outside = ~is_bad & (np.diff(matrix.indptr) == 0)
     return FootprintWeights(matrix, is_bad, is_outside, grid.shape)
+
+
+def _is_projected(x: Float, y: Float, grid: RectilinearGrid) -> Bool:
+    """Pixels that have one connected image in the plane of the grid."""
+    is_finite = np.isfinite(x).all(axis=1) & np.isfinite(y).all(axis=1)
+    if grid.is_geographic:
+        return np.asarray(is_finite)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(
+            is_finite & (np.ptp(x, axis=1) < MAXIMUM_EXTENT) & (np.ptp(y, axis=1) < MAXIMUM_EXTENT)
+        )
+
+
+def _is_flat(x: Float, y: Float) -> Bool:
+    diameter_2 = np.ptp(x, axis=1) ** 2 + np.ptp(y, axis=1) ** 2
+    return np.asarray(np.abs(polygon_area(x, y)) <= ZERO_AREA * diameter_2)
 
 
 def _touches(x: Float, y: Float, grid: RectilinearGrid) -> Bool:
@@ -256,10 +275,27 @@ def _overlaps(
     return overlap.area * factor[overlap.row], overlap.row - row_0, column, overlap.indptr
 
 
-def _check_corner_order(is_crossing: Bool, is_missing: Bool) -> None:
-    n_valid = int((~is_missing).sum())
-    n_crossing = int((is_crossing & ~is_missing).sum())
-    if n_valid and n_crossing > 0.5 * n_valid:
+def check_corner_order(latitude_bounds: Float, longitude_bounds: Float) -> None:
+    """Check that the corners of an orbit run round its pixels; a matter of the whole file.
+
+    Parameters
+    ----------
+    latitude_bounds, longitude_bounds : ndarray, shape (..., 4)
+        Corners [degrees]; NaN where missing.
+
+    Raises
+    ------
+    ProductError
+        If they cross in most pixels.
+    """
+    lat = latitude_bounds.reshape(-1, latitude_bounds.shape[-1])
+    lon = longitude_bounds.reshape(-1, longitude_bounds.shape[-1])
+    every = slice(None, None, max(1, lat.shape[0] // ORDER_SAMPLE))
+    lat, (lon, has_pole) = lat[every].astype(np.float64), unwrap_longitudes(lon[every])
+    is_valid = np.isfinite(lat).all(axis=1) & np.isfinite(lon).all(axis=1) & ~has_pole
+    n_valid = int(is_valid.sum())
+    n_crossing = int(crossing_quadrilaterals(lon[is_valid], lat[is_valid]).sum())
+    if n_crossing > 0.5 * n_valid:
         msg = (
             "Invalid latitude_bounds/longitude_bounds. The four corners must run round the pixel. "
             f"Given corners that cross in {n_crossing} of {n_valid} pixels. "
@@ -299,7 +335,7 @@ def bilinear_weights(latitude: Float, longitude: Float, grid: RectilinearGrid) -
         x_centres = np.concatenate(
             [x_centres[-1:] - FULL_CIRCLE, x_centres, x_centres[:1] + FULL_CIRCLE]
         )
-        y = np.clip(y, y_centres[0], y_centres[-1])
+        y = _hold_at_poles(y, grid)
     is_outside = (x < x_centres[0]) | (x > x_centres[-1]) | (y < y_centres[0]) | (y > y_centres[-1])
     column, fraction_x = _bracket(x, x_centres)
     row, fraction_y = _bracket(y, y_centres)
@@ -324,6 +360,13 @@ def bilinear_weights(latitude: Float, longitude: Float, grid: RectilinearGrid) -
         is_outside & ~is_bad,
         grid.shape,
     )
+
+
+def _hold_at_poles(latitude: Float, grid: RectilinearGrid) -> Float:
+    """Bring latitudes beyond the outer cell centres to them where the grid reaches the pole."""
+    south = grid.y[0] if grid.y_edges[0] < POLE_TOLERANCE - 90.0 else -np.inf
+    north = grid.y[-1] if grid.y_edges[-1] > 90.0 - POLE_TOLERANCE else np.inf
+    return np.asarray(np.clip(latitude, south, north))
 
 
 def _bracket(values: Float, centres: Float) -> tuple[NDArray[np.intp], Float]:

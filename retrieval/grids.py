@@ -35,6 +35,9 @@ class RectilinearGrid:
         Cell edges along y: metres, or degrees north.
     crs : str
         Anything pyproj understands; `EPSG:4326` means longitude/latitude in degrees.
+    x_centres, y_centres : ndarray, optional
+        Where the values of a set are, if not midway between the edges: on non-uniform axes
+        (Gaussian latitudes) and for points on the poles.
 
     Raises
     ------
@@ -45,6 +48,8 @@ class RectilinearGrid:
     x_edges: NDArray[np.floating]
     y_edges: NDArray[np.floating]
     crs: str = GEOGRAPHIC
+    x_centres: NDArray[np.floating] | None = None
+    y_centres: NDArray[np.floating] | None = None
 
     def __post_init__(self) -> None:
         for name in ("x_edges", "y_edges"):
@@ -66,7 +71,8 @@ class RectilinearGrid:
         y_edges = edges_midway(y)
         if crs == GEOGRAPHIC:
             y_edges = np.clip(y_edges, -90.0, 90.0)
-        return cls(edges_midway(x), y_edges, crs)
+        x_centres, y_centres = (np.asarray(axis, dtype=np.float64) for axis in (x, y))
+        return cls(edges_midway(x), y_edges, crs, x_centres, y_centres)
 
     @property
     def is_geographic(self) -> bool:
@@ -80,12 +86,16 @@ class RectilinearGrid:
 
     @property
     def x(self) -> NDArray[np.floating]:
-        """Cell centres along x."""
+        """Cell centres along x: where the values are."""
+        if self.x_centres is not None:
+            return self.x_centres
         return 0.5 * (self.x_edges[:-1] + self.x_edges[1:])
 
     @property
     def y(self) -> NDArray[np.floating]:
-        """Cell centres along y."""
+        """Cell centres along y: where the values are."""
+        if self.y_centres is not None:
+            return self.y_centres
         return 0.5 * (self.y_edges[:-1] + self.y_edges[1:])
 
     @property
@@ -120,7 +130,13 @@ class RectilinearGrid:
         n_y, n_x = self.shape
         r0, r1, _ = rows.indices(n_y)
         c0, c1, _ = columns.indices(n_x)
-        return RectilinearGrid(self.x_edges[c0 : c1 + 1], self.y_edges[r0 : r1 + 1], self.crs)
+        return RectilinearGrid(
+            self.x_edges[c0 : c1 + 1],
+            self.y_edges[r0 : r1 + 1],
+            self.crs,
+            None if self.x_centres is None else self.x_centres[c0:c1],
+            None if self.y_centres is None else self.y_centres[r0:r1],
+        )
 
 
 def edges_midway(centres: ArrayLike) -> NDArray[np.floating]:

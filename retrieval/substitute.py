@@ -17,6 +17,7 @@ from retrieval.blocks import OrbitBlocks, take_block
 from retrieval.collocate import Collocator
 from retrieval.crop import find_crop
 from retrieval.errors import AprioriError, NoOverlapError
+from retrieval.footprint import check_corner_order
 from retrieval.layers import StandardAtmosphere, pressure_edges
 from retrieval.options import Above, Options
 from retrieval.profiles import PixelColumns
@@ -83,6 +84,7 @@ def substitute(
     blocks = OrbitBlocks(orbit, crop, options.tropopause)
     times = orbit.scanline_times(crop)
     outline = (blocks.latitude_bounds, blocks.longitude_bounds)
+    check_corner_order(*outline)
     collocators = [
         Collocator(name, apriori, _rule(apriori, options), times, outline)
         for name, apriori in zip(names, sets.values(), strict=True)
@@ -131,10 +133,11 @@ class _Chain:
         upper = None
         if self.upper is not None:
             upper = UpperPart(self.upper.apriori, self.upper.profiles(block.geometry))
-        shared: dict[bytes, Weights] = {}
+        shared: dict[tuple[str, bytes, bytes], Weights] = {}
         done = []
         for collocator in self.collocators:
-            key = collocator.grid.x_edges.tobytes() + collocator.grid.y_edges.tobytes()
+            grid = collocator.grid
+            key = (grid.crs, grid.x_edges.tobytes(), grid.y_edges.tobytes())
             if key not in shared:
                 shared[key] = collocator.weights(block.geometry)
             profiles = collocator.profiles(block.geometry, shared[key])
