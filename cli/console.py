@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
+import signal
 import sys
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,26 +14,43 @@ import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import FrameType
 
 EXIT_DATA = 1
 """The data or files are wrong."""
 EXIT_USAGE = 2
 """The command was called in a wrong way."""
 
+OUR_LOGGERS = ("cli", "dacno2_s5p", "retrieval")
+"""The only loggers that say more with -v: what h5py or pyproj do inside helps no one."""
+
 TRACEBACK_VERBOSITY = 2
+_LEVELS = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
 _verbosity = 0
+
+
+class _OneLine(logging.Formatter):
+    """A record as one line: level and message, whatever line breaks a library put in."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return `LEVEL: message`."""
+        return f"{record.levelname}: {' '.join(record.getMessage().split())}"
 
 
 def set_verbosity(level: int) -> None:
     """Set how much is said: -1 errors, 0 warnings, 1 information, 2 everything and tracebacks."""
     global _verbosity
     _verbosity = level
-    levels = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    handler.setFormatter(_OneLine())
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(levels.get(max(level, -1), logging.DEBUG if level > 1 else logging.WARNING))
+    ours = _LEVELS.get(max(level, -1), logging.DEBUG)
+    root.setLevel(max(ours, logging.WARNING))
+    for name in OUR_LOGGERS:
+        logging.getLogger(name).setLevel(ours)
+    # Python warnings name lines of libraries: for developers.
+    logging.getLogger("py.warnings").setLevel(logging.WARNING if level > 0 else logging.ERROR)
 
 
 def verbosity() -> int:
@@ -45,12 +65,48 @@ def one_line(error: BaseException) -> str:
 
 def report_error(error: BaseException, where: str = "") -> None:
     """Print an error as one line on stderr, with its traceback only at -vv."""
+    show_traceback(error)
+    prefix = f"{where}: " if where else ""
+    click.echo(f"Error: {prefix}{one_line(error)}", err=True)
+
+
+def show_traceback(error: BaseException) -> None:
+    """Print the traceback of an error on stderr, at -vv only."""
     if _verbosity >= TRACEBACK_VERBOSITY:
         import traceback
 
         traceback.print_exception(error)
-    prefix = f"{where}: " if where else ""
-    click.echo(f"Error: {prefix}{one_line(error)}", err=True)
+
+
+def report_usage(error: click.ClickException) -> None:
+    """Print a wrong call as one line on stderr that says where to read on."""
+    context = getattr(error, "ctx", None)
+    hint = "" if context is None else f" Try `{context.command_path} --help`."
+    text = " ".join(error.format_message().split())
+    click.echo(f"Error: {text}{hint}", err=True)
+
+
+def note(text: str) -> None:
+    """Print a remark on stderr: at a terminal or with -v, not where stderr is piped."""
+    if (sys.stderr.isatty() and _verbosity == 0) or _verbosity > 0:
+        click.echo(text, err=True)
+
+
+@contextmanager
+def termination_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM (batch systems, `kill`) end the block like Ctrl-C: nothing stays half-written."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -70,6 +126,23 @@ def progress_bar(description: str) -> Iterator[Callable[[int, int], None] | None
             progress.update(task, completed=done, total=total)
 
         yield update
+
+
+def print_json(value: object) -> None:
+    """Print plain types as JSON on stdout; numbers that JSON does not know become null."""
+    import json
+
+    click.echo(json.dumps(_known_to_json(value), indent=2, allow_nan=False))
+
+
+def _known_to_json(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _known_to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_known_to_json(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def print_table(title: str, header: list[str], rows: list[list[str]]) -> None:

@@ -5,13 +5,20 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
+from typing import Any
 
 import rich_click as click
 
-from cli.console import EXIT_DATA, report_error, set_verbosity
+from cli.console import (
+    EXIT_DATA,
+    report_error,
+    report_usage,
+    set_verbosity,
+    termination_as_interrupt,
+)
 from cli.options import verbosity_options
 
-COMMANDS = ("reretrieve",)
+COMMANDS = ("reretrieve", "extract", "inspect")
 """Commands in the order of the help; each is a function of that name in its own module."""
 
 
@@ -32,6 +39,13 @@ class LazyGroup(click.RichGroup):
         command: click.Command = getattr(module, cmd_name)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; an interruption is reported by `main` alone, in one line."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise click.Abort from None
+
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="dacno2-s5p", prog_name="dacno2-s5p")
@@ -48,22 +62,21 @@ def main(args: list[str] | None = None) -> None:
     """Run the command line; exit status 0 done, 1 data or files wrong, 2 usage."""
     set_verbosity(0)
     logging.captureWarnings(capture=True)
+    with termination_as_interrupt():
+        status = _run(args)
+    sys.exit(status)
+
+
+def _run(args: list[str] | None) -> int:
     try:
         status = cli.main(args=args, prog_name="dacno2-s5p", standalone_mode=False)
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         click.echo("Error: interrupted. Nothing is half-written; run again to go on.", err=True)
-        status = EXIT_DATA
+        return EXIT_DATA
     except click.ClickException as error:
-        error.show()
-        status = error.exit_code
-    except KeyboardInterrupt:
-        click.echo("Error: interrupted. Nothing is half-written; run again to go on.", err=True)
-        status = EXIT_DATA
-    except BrokenPipeError:
-        # The reader of a pipe has gone (head, less): not an error of ours.
-        sys.stderr.close()
-        status = 0
+        report_usage(error)
+        return error.exit_code
     except Exception as error:
         report_error(error)
-        status = EXIT_DATA
-    sys.exit(status if isinstance(status, int) else 0)
+        return EXIT_DATA
+    return status if isinstance(status, int) else 0

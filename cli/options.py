@@ -77,11 +77,11 @@ def parse_named_path(text: str) -> tuple[str, Path]:
     """
     name, sign, path = text.partition("=")
     if not sign or not name or not path:
-        msg = f"{text!r} is not NAME=PATH, for example cams=cams/2023."
-        raise click.BadParameter(msg)
+        msg = f"{text!r} is not NAME=PATH. Write for example cams=cams/2023."
+        raise click.BadParameter(msg, param_hint="--apriori")
     if not Path(path).exists():
-        msg = f"{text!r}: {path} does not exist."
-        raise click.BadParameter(msg)
+        msg = f"{path} does not exist. Give a file or a folder of files for {name}."
+        raise click.BadParameter(msg, param_hint="--apriori")
     return name, Path(path)
 
 
@@ -94,6 +94,6 @@ def existing(path: Path | None, option: str) -> Path | None:
         If it does not.
     """
     if path is not None and not path.exists():
-        msg = f"{path} does not exist."
+        msg = f"{path} does not exist. Check the path."
         raise click.BadParameter(msg, param_hint=option)
     return path

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from cli.console import EXIT_DATA, print_table, progress_bar, report_error
+from cli.console import (
+    EXIT_DATA,
+    note,
+    one_line,
+    print_json,
+    print_table,
+    progress_bar,
+    show_traceback,
+)
 from cli.options import (
     existing,
     json_option,
@@ -27,6 +36,9 @@ if TYPE_CHECKING:
 
 DEFAULT_SETS = {"dacno2": "profiles", "cams": "cams"}
 """Sets taken from the workspace when none is given, the primary first."""
+
+OUTPUT_SUFFIXES = (".nc", ".nc4", ".h5")
+"""Endings of an output file: what readers take for netCDF-4."""
 
 
 @click.command(short_help="New NO2 columns, AMFs and kernels for L2 orbits with other a priori.")
@@ -144,82 +156,110 @@ def reretrieve(**given: Any) -> None:
       dacno2-s5p reretrieve ORBIT.nc --layout replace -o ORBIT_reduced.nc
     """
     orbits: tuple[Path, ...] = given["orbits"]
-    targets = _targets(orbits, given["output"])
-    failures = 0
-    summaries = []
+    _check_targets(orbits, given["output"])
+    named = _named_sets(given["apriori"])
+    job = _job(named or _workspace_folders(given["workspace"]), given)
+    failures, results = [], []
     for orbit in orbits:
         try:
-            summary = _one(orbit, targets.get(orbit), given)
-        except click.ClickException:
+            results.append(_one(orbit, job, given, find_sets=not named))
+        except (click.ClickException, BrokenPipeError):
             raise
         except Exception as error:
-            failures += 1
-            report_error(error, str(orbit) if len(orbits) > 1 else "")
-            continue
-        if summary is not None:
-            summaries.append(summary)
-    if given["as_json"]:
-        click.echo(json.dumps(summaries if len(orbits) > 1 else _single(summaries), indent=2))
+            show_traceback(error)
+            where = f"{orbit}: " if len(orbits) > 1 else ""
+            failures.append(f"Error: {where}{one_line(error)}")
+    if given["as_json"] and (results or len(orbits) > 1):
+        print_json(results if len(orbits) > 1 else results[0])
+    for failure in failures:
+        click.echo(failure, err=True)
     if failures:
-        if len(orbits) > 1:
-            click.echo(f"{failures} of {len(orbits)} orbits failed.", err=True)
         sys.exit(EXIT_DATA)
 
 
-def _single(summaries: list[dict[str, Any]]) -> dict[str, Any] | None:
-    return summaries[0] if summaries else None
-
-
-def _targets(orbits: tuple[Path, ...], output: Path | None) -> dict[Path, Path | None]:
-    if output is None:
-        return {}
-    is_folder = output.is_dir() or len(orbits) > 1
-    if is_folder and output.exists() and not output.is_dir():
-        msg = f"{output} is a file. Several orbits need a folder."
+def _check_targets(orbits: tuple[Path, ...], output: Path | None) -> None:
+    """Refuse outputs that cannot be right, before the first orbit is read."""
+    msg = ""
+    if output is not None and not output.is_dir():
+        is_file_name = output.suffix.lower() in OUTPUT_SUFFIXES
+        if len(orbits) > 1 and (is_file_name or output.exists()):
+            msg = f"{output} is a file. Several orbits need a folder."
+        elif len(orbits) == 1 and not is_file_name:
+            msg = f"{output} must end in {' or '.join(OUTPUT_SUFFIXES)}, or be an existing folder."
+    if msg:
         raise click.BadParameter(msg, param_hint="--output")
-    return dict.fromkeys(orbits, output)
+    keys = Counter(str(orbit.absolute()) if output is None else orbit.stem for orbit in orbits)
+    key, count = keys.most_common(1)[0]
+    if count > 1:
+        msg = f"{Path(key).name} is given {count} times. Their outputs would be one file."
+        raise click.BadParameter(msg, param_hint="ORBIT")
 
 
-def _one(orbit: Path, output: Path | None, given: dict[str, Any]) -> dict[str, Any] | None:
-    from retrieval.reretrieve import default_output
+def _named_sets(apriori: tuple[str, ...]) -> dict[str, Path]:
+    """Read the sets of the command line; none is an empty dictionary."""
+    named = [parse_named_path(text) for text in apriori]
+    count = Counter(name.upper() for name, _ in named)
+    twice = [name for name, n in count.items() if n > 1]
+    if twice:
+        msg = f"two sets are named {twice[0]} (capitals do not count). Give each its own name."
+        raise click.BadParameter(msg, param_hint="--apriori")
+    return dict(named)
+
+
+def _workspace_folders(workspace: Path) -> dict[str, Path]:
+    """Return the folders of the workspace that may hold sets."""
+    folders = {name: workspace / folder for name, folder in DEFAULT_SETS.items()}
+    found = {name: folder for name, folder in folders.items() if folder.is_dir()}
+    if not found:
+        shown = " or ".join(str(folder) for folder in folders.values())
+        msg = f"there is no a-priori set. Give -a NAME=PATH, or put sets into {shown}."
+        raise click.UsageError(msg)
+    return found
+
+
+def _one(orbit: Path, job: Job, given: dict[str, Any], *, find_sets: bool) -> dict[str, Any]:
+    """Do one orbit, or show its plan."""
+    from retrieval.atomic import check_output
     from retrieval.reretrieve import reretrieve as run
 
-    job = _job(orbit, given)
-    if output is None:
-        target = default_output(orbit, job.sets)
-    elif output.is_dir() or len(given["orbits"]) > 1:
-        output.mkdir(parents=True, exist_ok=True)
-        target = default_output(orbit, job.sets, output)
-    else:
-        target = output
+    if find_sets:
+        from cli.workspace import sets_of_day
+
+        job = replace(job, sets=sets_of_day(orbit, job.sets))
+    target = _target(orbit, job, given)
+    makes_folder = given["output"] is not None and len(given["orbits"]) > 1
+    if target.parent.exists() or not makes_folder:
+        check_output(target, overwrite=job.overwrite, inputs=[orbit])
     if given["dry_run"]:
         return _plan(orbit, target, job, as_json=given["as_json"])
+    if makes_folder:
+        target.parent.mkdir(parents=True, exist_ok=True)
     with progress_bar(orbit.name) as progress:
         summary = run(orbit, job, target, progress=progress)
-    for assumption in summary.assumptions:
-        click.echo(f"Assumed: {assumption}", err=True)
     if not given["as_json"]:
         _show(summary)
     return summary.as_dict()
 
 
-def _job(orbit: Path, given: dict[str, Any]) -> Job:
+def _target(orbit: Path, job: Job, given: dict[str, Any]) -> Path:
+    from retrieval.reretrieve import default_output
+
+    output: Path | None = given["output"]
+    if output is None:
+        return default_output(orbit, job.sets)
+    if output.is_dir() or len(given["orbits"]) > 1:
+        return default_output(orbit, job.sets, output)
+    return output
+
+
+def _job(sets: dict[str, Path], given: dict[str, Any]) -> Job:
+    """Check all choices, before the first orbit is read."""
     from retrieval.apriori.base import TimeRule
     from retrieval.options import Above, Options
     from retrieval.product import Layout
     from retrieval.reretrieve import Job
 
-    above, upper = given["above"], existing(given["upper"], "--upper")
-    if upper is not None and above not in (None, "upper"):
-        msg = f"--upper is for --above upper, not {above}."
-        raise click.UsageError(msg)
-    above = "upper" if upper is not None else (above or "constant-vmr")
-    workspace: Path = given["workspace"]
-    if above == "upper" and upper is None:
-        upper = workspace / "ctm"
-        if not upper.exists():
-            msg = f"--above upper needs a global set: give --upper PATH ({upper} does not exist)."
-            raise click.UsageError(msg)
+    above, upper = _above(given)
     rule = given["time_rule"]
     try:
         options = Options(
@@ -234,73 +274,40 @@ def _job(orbit: Path, given: dict[str, Any]) -> Job:
             profiles=given["profiles"],
         )
         return Job(
-            sets=_sets(orbit, given["apriori"], workspace),
+            sets=sets,
             options=options,
             layout=Layout(given["layout"]),
             upper=upper,
             meteo=existing(given["meteo"], "--meteo"),
             overwrite=given["overwrite"],
             qa_threshold=given["qa"],
-            command=_command(),
+            command=" ".join(["dacno2-s5p", *sys.argv[1:]]),
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 
 
-def _command() -> str:
-    return " ".join(["dacno2-s5p", *sys.argv[1:]])
-
-
-def _sets(orbit: Path, apriori: tuple[str, ...], workspace: Path) -> dict[str, Path]:
-    """Take the sets given, or those of the workspace that hold the orbit's day."""
-    if apriori:
-        named = [parse_named_path(text) for text in apriori]
-        names = [name.upper() for name, _ in named]
-        twice = [name for name in names if names.count(name) > 1]
-        if twice:
-            msg = f"two sets are named {twice[0]}. Give each its own name."
-            raise click.BadParameter(msg, param_hint="--apriori")
-        return dict(named)
-    found = {
-        name: workspace / folder
-        for name, folder in DEFAULT_SETS.items()
-        if (workspace / folder).is_dir() and _holds_day(workspace / folder, orbit)
-    }
-    if not found:
-        folders = " or ".join(str(workspace / folder) for folder in DEFAULT_SETS.values())
-        msg = f"no a-priori set for the orbit's day: give -a NAME=PATH, or put sets in {folders}."
+def _above(given: dict[str, Any]) -> tuple[str, Path | None]:
+    """Return the mode above the set and the upper set; --upper alone means mode upper."""
+    above, upper = given["above"], existing(given["upper"], "--upper")
+    if upper is not None and above not in (None, "upper"):
+        msg = f"--upper is for --above upper. Given --above {above}. Leave one of them out."
         raise click.UsageError(msg)
-    return found
-
-
-def _holds_day(folder: Path, orbit: Path) -> bool:
-    from retrieval.apriori.registry import open_apriori
-    from retrieval.errors import AprioriError
-    from retrieval.orbit import Orbit
-    from retrieval.reretrieve import orbit_time
-    from retrieval.times import FARTHEST_FIELD, nearest_distance
-
-    with Orbit.open(orbit) as opened:
-        times = opened.scanline_times(opened.full)
-        around = orbit_time(opened)
-    try:
-        apriori = open_apriori(folder, around)
-    except AprioriError:
-        return False
-    distance = nearest_distance(apriori.times, times)
-    apriori.close()
-    return bool(distance <= FARTHEST_FIELD)
+    if upper is None and above == "upper":
+        upper = given["workspace"] / "ctm"
+        if not upper.exists():
+            msg = f"--above upper needs a global set. {upper} does not exist. Give --upper PATH."
+            raise click.UsageError(msg)
+    return "upper" if upper is not None else (above or "constant-vmr"), upper
 
 
 def _plan(orbit: Path, target: Path, job: Job, *, as_json: bool) -> dict[str, Any]:
     from contextlib import ExitStack
 
-    from retrieval.atomic import check_output
     from retrieval.crop import find_crop
     from retrieval.orbit import Orbit
     from retrieval.reretrieve import open_sets
 
-    check_output(target, overwrite=job.overwrite, inputs=[orbit])
     with ExitStack() as stack:
         opened = stack.enter_context(Orbit.open(orbit))
         found = open_sets(opened, job, stack)
@@ -351,5 +358,5 @@ def _show(summary: OrbitSummary) -> None:
     for product in summary.products:
         if product.flags:
             flags = ", ".join(f"{name} {count}" for name, count in product.flags.items())
-            click.echo(f"{product.name}: {flags}", err=True)
+            note(f"{product.name}: {flags}")
     click.echo(summary.output)

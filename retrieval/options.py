@@ -85,9 +85,15 @@ class Options:
         if self.crop not in ("primary", "none"):
             msg = f"Invalid crop. Use primary or none. Given {self.crop!r}."
             raise ValueError(msg)
-        if self.bbox is not None and not (-90 <= self.bbox[1] < self.bbox[3] <= 90):
+        if self.bbox is not None and not _is_box(self.bbox):
             msg = (
                 "Invalid bbox. Give west, south, east, north in degrees with south below north. "
                 f"Given {self.bbox}."
             )
             raise ValueError(msg)
+
+
+def _is_box(box: BoundingBox) -> bool:
+    west, south, east, north = box
+    is_known = all(-360.0 <= longitude <= 360.0 for longitude in (west, east))
+    return is_known and -90.0 <= south < north <= 90.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from retrieval.meteo import Meteo
     from retrieval.orbit import Crop
     from retrieval.results import OrbitResult
+
+logger = logging.getLogger(__name__)
 
 SET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,15}")
 SOFTWARE = ("dacno2-s5p", "numpy", "scipy", "netCDF4", "h5py", "pyproj")
@@ -144,7 +147,10 @@ def reretrieve(
         checksums = stack.enter_context(ThreadPoolExecutor(1))
         opened = stack.enter_context(Orbit.open(source))
         found = open_sets(opened, job, stack)
-        pending = checksums.map(_input_file, *zip(*_input_paths(source, found), strict=True))
+        inputs = _input_paths(source, found)
+        check_output(target, overwrite=job.overwrite, inputs=[path for _, path in inputs])
+        _say_what_is_assumed(opened, found)
+        pending = checksums.map(_input_file, *zip(*inputs, strict=True))
         result, crop = substitute(
             opened,
             found.sets,
@@ -155,14 +161,14 @@ def reretrieve(
         )
         summary = summarise(opened, crop, result, str(target), job.qa_threshold)
         _describe(result, opened, found)
-        inputs = tuple(pending)
+        files = tuple(pending)
         whole = crop.shape == opened.shape
         opened.close()
         write_product(
             source,
             target,
             result,
-            _provenance(job, inputs, crop),
+            _provenance(job, files, crop),
             crop=None if whole else crop,
             layout=job.layout,
             overwrite=job.overwrite,
@@ -221,6 +227,24 @@ def _input_paths(source: Path, found: OpenedSets) -> list[tuple[str, Path]]:
     if found.meteo is not None:
         paths += [("meteo", p) for p in found.meteo.files]
     return paths
+
+
+def _say_what_is_assumed(orbit: Orbit, found: OpenedSets) -> None:
+    """Warn of what the orbit lacks, and where a synthetic set meets a real orbit (contract 2)."""
+    for assumption in orbit.assumptions:
+        logger.warning("%s: %s", orbit.path.name, assumption)
+    named = {name.upper(): apriori for name, apriori in found.sets.items()}
+    if found.upper is not None:
+        named["upper"] = found.upper
+    for name, apriori in named.items():
+        if apriori.is_synthetic and not orbit.is_synthetic:
+            logger.warning(
+                "Set %s is synthetic (%s) but %s is a real orbit. The new columns are no "
+                "measurement; use them for tests only.",
+                name,
+                apriori.files[0].name if apriori.files else apriori.kind,
+                orbit.path.name,
+            )
 
 
 def _input_file(role: str, path: Path) -> InputFile:
