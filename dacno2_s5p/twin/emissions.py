@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FRAME_TOTALS = {
-    "tro": 1500.0,
+    "tro": 1340.0,
     "tnr": 300.0,
     "shp": 580.0,
     "ene": 300.0,
     "ind": 500.0,
     "ref": 40.0,
-    "res": 460.0,
+    "res": 420.0,
     "ags": 330.0,
     "swd": 30.0,
 }

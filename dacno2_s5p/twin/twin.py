@@ -15,9 +15,10 @@ from dacno2_s5p.twin.emissions import Emissions, Inventory
 from dacno2_s5p.twin.geography import Geography, build_geography
 from dacno2_s5p.twin.modes import FieldSpec, TravellingFields
 from dacno2_s5p.twin.profile import HEIGHTS, ColumnState, concentration, partial_column
+from dacno2_s5p.twin.stratosphere import Stratosphere
 from dacno2_s5p.twin.truth import MARGIN, Columns, Simulator
 from dacno2_s5p.twin.weather import SurfaceWeather, Weather, summer
-from dacno2_s5p.twin.world import as_day, block_mean, domain_window, stamp
+from dacno2_s5p.twin.world import Points, as_day, block_mean, domain_window, stamp
 from retrieval.constants import LAPSE_RATE, MICROGRAM_M3_TO_MOL_M3
 from retrieval.grids import RectilinearGrid, domain_grid
 
@@ -231,6 +232,11 @@ class Twin:
         return Simulator(self.geography, self.weather, self.emissions)
 
     @cached_property
+    def stratosphere(self) -> Stratosphere:
+        """NO2 above the tropopause."""
+        return Stratosphere(self.seed)
+
+    @cached_property
     def grid(self) -> RectilinearGrid:
         """The domain's 2 km grid."""
         return domain_grid()
@@ -244,6 +250,11 @@ class Twin:
         height = self.geography.elevation
         nest = (self.simulator.rows, self.simulator.columns)
         return {"frame": block_mean(height, 4), "nest": np.ascontiguousarray(height[nest])}
+
+    @cached_property
+    def points(self) -> Points:
+        """Cell centres of the domain."""
+        return Points.of_grid(self.grid)
 
     def day(self, date: np.datetime64 | str) -> Day:
         """Simulate a day, or return it when it is among the last two.
