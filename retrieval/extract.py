@@ -45,6 +45,21 @@ WANTED = (
 )
 """Variables of the L2 file that go along, where present."""
 
+PLACE = (
+    "name",
+    "point_latitude [degrees_north]",
+    "point_longitude [degrees_east]",
+    "time [UTC]",
+    "file",
+    "orbit",
+    "scanline",
+    "ground_pixel",
+    "distance [m]",
+    "is_inside",
+    "standard_names_apriori",
+)
+"""Columns that every table has, in this order."""
+
 _NEW = re.compile(
     r"(nitrogendioxide|air_mass_factor|averaging_kernel)_\w*apriori\w*"
     r"|apriori_\w+|relative_change_\w+|footprint_coverage_\w+|substitution_(flag|warning)_\w+"
@@ -152,7 +167,7 @@ def write_rows(rows: Iterable[Row], stream: TextIO) -> int:
         Where to write.
     """
     kept = list(rows)
-    header: dict[str, None] = {}
+    header = dict.fromkeys(PLACE)
     for row in kept:
         header.update(dict.fromkeys(row))
     writer = csv.DictWriter(stream, list(header), restval="", lineterminator="\n")
@@ -187,19 +202,20 @@ def _extract_one(
     times = orbit.scanline_times(crop) if orbit.has("time", "delta_time") else None
     for location in found:
         point, where = points[location.point], (location.scanline, location.ground_pixel)
-        row: Row = {
-            "name": point.name,
-            "point_latitude [degrees_north]": point.latitude,
-            "point_longitude [degrees_east]": point.longitude,
-            "time [UTC]": "" if times is None else _time_text(times[location.scanline]),
-            "file": orbit.path.name,
-            "orbit": orbit.attribute("orbit").strip("[]"),
-            "scanline": int(indices[0][location.scanline]),
-            "ground_pixel": int(indices[1][location.ground_pixel]),
-            "distance [m]": round(location.distance, 1),
-            "is_inside": int(location.is_inside),
-            "standard_names_apriori": _standard_apriori(orbit),
-        }
+        place: tuple[Value, ...] = (
+            point.name,
+            point.latitude,
+            point.longitude,
+            "" if times is None else _time_text(times[location.scanline]),
+            orbit.path.name,
+            orbit.attribute("orbit").strip("[]"),
+            int(indices[0][location.scanline]),
+            int(indices[1][location.ground_pixel]),
+            round(location.distance, 1),
+            int(location.is_inside),
+            _standard_apriori(orbit),
+        )
+        row = dict(zip(PLACE, place, strict=True))
         row.update({name: _cell(values[where]) for name, values in fields.items()})
         yield row
 

@@ -76,6 +76,15 @@ def _describe(orbit: Orbit) -> dict[str, Any]:
     }
 
 
+def looks_like_l2(path: str | Path) -> bool:
+    """Tell whether a file has the groups of a Sentinel-5P level-2 product, of whatever species."""
+    try:
+        with netCDF4.Dataset(path) as dataset:
+            return bool({"PRODUCT", "METADATA"} & set(dataset.groups))
+    except (OSError, RuntimeError):
+        return False
+
+
 def open_lenient(path: Path) -> Orbit:
     """Open an L2 NO2 file even where it lacks variables that `reretrieve` needs.
 
