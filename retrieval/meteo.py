@@ -16,7 +16,7 @@ from retrieval.apriori.base import HybridLayers, PressureLevels, TimeRule
 from retrieval.apriori.file_set import join_times, same_grid
 from retrieval.errors import AprioriError
 from retrieval.formats import ctmana, era5
-from retrieval.formats.containers import NetcdfSource, list_sources
+from retrieval.formats.containers import NetcdfSource, damage_as_error, list_sources
 from retrieval.formats.field import Field, find_field
 from retrieval.formats.levels import Levels, find_levels
 
@@ -46,7 +46,8 @@ class _Series:
     ) -> NDArray[np.float32]:
         i_field, index = self.places[i_time]
         located = self.fields[i_field]
-        values = located.read(index, rows, columns)[self.levels.order]
+        with damage_as_error(str(located.source)):
+            values = located.read(index, rows, columns)[self.levels.order]
         finite = values[np.isfinite(values)]
         if finite.size and not (allowed[0] <= finite.min() and finite.max() <= allowed[1]):
             msg = (
@@ -133,7 +134,8 @@ def open_meteo(path: Path | str, around: np.datetime64 | None = None) -> Meteo:
         around = around.astype("datetime64[ms]")
     sources = list_sources(path, around)
     try:
-        return _open(path, sources)
+        with damage_as_error(str(path)):
+            return _open(path, sources)
     except BaseException:
         for source in sources:
             source.close()

@@ -21,7 +21,7 @@ import retrieval.apriori as package
 from retrieval.apriori.locating import Request, find_no2
 from retrieval.apriori.sidecar import find_sidecar
 from retrieval.errors import AprioriError
-from retrieval.formats.containers import NetcdfSource, list_sources
+from retrieval.formats.containers import NetcdfSource, damage_as_error, list_sources
 from retrieval.formats.filenames import parse_cams_europe
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ def open_apriori(path: Path | str, around: np.datetime64 | None = None) -> Aprio
     sources = list_sources(path, around)
     request = Request(find_sidecar(path), around)
     try:
-        return _open(path, sources, request)
+        with damage_as_error(str(path)):
+            return _open(path, sources, request)
     except BaseException:
         for source in sources:
             source.close()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.errors import AprioriError
+from retrieval.formats.containers import damage_as_error
 from retrieval.formats.coordinates import role_of, text_attribute
 from retrieval.formats.field import Field, Names, find_field
 from retrieval.formats.filenames import CamsEuropeName, parse_cams_europe
@@ -102,7 +103,8 @@ def level_field(source: NetcdfSource, month: np.datetime64, names: Names | None 
             f"says. Given {', '.join(list(dataset.variables)[:8])}. Download it again."
         )
         raise AprioriError(msg)
-    located = find_field(source, variable, names)
+    with damage_as_error(str(source)):
+        located = find_field(source, variable, names)
     middle = located.times[located.times.size // 2].astype("datetime64[M]")
     if located.level is not None or middle != month:
         given = "a level dimension" if located.level is not None else f"times of {middle}"

@@ -108,7 +108,8 @@ def decode(values: ArrayLike, attributes: Mapping[str, object], where: str) -> T
         raise AprioriError(msg) from error
     calendar = str(attributes.get("calendar", "standard")).lower()
     if base < _GREGORIAN_REFORM and calendar != "proleptic_gregorian":
-        return _decode_mixed_calendar(values, units, where)
+        offsets(values, length, where)  # refuses missing values
+        return _decode_mixed_calendar(values, units)
     return base + offsets(values, length, where)
 
 
@@ -188,16 +189,11 @@ def _base(match: re.Match[str]) -> np.datetime64:
     return base
 
 
-def _decode_mixed_calendar(values: ArrayLike, units: str, where: str) -> Times:
+def _decode_mixed_calendar(values: ArrayLike, units: str) -> Times:
+    # before 1582 the standard calendar is Julian: 'days since 1-1-1' is two days off otherwise
     import cftime  # type: ignore[import-untyped]  # rarely needed
 
     number = np.asarray(values, dtype=np.float64)
-    if not np.isfinite(number).all():
-        msg = (
-            f"Invalid times of {where}. Every time must be a number. Given missing values. The "
-            "file is damaged or not filled yet."
-        )
-        raise AprioriError(msg)
     dates = cftime.num2date(number, units, calendar="standard", only_use_python_datetimes=False)
     texts = [date.isoformat() for date in np.atleast_1d(dates).ravel()]
     return np.array(texts, dtype="datetime64[ms]").reshape(number.shape)

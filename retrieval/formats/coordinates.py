@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import netCDF4
+    from numpy.typing import NDArray
 
 _BY_STANDARD_NAME = {
     "time": "time",
@@ -139,22 +140,22 @@ def horizontal(
         )
         raise AprioriError(msg)
     if name_of_crs in ("", GEOGRAPHIC):
+        _check_degrees(x_variable[:], y_variable[:], where)
         x = longitude_axis(x_variable[:], f"{x_name} of {where}")
         y = monotonic_axis(y_variable[:], f"{y_name} of {where}")
-        _check_degrees(x, y, where)
         return Horizontal(x, y, RectilinearGrid.from_centres(x.values, y.values))
     x = _in_metres(x_variable, f"{x_name} of {where}")
     y = _in_metres(y_variable, f"{y_name} of {where}")
     return Horizontal(x, y, RectilinearGrid.from_centres(x.values, y.values, name_of_crs))
 
 
-def _check_degrees(x: Axis, y: Axis, where: str) -> None:
-    if np.abs(y.values).max() > 90.0 + 1e-6 or np.abs(x.values).max() > 540.0:
+def _check_degrees(x: NDArray[Any], y: NDArray[Any], where: str) -> None:
+    if np.abs(y).max(initial=0.0) > 90.0 + 1e-6 or np.abs(x).max(initial=0.0) > 540.0:
         msg = (
             f"Invalid grid of {where}. Latitudes must lie in -90..90 degrees and longitudes "
-            f"within a circle. Given y {y.values[0]:.6g}..{y.values[-1]:.6g}, "
-            f"x {x.values[0]:.6g}..{x.values[-1]:.6g}. Give crs = 'EPSG:...' in a TOML beside "
-            "the file if the grid is projected."
+            f"within a circle. Given y {y.min():.6g}..{y.max():.6g}, x {x.min():.6g}.."
+            f"{x.max():.6g}. Give crs = 'EPSG:...' in a TOML beside the file if the grid is "
+            "projected."
         )
         raise AprioriError(msg)
 

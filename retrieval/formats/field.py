@@ -166,6 +166,13 @@ def find_field(
     dataset = source.dataset()
     where = f"{variable} of {source}"
     dimensions = dataset.variables[variable].dimensions
+    absent = [n for n in names.roles.values() if n not in dimensions]
+    if absent:
+        msg = (
+            f"Invalid {wanted} field {where}. Names in the TOML must be those of its dimensions "
+            f"{', '.join(dimensions)}. Given {', '.join(absent)}. Correct the TOML."
+        )
+        raise AprioriError(msg)
     found = roles(dataset, dimensions, names.roles)
     by_role = {role: dimension for dimension, role in found.items()}
     if "x" not in by_role or "y" not in by_role:

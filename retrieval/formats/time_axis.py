@@ -82,7 +82,7 @@ def time_axis(
     if time_of_day is not None:
         days = times.astype("datetime64[D]").astype("datetime64[ms]")
         times = np.asarray(days + time_of_day, dtype="datetime64[ms]")
-    indices = np.stack([i.ravel() for i in np.indices(shape)], axis=-1).reshape(times.size, -1)
+    indices = np.array(list(np.ndindex(*shape)), dtype=np.int64).reshape(times.size, len(shape))
     leads = [indices[:, k] for k, d in enumerate(dimensions) if roles.get(d) == "period"]
     order = np.lexsort((*leads, times.ravel()))
     _, first = np.unique(times.ravel()[order], return_index=True)

@@ -1,0 +1,211 @@
+"""Files as they come: kinds by first bytes, archives, damage, always one line."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from contextlib import closing
+
+import h5py
+import netCDF4
+import numpy as np
+import pytest
+
+from retrieval.apriori.registry import open_apriori
+from retrieval.errors import AprioriError
+from retrieval.formats import containers
+from retrieval.formats.classic import expected_size
+from retrieval.formats.containers import Archive, FileKind, list_sources, sniff
+from retrieval.formats.profile_file import write_profile_file
+from tests.retrieval.test_apriori_profile_file import DEGREES, profiles
+from tests.set_builders import write_cams_forecast, write_cams_month, write_ctmana, zip_files
+
+ALL = slice(None)
+
+
+def open_set(path):
+    return closing(open_apriori(path))
+
+
+def one_line(error):
+    return "\n" not in str(error.value) and str(error.value).count(". ") >= 2
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"PK\x03\x04....", FileKind.ZIP),
+        (b"CDF\x01....", FileKind.CLASSIC),
+        (b"CDF\x05....", FileKind.CLASSIC),
+        (b"\x89HDF\r\n\x1a\n", FileKind.HDF5),
+        (b"GRIB....", FileKind.GRIB),
+        (b"<html>..", FileKind.UNKNOWN),
+        (b"", FileKind.UNKNOWN),
+    ],
+)
+def test_first_bytes_tell_the_kind(tmp_path, head, kind):
+    """The name of the file does not matter."""
+    path = tmp_path / "file.nc"
+    path.write_bytes(head)
+    assert sniff(path) is kind
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        (b"GRIB\x00\x00\x00\x02", r"Given GRIB.*dacno2-s5p\[grib\]"),
+        (b"<html>error</html>", "first bytes are neither"),
+        (b"", "first bytes are neither"),
+        (b"CDF\x01\x00\x00", "header that cannot be read"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(100), "Damaged file"),
+        (b"PK\x03\x04" + bytes(100), "Damaged file"),
+    ],
+)
+@pytest.mark.parametrize("in_folder", [False, True])
+def test_files_that_are_no_netcdf_give_one_line(tmp_path, head, message, in_folder):
+    """GRIB names the extra; web pages, empty and cut files say what they look like."""
+    path = tmp_path / "file.nc"
+    path.write_bytes(head)
+    with pytest.raises(AprioriError, match="Given" if in_folder else message) as error:
+        open_apriori(tmp_path if in_folder else path)
+    assert one_line(error)
+
+
+def test_empty_folders_and_missing_paths_have_sentences(tmp_path):
+    """Nothing there is told apart from nothing usable there."""
+    with pytest.raises(AprioriError, match=r"Invalid folder .* Given 0 file\(s\)"):
+        open_apriori(tmp_path)
+    (tmp_path / "README").write_text("files to come")
+    with pytest.raises(AprioriError, match=r"Given 1 file\(s\), none of either kind"):
+        open_apriori(tmp_path)
+    with pytest.raises(AprioriError, match="does not exist"):
+        open_apriori(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("name", ["../evil.nc", "/etc/evil.nc", "a/../../evil.nc", "C:\\evil.nc"])
+def test_members_never_leave_their_folder(tmp_path, name):
+    """An archive that would write elsewhere is refused whole."""
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, b"CDF\x01")
+    with pytest.raises(AprioriError, match="must stay inside the folder"):
+        open_apriori(path)
+    with pytest.raises(AprioriError, match="must stay inside the folder"):
+        Archive(path).extract(name)
+
+
+def test_archives_without_netcdf_and_too_large_ones_are_refused(tmp_path, monkeypatch):
+    """What is in an archive and how much is checked before anything is unpacked."""
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme.txt", "nothing")
+    with pytest.raises(AprioriError, match="must hold netCDF files"):
+        open_apriori(path)
+    monkeypatch.setattr(containers, "MAX_ARCHIVE_BYTES", 3)
+    with pytest.raises(AprioriError, match="may hold at most"):
+        open_apriori(path)
+
+
+def test_a_full_disk_is_told_before_unpacking(tmp_path, monkeypatch):
+    """Too little room in the temporary folder is an error that says so."""
+    path = zip_files(tmp_path / "x.zip", [write_cams_month(tmp_path, 0)])
+    usage = shutil.disk_usage(tmp_path)._replace(free=10)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(AprioriError, match="Set TMPDIR elsewhere"):
+        open_apriori(path)
+
+
+def test_the_temporary_folder_goes_with_the_set(tmp_path, monkeypatch):
+    """Nothing unpacked stays behind."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    path = zip_files(tmp_path / "x.zip", [write_cams_month(tmp_path, 0)])
+    (source,) = list_sources(path)
+    source.dataset()
+    assert list(scratch.iterdir())
+    source.close()
+    del source
+    assert not list(scratch.iterdir())
+
+
+@pytest.mark.parametrize(
+    "file_format", ["NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET", "NETCDF3_64BIT_DATA"]
+)
+@pytest.mark.parametrize("n_record_variables", [0, 1, 3])
+def test_the_length_of_classic_files_is_known(tmp_path, file_format, n_record_variables):
+    """The header's length is that of the file, for every version, with and without records."""
+    path = tmp_path / "c.nc"
+    with netCDF4.Dataset(path, "w", format=file_format) as ds:
+        ds.createDimension("time", None)
+        ds.createDimension("x", 7)
+        ds.title = "attributes are skipped"
+        ds.createVariable("fixed", "i2", ("x",))[:] = np.arange(7)
+        for i in range(n_record_variables):
+            variable = ds.createVariable(f"r{i}", "i2", ("time", "x"))
+            variable.units = "1"
+            variable[:5] = np.arange(35).reshape(5, 7)
+    with path.open("rb") as file:
+        size = expected_size(file)
+    # a last odd int16 may be padded to four bytes
+    assert 0 <= path.stat().st_size - size <= 2
+
+
+def test_a_cut_classic_file_is_refused(tmp_path):
+    """Twenty lengths of a cut file are twenty errors, never zeros."""
+    path = write_cams_forecast(tmp_path / "f.nc", n_time=2)
+    whole = path.read_bytes()
+    for n in np.random.default_rng(0).integers(8, len(whole) - 8, 20):
+        path.write_bytes(whole[:n])
+        with pytest.raises(AprioriError, match="Damaged file") as error:
+            open_apriori(path)
+        assert one_line(error)
+
+
+def test_damaged_copies_give_an_error_or_the_same_numbers(tmp_path):
+    """Bits flipped in a file with checksums: one line, or values that are all unharmed."""
+    path = write_profile_file(tmp_path / "p.nc", profiles(DEGREES))
+    with open_set(path) as opened:
+        whole = opened.read(0, ALL, ALL)
+    data = path.read_bytes()
+    rng = np.random.default_rng(2)
+    n_error = lines = 0
+    for i in range(20):
+        damaged = bytearray(data)
+        for place in rng.integers(0, len(data), 3):
+            damaged[place] ^= 1 << int(rng.integers(8))
+        copy = tmp_path / f"damaged{i}.nc"  # HDF5 caches by file: each copy needs its own name
+        copy.write_bytes(bytes(damaged))
+        try:
+            with open_set(copy) as opened:
+                values = opened.read(0, ALL, ALL)
+        except AprioriError as error:
+            lines += str(error).count("\n") + 1
+            n_error += 1
+        else:
+            assert np.array_equal(values, whole, equal_nan=True)
+    assert n_error > 5 and lines == n_error
+
+
+def test_a_chunk_with_a_bad_checksum_gives_no_number(tmp_path):
+    """A flipped bit in the field's own chunk is an error on reading."""
+    path = write_profile_file(tmp_path / "p.nc", profiles(DEGREES))
+    with h5py.File(path) as file:
+        info = file["no2"].id.get_chunk_info(0)
+    data = bytearray(path.read_bytes())
+    data[info.byte_offset + info.size // 2] ^= 1
+    path.write_bytes(bytes(data))
+    message = r"Damaged file .* valid checksums"
+    with open_set(path) as opened, pytest.raises(AprioriError, match=message) as error:
+        opened.read(0, ALL, ALL)
+    assert one_line(error)
+
+
+def test_flipped_bits_without_checksums_are_refused_where_implausible(tmp_path):
+    """In a classic file a wild number is refused on reading."""
+    path = write_ctmana(tmp_path / "c.nc", spacing=30.0, n_time=1)
+    with netCDF4.Dataset(path, "a") as ds:
+        ds["no2"][0, 20, 3, 3] = 3.0e7
+    message = r"Implausible values of no2 .* Given .* to 3e\+07"
+    with open_set(path) as opened, pytest.raises(AprioriError, match=message):
+        opened.read(0, ALL, ALL)
