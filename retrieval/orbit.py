@@ -329,8 +329,9 @@ class Orbit:
     def _check(self) -> None:
         product = _product_name(self.dataset)
         missing = [name for name in REQUIRED if name not in self.variables]
-        if missing or (product and PRODUCT_NAME not in product):
-            what = f" has no variable {missing[0]}." if missing else " is not an NO2 product."
+        is_other = bool(product) and PRODUCT_NAME not in product
+        if missing or is_other:
+            what = " is no NO2 product." if is_other else f" has no variable {missing[0]}."
             msg = f"{self.path.name}{what} {_expectation(self.dataset)}"
             raise ProductError(msg)
         if self.variables["latitude"].ndim != 3 or self.variables["averaging_kernel"].ndim != 4:
@@ -339,6 +340,10 @@ class Orbit:
                 "(time, scanline, ground_pixel[, layer]). "
                 f"Given {self.variables['averaging_kernel'].dimensions}. {_ASK}"
             )
+            raise ProductError(msg)
+        units = str(getattr(self.variables["surface_pressure"], "units", "Pa"))
+        if units != "Pa":
+            msg = f"{self.path.name}: surface_pressure must be in Pa. Given {units!r}. {_ASK}"
             raise ProductError(msg)
         if not self.has("surface_altitude"):
             self.assumptions.append(OPTIONAL["surface_altitude"])
@@ -368,8 +373,14 @@ def _product_name(dataset: netCDF4.Dataset) -> str:
 
 
 def _expectation(dataset: netCDF4.Dataset) -> str:
-    found = _product_name(dataset) or str(getattr(dataset, "title", "")) or "another kind of file"
-    return f"Expected an {PRODUCT_NAME} product with its averaging kernels; found {found}."
+    found = _product_name(dataset)
+    if PRODUCT_NAME in found:
+        return f"A re-retrieval needs it. Found an {PRODUCT_NAME} file without. Get the full file."
+    found = found or str(getattr(dataset, "title", "")) or "another kind of file"
+    return (
+        f"Expected an {PRODUCT_NAME} product with its averaging kernels; found {found}. "
+        "Choose another file."
+    )
 
 
 def _date_after_since(units: str, path: Path) -> np.datetime64:

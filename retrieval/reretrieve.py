@@ -39,6 +39,9 @@ logger = logging.getLogger(__name__)
 SET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,15}")
 SOFTWARE = ("dacno2-s5p", "numpy", "scipy", "netCDF4", "h5py", "pyproj")
 
+MAXIMUM_FRACTION_ABOVE = 0.95
+"""Larger mean shares that do not come from the set are warned of."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -160,6 +163,7 @@ def reretrieve(
             progress=progress,
         )
         summary = summarise(opened, crop, result, str(target), job.qa_threshold)
+        _warn_of_empty_sets(summary)
         _describe(result, opened, found)
         files = tuple(pending)
         whole = crop.shape == opened.shape
@@ -244,6 +248,19 @@ def _say_what_is_assumed(orbit: Orbit, found: OpenedSets) -> None:
                 name,
                 apriori.files[0].name if apriori.files else apriori.kind,
                 orbit.path.name,
+            )
+
+
+def _warn_of_empty_sets(summary: OrbitSummary) -> None:
+    """Warn where nearly nothing comes from a set: zeros, or values far too small."""
+    for product in summary.products:
+        share = product.mean_fraction_above
+        if share is not None and share > MAXIMUM_FRACTION_ABOVE:
+            logger.warning(
+                "Set %s: %.0f %% of the a-priori columns is not its own but added above its top. "
+                "Its values near the ground are zero or very small: check them.",
+                product.name,
+                100.0 * share,
             )
 
 
