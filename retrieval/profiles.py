@@ -140,8 +140,7 @@ def _from_pressures(
     n = profile.shape[0]
     surface = pixels.surface_pressure
     if isinstance(vertical, HybridLayers):
-        source_edges = vertical.a + vertical.b * surface[:, None]
-        source_edges = np.minimum(source_edges, surface[:, None])
+        source_edges = _edges_on_ground(vertical, surface)
         middle = 0.5 * (source_edges[:, 1:] + source_edges[:, :-1])
         top = source_edges[:, -1]
     else:
@@ -160,6 +159,17 @@ def _from_pressures(
     if isinstance(vertical, HybridLayers):
         return columns_from_hybrid(profile, source_edges, target), cut
     return columns_from_pressures(profile, vertical.pressure, target, surface), cut
+
+
+def _edges_on_ground(vertical: HybridLayers, surface: Float) -> Float:
+    """Interfaces of the source over the pixels' ground [Pa].
+
+    Layers below ground have no thickness; the lowest one above ground reaches down to it, as
+    profiles on heights and pressures are constant below their lowest level.
+    """
+    edges = np.minimum(vertical.a + vertical.b * surface[:, None], surface[:, None])
+    edges[:, 0] = surface
+    return np.asarray(edges)
 
 
 def _layer_mole_fraction(partial_column: Float, edges: Float) -> Float:

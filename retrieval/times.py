@@ -121,8 +121,8 @@ def _linear(
     right = np.clip(np.searchsorted(times, at, side="right"), 1, times.size - 1)
     gap = times[right] - times[right - 1]
     fraction = (at - times[right - 1]) / gap
-    # A missing field is not bridged: nothing is interpolated over more than twice the usual step.
-    is_served = (fraction >= 0) & (fraction <= 1) & (gap <= 2 * _typical_step(times))
+    # A missing field is not bridged: it leaves a gap of twice the usual step.
+    is_served = (fraction >= 0) & (fraction <= 1) & (gap < 2 * _typical_step(times))
     return (
         np.stack([right - 1, right], axis=1),
         np.stack([1.0 - fraction, fraction], axis=1),

@@ -170,7 +170,7 @@ def columns_from_pressures(
     surface = surface_pressure[:, None]
     target = np.maximum(target_edges, MINIMUM_PRESSURE)
     log_p = np.log(target)
-    lowest = (pressure[None, :] >= surface).sum(axis=1)  # first level above ground
+    lowest = (pressure[None, :] > surface).sum(axis=1)  # first level not below ground
     is_valid = lowest < pressure.size
     lowest = np.minimum(lowest, pressure.size - 1)
     at_lowest = np.take_along_axis(mole_fraction, lowest[:, None], axis=1)
