@@ -32,7 +32,7 @@ from retrieval.radiative_transfer import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Float = NDArray[np.float64]
+    Float = NDArray[np.floating]
 
 TABLE_NAME = "box_amf_437nm.nc"
 

@@ -202,14 +202,14 @@ class QaInputs:
     """
 
     processing_quality_flags: NDArray[np.uint32]
-    cloud_radiance_fraction: NDArray[np.float64]
+    cloud_radiance_fraction: NDArray[np.floating]
     snow_ice_flag: NDArray[np.uint8]
-    scene_pressure: NDArray[np.float64]
-    surface_pressure: NDArray[np.float64]
-    surface_albedo: NDArray[np.float64]
-    solar_zenith_angle: NDArray[np.float64]
-    slant_column_precision: NDArray[np.float64]
-    amf_ratio: NDArray[np.float64]
+    scene_pressure: NDArray[np.floating]
+    surface_pressure: NDArray[np.floating]
+    surface_albedo: NDArray[np.floating]
+    solar_zenith_angle: NDArray[np.floating]
+    slant_column_precision: NDArray[np.floating]
+    amf_ratio: NDArray[np.floating]
     """M_trop over the geometric air mass factor."""
     has_scene_mode: bool = True
     """False before processor 2.2, which kept no snow scene."""

@@ -26,7 +26,7 @@ from retrieval.constants import STANDARD_PRESSURE
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    Float = NDArray[np.float64]
+    Float = NDArray[np.floating]
 
 RAYLEIGH_OPTICAL_DEPTH = 0.248
 """Of the whole atmosphere at 1013.25 hPa and 437.5 nm (Nicolet 1984)."""

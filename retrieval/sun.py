@@ -13,7 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Float = NDArray[np.float64]
+    Float = NDArray[np.floating]
 
 J2000 = np.datetime64("2000-01-01T12:00:00", "ms")
 

@@ -19,7 +19,7 @@ from retrieval.sun import solar_angles, solar_position
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Float = NDArray[np.float64]
+    Float = NDArray[np.floating]
     Times = NDArray[np.datetime64]
 
 EARTH_RADIUS = 6371.0e3

@@ -1,0 +1,511 @@
+"""Forward simulator: what TROPOMI and its processor would make of a known truth.
+
+The slant column is made from the true profile, averaged over the pixel and brought to its layers
+by the very functions of the retrieval, with box air mass factors of the pixel's own light path;
+the retrieval then is the operational one, with the model's a priori. The result is an L2 file in
+the real layout and, apart from it, a file with the truth of every pixel.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from retrieval.airmass import troposphere
+from retrieval.collocate import Collocator, Geometry
+from retrieval.constants import FILL_INT, MOLEC_CM2_PER_MOL_M2
+from retrieval.forward import Sky, Uncertainty, retrieve, scattering_weights
+from retrieval.l2_content import L2Content
+from retrieval.l2_flags import is_snow_or_ice
+from retrieval.l2_layout import VARIANTS, Variant, variables_of
+from retrieval.l2_writer import SCANLINE_CHUNK, write_l2_file
+from retrieval.layers import Atmosphere, LayeredAtmosphere, StandardAtmosphere, pressure_edges
+from retrieval.profiles import PixelColumns, columns_above, set_columns
+from retrieval.response import response_weights
+from retrieval.simulate_quality import Failures, failure_codes, quality
+from retrieval.simulate_truth import write_truth_file
+from retrieval.swath import SATELLITE_ALTITUDE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from retrieval.apriori.base import AprioriSet, TimeRule
+    from retrieval.operational import OperationalModel
+    from retrieval.scene import SurfaceScene
+    from retrieval.swath import Swath
+
+    Float = NDArray[np.floating]
+
+logger = logging.getLogger(__name__)
+
+POLYGON, SUPER_GAUSSIAN = "polygon", "super-gaussian"
+STANDARD, MODEL = "standard", "model"
+
+MINIMUM_COVERAGE = 0.99
+"""Pixels with less of the truth under them take the model's a priori for truth."""
+
+
+@dataclass(frozen=True)
+class SimulationOptions:
+    """Choices of a simulation.
+
+    Attributes
+    ----------
+    slant_noise : float
+        Standard deviation of the slant column [mol m-2]; 0.55e15 molec cm-2 by default, 0 switches
+        it off (the precisions in the file stay).
+    stratosphere_error : float
+        Standard deviation of a smooth error of the assimilated stratosphere [mol m-2].
+    response : {"polygon", "super-gaussian"}
+        How a pixel weighs the truth under it.
+    heights : {"standard", "model"}
+        Atmosphere that tells the heights of layers: the standard one, as the retrieval takes it
+        without meteorology, or the model's temperatures, as with them. The same choice in both
+        makes the retrieval exact.
+    failures : Failures
+        Rates of failed pixels, dead rows, missing scanlines; `Failures.none()` for none.
+    seed : int
+        Of noise, failures and the stratosphere's error, together with the orbit number.
+    block : int
+        Scanlines computed at once; bounds memory, changes nothing else.
+    keep_profiles : bool
+        Keep the true and the a-priori partial columns in memory (for tests and figures).
+
+    Raises
+    ------
+    ValueError
+        If a choice is unknown.
+    """
+
+    slant_noise: float = 0.55e15 / MOLEC_CM2_PER_MOL_M2
+    stratosphere_error: float = 0.0
+    response: str = POLYGON
+    heights: str = STANDARD
+    failures: Failures = field(default_factory=Failures)
+    seed: int = 0
+    block: int = 64
+    keep_profiles: bool = False
+
+    def __post_init__(self) -> None:
+        for name, allowed in (
+            ("response", (POLYGON, SUPER_GAUSSIAN)),
+            ("heights", (STANDARD, MODEL)),
+        ):
+            if getattr(self, name) not in allowed:
+                msg = (
+                    f"Invalid {name}. It must be one of {', '.join(allowed)}. "
+                    f"Given {getattr(self, name)!r}. Choose one of them."
+                )
+                raise ValueError(msg)
+
+
+UNCERTAINTY = Uncertainty(
+    slant=0.55e15 / MOLEC_CM2_PER_MOL_M2, stratosphere=0.2e15 / MOLEC_CM2_PER_MOL_M2
+)
+"""Error model behind the precisions of simulated files (method.md 2.7)."""
+
+
+@dataclass
+class SimulatedOrbit:
+    """A simulated orbit, in memory.
+
+    Attributes
+    ----------
+    content : L2Content
+        What the L2 file holds.
+    variant : Variant
+        The delivery it was made for.
+    truth : dict of str to ndarray
+        What the side file holds, shape (scanline, ground_pixel), float64.
+    profiles : dict of str to ndarray
+        With `keep_profiles`: `true_partial_column` and `apriori_partial_column` [mol m-2], shape
+        (scanline, ground_pixel, layer), NaN where there is no retrieval.
+    """
+
+    content: L2Content
+    variant: Variant
+    truth: dict[str, Float]
+    profiles: dict[str, Float] = field(default_factory=dict)
+
+    def write(
+        self,
+        path: str | Path,
+        *,
+        overwrite: bool = False,
+        scanline_chunk: int = SCANLINE_CHUNK,
+        truth_folder: str | Path | None = None,
+    ) -> tuple[Path, Path]:
+        """Write the L2 file and, beside it or elsewhere, the file with the truth.
+
+        Returns
+        -------
+        tuple of Path
+            The L2 file and the side file, `STEM_truth.nc`.
+        """
+        written = write_l2_file(
+            path,
+            self.content,
+            variant=self.variant,
+            scanline_chunk=scanline_chunk,
+            overwrite=overwrite,
+        )
+        side = write_truth_file(
+            written, self.content, self.truth, folder=truth_folder, overwrite=overwrite
+        )
+        return written, side
+
+
+def simulate_orbit(
+    truth: AprioriSet,
+    model: OperationalModel,
+    scene: SurfaceScene,
+    swath: Swath,
+    options: SimulationOptions | None = None,
+    *,
+    variant: Variant | str = "v2.4",
+    time_rule: TimeRule | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> SimulatedOrbit:
+    """Simulate one orbit.
+
+    Parameters
+    ----------
+    truth : AprioriSet
+        True NO2 of the troposphere. Above its top, and in pixels that it does not cover, the
+        model's a priori stands for the truth; the stratosphere always is the model's.
+    model : OperationalModel
+        TM5-MP: a priori, temperature, tropopause.
+    scene : SurfaceScene
+        Ground and clouds on the pixels of the swath.
+    swath : Swath
+        Pixels and times.
+    options : SimulationOptions, optional
+        Choices.
+    variant : Variant or str
+        The delivery to simulate.
+    time_rule : TimeRule, optional
+        How the truth is brought to the pixels' times; the rule of the set by default.
+    progress : callable, optional
+        Called with scanlines done and to do.
+
+    Returns
+    -------
+    SimulatedOrbit
+
+    Raises
+    ------
+    NoOverlapError
+        If truth or model do not meet the orbit in place or time.
+    """
+    delivery = VARIANTS[variant] if isinstance(variant, str) else variant
+    chain = _Simulation(truth, model, scene, swath, options or SimulationOptions(), time_rule)
+    n_scanline = swath.shape[0]
+    step = chain.options.block
+    for start in range(0, n_scanline, step):
+        rows = slice(start, min(start + step, n_scanline))
+        chain.compute(rows)
+        if progress is not None:
+            progress(rows.stop, n_scanline)
+    found = chain.finish(delivery)
+    logger.info("simulated orbit %d: %d x %d pixels", swath.orbit, *swath.shape)
+    return found
+
+
+GEOLOCATION = (
+    "latitude",
+    "longitude",
+    "latitude_bounds",
+    "longitude_bounds",
+    "solar_zenith_angle",
+    "solar_azimuth_angle",
+    "viewing_zenith_angle",
+    "viewing_azimuth_angle",
+)
+
+TRUTH_FIELDS = (
+    "true_tropospheric_column",
+    "true_stratospheric_column",
+    "true_slant_column_density",
+    "apriori_tropospheric_column",
+    "truth_coverage",
+)
+
+
+class _Simulation:
+    """Everything opened for one orbit; `compute` does one block of scanlines."""
+
+    def __init__(
+        self,
+        truth: AprioriSet,
+        model: OperationalModel,
+        scene: SurfaceScene,
+        swath: Swath,
+        options: SimulationOptions,
+        time_rule: TimeRule | None,
+    ) -> None:
+        self.options, self.swath, self.model = options, swath, model
+        self.truth_kind = truth.kind
+        # what the file stores in float32 is what the retrieval will know: start from that
+        self.scene = scene.in_single_precision()
+        self.place = {name: _single(getattr(swath, name)) for name in GEOLOCATION}
+        self.layers_a, self.layers_b = (
+            _single(np.stack([v[:-1], v[1:]], axis=-1)) for v in (model.layers.a, model.layers.b)
+        )
+        outline = self.place["latitude_bounds"], self.place["longitude_bounds"]
+
+        def collocator(name: str, fields: AprioriSet, rule: TimeRule | None) -> Collocator:
+            return Collocator(name, fields, rule or fields.time_rule, swath.time, outline)
+
+        self.truth = collocator("truth", truth, time_rule)
+        self.apriori = collocator("operational a priori", model.no2, None)
+        self.temperature = collocator("temperature", model.temperature, None)
+        self.tropopause = collocator("tropopause", model.tropopause, None)
+        self.rng = np.random.default_rng([options.seed, swath.orbit])
+        self.noise = options.slant_noise * self.rng.standard_normal(swath.shape)
+        self.stratosphere_error = options.stratosphere_error * _smooth_noise(
+            self.place["longitude"], self.place["latitude"], self.rng
+        )
+        self.code = failure_codes(
+            options.failures, self.place["solar_zenith_angle"], self.scene, self.rng
+        )
+        self.fields: dict[str, NDArray[Any]] = {}
+
+    def compute(self, rows: slice) -> None:
+        """Simulate some scanlines and store what was found."""
+        good = np.flatnonzero(self.code[rows].ravel() == 0)
+        if good.size == 0:
+            return
+        geometry = self._geometry(rows, good)
+        pressure = self.scene.surface_pressure[rows].ravel()[good]
+        edges = pressure_edges(self.layers_a, self.layers_b, pressure)
+        temperature = self.temperature.profiles(geometry).value
+        pixels = self._pixel_columns(rows, good, edges, temperature)
+        apriori_profile = self.apriori.profiles(geometry)
+        apriori, _ = set_columns(
+            apriori_profile.value, self.model.no2.vertical, self.model.no2.quantity, pixels
+        )
+        index = np.rint(self.tropopause.profiles(geometry).value[:, 0]).astype(np.intp)
+        is_troposphere = troposphere(index, apriori.shape[1])
+        true, coverage = self._true_columns(
+            geometry, pixels, apriori_profile.value, apriori, is_troposphere
+        )
+        sky = self._sky(rows, good)
+        weights = scattering_weights(sky, edges, temperature)
+        true_slant = (weights.mixed * true).sum(axis=1)
+        stratosphere = np.where(is_troposphere, 0.0, true).sum(axis=1)
+        found = retrieve(
+            weights,
+            apriori,
+            is_troposphere,
+            true_slant + self.noise[rows].ravel()[good],
+            stratosphere + self.stratosphere_error[rows].ravel()[good],
+            UNCERTAINTY,
+        )
+        found |= {
+            "true_tropospheric_column": np.where(is_troposphere, true, 0.0).sum(axis=1),
+            "true_stratospheric_column": stratosphere,
+            "true_slant_column_density": true_slant,
+            "apriori_tropospheric_column": np.where(is_troposphere, apriori, 0.0).sum(axis=1),
+            "truth_coverage": coverage,
+            "tropopause": index.astype(np.float64),
+            "amf_ratio": found["air_mass_factor_troposphere"] / sky.geometric_amf,
+        }
+        if self.options.keep_profiles:
+            found |= {"true_partial_column": true, "apriori_partial_column": apriori}
+        self._store(rows, good, found)
+
+    def _geometry(self, rows: slice, good: NDArray[np.intp]) -> Geometry:
+        n_pixel = self.swath.shape[1]
+        place = self.place
+        return Geometry(
+            latitude=place["latitude"][rows].ravel()[good],
+            longitude=place["longitude"][rows].ravel()[good],
+            latitude_bounds=place["latitude_bounds"][rows].reshape(-1, 4)[good],
+            longitude_bounds=place["longitude_bounds"][rows].reshape(-1, 4)[good],
+            scanline=rows.start + good // n_pixel,
+        )
+
+    def _pixel_columns(
+        self, rows: slice, good: NDArray[np.intp], edges: Float, temperature: Float
+    ) -> PixelColumns:
+        pressure = self.scene.surface_pressure[rows].ravel()[good]
+        atmosphere: Atmosphere
+        if self.options.heights == MODEL:
+            atmosphere = LayeredAtmosphere(edges, temperature)
+        else:
+            altitude = self.scene.surface_altitude[rows].ravel()[good]
+            atmosphere = StandardAtmosphere(pressure, altitude)
+        return PixelColumns.build(pressure, edges, atmosphere)
+
+    def _true_columns(
+        self,
+        geometry: Geometry,
+        pixels: PixelColumns,
+        model_profile: Float,
+        apriori: Float,
+        is_troposphere: NDArray[np.bool_],
+    ) -> tuple[Float, Float]:
+        """Return true partial columns (n, layer) and the truth's coverage (n,).
+
+        As mode `upper` of the retrieval does it: the truth to its top, the model above if the top
+        lies below the tropopause.
+        """
+        weights = None
+        if self.options.response == SUPER_GAUSSIAN:
+            weights = response_weights(
+                geometry.latitude_bounds, geometry.longitude_bounds, self.truth.grid
+            )
+        found = self.truth.profiles(geometry, weights)
+        source, no2 = self.truth.apriori, self.model.no2
+        columns, cut = set_columns(found.value, source.vertical, source.quantity, pixels)
+        n_layer = is_troposphere.sum(axis=1, keepdims=True)
+        top = np.take_along_axis(pixels.pressure_edges, n_layer, axis=1)[:, 0]
+        above = columns_above(model_profile, no2.vertical, no2.quantity, pixels, cut)
+        columns += np.where((cut > top)[:, None], above, 0.0)
+        is_covered = (found.coverage >= MINIMUM_COVERAGE) & np.isfinite(columns).all(axis=1)
+        true = np.where(is_troposphere & is_covered[:, None], columns, apriori)
+        return true, found.coverage
+
+    def _sky(self, rows: slice, good: NDArray[np.intp]) -> Sky:
+        def of(values: NDArray[Any]) -> Float:
+            return values[rows].ravel()[good]
+
+        scene = self.scene
+        return Sky(
+            solar_zenith=of(self.place["solar_zenith_angle"]),
+            viewing_zenith=of(self.place["viewing_zenith_angle"]),
+            albedo=of(scene.surface_albedo),
+            surface_pressure=of(scene.surface_pressure),
+            cloud_fraction=of(scene.cloud_fraction),
+            cloud_pressure=of(scene.cloud_pressure),
+            scene_albedo=of(scene.scene_albedo),
+            scene_pressure=of(scene.scene_pressure),
+            is_scene_mode=is_snow_or_ice(of(scene.snow_ice_flag)),
+        )
+
+    def _store(self, rows: slice, good: NDArray[np.intp], found: dict[str, Float]) -> None:
+        """Put results of a block into arrays of the whole orbit, NaN where there are none."""
+        for name, values in found.items():
+            if name not in self.fields:
+                kind = np.float32 if name == "averaging_kernel" else np.float64
+                shape = (*self.swath.shape, *values.shape[1:])
+                self.fields[name] = np.full(shape, np.nan, dtype=kind)
+            block = self.fields[name][rows]
+            block.reshape(-1, *values.shape[1:])[good] = values
+
+    def finish(self, variant: Variant) -> SimulatedOrbit:
+        """Assemble file and truth."""
+        fields = self.fields
+        empty = np.full(self.swath.shape, np.nan)
+        truth = {name: fields.pop(name, empty) for name in TRUTH_FIELDS}
+        has_result = np.isfinite(truth["truth_coverage"])
+        truth["slant_column_noise"] = np.where(has_result, self.noise, np.nan)
+        profiles: dict[str, Float] = {
+            name: fields.pop(name)
+            for name in ("true_partial_column", "apriori_partial_column")
+            if name in fields
+        }
+        index, amf_ratio = (fields.pop(n, empty) for n in ("tropopause", "amf_ratio"))
+        has_index = np.isfinite(index)
+        tropopause = np.where(has_index, index, FILL_INT).astype(np.int32)
+        if self.options.failures.edges:
+            tropopause[:, 0] = FILL_INT
+            tropopause[:, -1] = np.where(has_index[:, -1], 0, FILL_INT)
+        found = {**self.place, **self._scene_variables(), **self._satellite(), **fields}
+        found["tm5_tropopause_layer_index"] = tropopause
+        found["tm5_constant_a"], found["tm5_constant_b"] = self.layers_a, self.layers_b
+        missing = self.options.failures.missing_input
+        found |= quality(found, self.scene, self.code, amf_ratio, missing, variant, self.rng)
+        wanted = {v.name for v in variables_of(variant)}
+        return SimulatedOrbit(
+            self._content({k: v for k, v in found.items() if k in wanted}, variant),
+            variant,
+            truth,
+            profiles,
+        )
+
+    def _scene_variables(self) -> dict[str, NDArray[Any]]:
+        """Ground and cloud as the file's input data and cloud groups show them."""
+        scene = self.scene
+        cloud = {
+            "cloud_fraction_crb": scene.cloud_fraction,
+            "cloud_pressure_crb": scene.cloud_pressure,
+            "cloud_albedo_crb": np.full(self.swath.shape, 0.8),
+            "scene_albedo": scene.scene_albedo,
+            "apparent_scene_pressure": scene.scene_pressure,
+            "surface_albedo": scene.surface_albedo,
+        }
+        found: dict[str, NDArray[Any]] = dict(cloud)
+        for prefix in ("o22cld", "fresco"):
+            found |= {f"{prefix}_{name}": values for name, values in cloud.items()}
+        return found | {
+            "surface_altitude": scene.surface_altitude,
+            "surface_altitude_precision": np.full(self.swath.shape, 20.0),
+            "surface_pressure": scene.surface_pressure,
+            "surface_albedo_nitrogendioxide_window": scene.surface_albedo,
+            "surface_classification": scene.is_ocean.astype(np.uint8),
+            "cloud_fraction_crb_nitrogendioxide_window": scene.cloud_fraction,
+            "snow_ice_flag": scene.snow_ice_flag,
+            "eastward_wind": scene.eastward_wind,
+            "northward_wind": scene.northward_wind,
+            "aerosol_index_354_388": scene.aerosol_index,
+        }
+
+    def _satellite(self) -> dict[str, Float]:
+        swath = self.swath
+        return {
+            "satellite_latitude": swath.satellite_latitude,
+            "satellite_longitude": swath.satellite_longitude,
+            "satellite_altitude": np.full(swath.shape[0], SATELLITE_ALTITUDE),
+            "satellite_orbit_phase": swath.satellite_orbit_phase,
+        }
+
+    def _content(self, variables: dict[str, NDArray[Any]], variant: Variant) -> L2Content:
+        swath = self.swath
+        is_whole = not variant.is_granule
+        crossing = swath.equator_crossing if _crosses_equator(swath) else None
+        return L2Content(
+            variables=variables,
+            scanline_time=swath.time,
+            orbit=swath.orbit,
+            scanline=swath.scanline,
+            ground_pixel=np.arange(swath.shape[1]),
+            window=swath.window if is_whole else (swath.time[0], swath.time[-1]),
+            created=swath.window[1] + np.timedelta64(8, "D"),
+            resolution=swath.resolution,
+            auxiliary_files={"Auxiliary CTM AUX_CTMANA model data": self.model.file_names},
+            equator_crossing=crossing,
+            attributes={
+                "comment": "synthetic: forward simulation of a known truth "
+                f"({self.truth_kind}); response {self.options.response}, heights of the "
+                f"{self.options.heights} atmosphere, seed {self.options.seed}"
+            },
+        )
+
+
+def _crosses_equator(swath: Swath) -> bool:
+    """Tell whether the nadir track crosses the equator northward inside of the swath."""
+    latitude = swath.satellite_latitude
+    return bool(((latitude[:-1] < 0) & (latitude[1:] >= 0)).any())
+
+
+def _single(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Round to float32, in float64."""
+    return values.astype(np.float32).astype(np.float64)
+
+
+def _smooth_noise(longitude: Float, latitude: Float, rng: np.random.Generator) -> Float:
+    """Random field of unit variance with scales of 10 to 30 degree."""
+    total = np.zeros(longitude.shape)
+    n_wave = 12
+    for _ in range(n_wave):
+        angle, phase = rng.uniform(0.0, 2.0 * np.pi, 2)
+        k = 2.0 * np.pi / rng.uniform(10.0, 30.0)
+        total += np.cos(k * (np.cos(angle) * longitude + np.sin(angle) * latitude) + phase)
+    return np.asarray(total * np.sqrt(2.0 / n_wave))
