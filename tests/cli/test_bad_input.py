@@ -354,7 +354,7 @@ def test_a_set_of_nothing_is_warned_of(reretrieve, tmp_path, number):
         assert len(negatives) == 1
     assert len(outcome.err.splitlines()) == 1 + len(negatives)
     assert share.startswith("WARNING: Set X: 100 % of the a-priori columns is not its own")
-    outcome = reretrieve("--above", "none", "--overwrite", sets=[f"x={empty}"])
+    outcome = reretrieve("--above", "none", "--overwrite", "-q", sets=[f"x={empty}"])
     assert outcome.status == 1
     assert "empty profile" in outcome.error
 
