@@ -111,6 +111,8 @@ def open_target(path: Path, mode: str = "w") -> Iterator[h5py.File]:
     """
     creation: dict[str, Any] = {"track_order": True} if mode == "w" else {}
     with Sink(path) as sink:
+        if mode == "w":  # h5py does not empty a file that it is given open
+            sink.truncate(0)
         try:
             with h5py.File(
                 sink,

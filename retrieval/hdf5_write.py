@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import h5py
 import numpy as np
 
+from retrieval.chunk_writer import ChunkQueue
 from retrieval.errors import ProductError
-from retrieval.netcdf_copy import DEFLATE_LEVEL, attach_dimensions, chunk_shape
+from retrieval.netcdf_copy import (
+    DEFLATE_LEVEL,
+    attach_dimensions,
+    chunk_shape,
+    write_blocks,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -24,13 +30,39 @@ LAYER_DIMENSION = "/PRODUCT/layer"
 class FileWriter:
     """Writes variables of the table into the group PRODUCT of an open file.
 
-    Ancillary links are set at the end, when it is known which variables the file has.
+    Used as a context: at its end all values are in the file, and `ancillary_variables` are set,
+    when it is known which variables the file has.
     """
 
     def __init__(self, file: h5py.File) -> None:
         self.file = file
         self.product: h5py.Group = file["PRODUCT"]
+        self._queue = ChunkQueue()
         self._links: list[tuple[h5py.Dataset, list[str]]] = []
+
+    def __enter__(self) -> Self:
+        self._queue.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        self._queue.__exit__(kind, *rest)
+        if kind is None:
+            self._link_ancillary_variables()
+
+    def fill(self, dataset: h5py.Dataset, values: NDArray[np.generic]) -> None:
+        """Write the values of a whole variable, time axis included, fill in place of NaN."""
+        whole = tuple(slice(0, size) for size in dataset.shape)
+        self.fill_in_parts(dataset, [(whole, values)])
+
+    def fill_in_parts(
+        self,
+        dataset: h5py.Dataset,
+        parts: Iterable[tuple[tuple[slice, ...], NDArray[np.generic]]],
+    ) -> None:
+        """Write values that come in parts along the scanlines, fill in place of NaN."""
+        fill = fill_value(dataset)
+        filled = ((part, with_fill(values, fill)) for part, values in parts)
+        write_blocks(dataset, filled, self._queue)
 
     def find(self, name: str) -> h5py.Dataset | None:
         """Return a variable of PRODUCT or a group below it by its name, or None."""
@@ -75,7 +107,7 @@ class FileWriter:
             raise ProductError(msg)
         dataset = self.product.create_dataset(
             name,
-            data=with_fill(values, variable.fill_value)[np.newaxis],
+            shape=(1, *values.shape),
             dtype=variable.dtype,
             chunks=chunk_shape((1, *values.shape), np.dtype(variable.dtype).itemsize),
             compression="gzip",
@@ -87,16 +119,17 @@ class FileWriter:
         )
         for key, value in {**variable.attributes(apriori), **(extra or {})}.items():
             set_attribute(dataset, key, value)
+        self.fill(dataset, values[np.newaxis])
         layers = (LAYER_DIMENSION,) if variable.has_layers else ()
         attach_dimensions(dataset, (*PIXEL_DIMENSIONS, *layers))
         self.link(dataset, variable.ancillary_for(apriori))
         return dataset
 
     def link(self, dataset: h5py.Dataset, names: list[str]) -> None:
-        """Note ancillary variables that `link_ancillary_variables` will add."""
+        """Note ancillary variables that will be linked at the end, where they exist."""
         self._links.append((dataset, names))
 
-    def link_ancillary_variables(self) -> None:
+    def _link_ancillary_variables(self) -> None:
         """Set `ancillary_variables` to those noted variables that PRODUCT really has."""
         for dataset, names in self._links:
             present = read_text(dataset, "ancillary_variables").split()
@@ -110,6 +143,13 @@ def with_fill(values: NDArray[np.generic], fill: np.generic) -> NDArray[np.gener
     if values.dtype.kind != "f":
         return values
     return np.where(np.isfinite(values), values, fill).astype(fill.dtype, copy=False)
+
+
+def fill_value(dataset: h5py.Dataset) -> np.generic:
+    """Return the fill value of a variable in its own type."""
+    value = dataset.attrs.get("_FillValue", dataset.fillvalue)
+    fill: np.generic = np.asarray(value, dtype=dataset.dtype).reshape(-1)[0]
+    return fill
 
 
 def set_attribute(item: h5py.Group | h5py.Dataset, name: str, value: object) -> None:

@@ -16,11 +16,14 @@ import numpy as np
 from h5py import h5, h5a, h5d, h5ds, h5g, h5p, h5s, h5t
 
 from retrieval.atomic import output_error, write_errno
+from retrieval.chunk_writer import ChunkQueue, RowWriter
 from retrieval.errors import ProductError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 HDF5_ERRORS = (
     OSError,
@@ -90,7 +93,8 @@ def copy_cropped(source: h5py.File, target: h5py.File, crop: Mapping[str, slice]
     source, target = source["/"], target["/"]  # a file's own properties do not say its order
     _copy_attributes(source.id, target.id)
     datasets: list[str] = []
-    _copy_group(source, target, crop, datasets)
+    with ChunkQueue() as queue:
+        _copy_group(source, target, crop, datasets, queue)
     for path in datasets:
         attach_dimensions(target[path], dimension_paths(source[path]))
 
@@ -183,7 +187,11 @@ def _outer_axis(shape: Sequence[int]) -> int:
 
 
 def _copy_group(
-    source: h5py.Group, target: h5py.Group, crop: Mapping[str, slice], datasets: list[str]
+    source: h5py.Group,
+    target: h5py.Group,
+    crop: Mapping[str, slice],
+    datasets: list[str],
+    queue: ChunkQueue,
 ) -> None:
     """Copy the members of a group in their order, and note the variables for their dimensions."""
     for name in _member_names(source):
@@ -191,16 +199,20 @@ def _copy_group(
         if isinstance(member, h5py.Group):
             inner = _create_group(target, name)
             _copy_attributes(member.id, inner.id)
-            _copy_group(member, inner, crop, datasets)
+            _copy_group(member, inner, crop, datasets, queue)
         elif isinstance(member, h5py.Dataset):
-            _copy_dataset(member, target, name, crop)
+            _copy_dataset(member, target, name, crop, queue)
             datasets.append(member.name)
         else:  # a named type: HDF5 copies it as it is
             source.copy(name, target)
 
 
 def _copy_dataset(
-    source: h5py.Dataset, parent: h5py.Group, name: str, crop: Mapping[str, slice]
+    source: h5py.Dataset,
+    parent: h5py.Group,
+    name: str,
+    crop: Mapping[str, slice],
+    queue: ChunkQueue,
 ) -> None:
     """Copy the kept part of one variable, block by block."""
     paths = dimension_paths(source)
@@ -215,8 +227,29 @@ def _copy_dataset(
         h5a.delete(target.id, b"NAME")
         h5ds.set_scale(target.id, label)
         return
-    for read, write in blocks(source, selection):
-        target[write] = source[read]
+    write_blocks(
+        target, ((write, source[read]) for read, write in blocks(source, selection)), queue
+    )
+
+
+def write_blocks(
+    dataset: h5py.Dataset,
+    parts: Iterable[tuple[tuple[slice, ...], NDArray[np.generic]]],
+    queue: ChunkQueue,
+) -> None:
+    """Write (part, values) pairs that follow each other along the outermost axis, in threads.
+
+    Variables with chunks or filters that `RowWriter` does not know are left to HDF5.
+    """
+    axis = _outer_axis(dataset.shape)
+    if not RowWriter.can_write(dataset, axis):
+        for part, values in parts:
+            dataset[part] = values
+        return
+    rows = RowWriter(dataset, axis, queue)
+    for _, values in parts:
+        rows.write(values)
+    rows.finish()
 
 
 def _is_dimension_only(dataset: h5py.Dataset) -> bool:

@@ -160,20 +160,23 @@ def _add_results(
 ) -> None:
     """Write the new variables and attributes into the copy of the orbit."""
     with open_target(path, "r+") as file:
-        writer = FileWriter(file)
-        replaced: list[str] = []
-        if layout is Layout.REPLACE:
-            replaced = replace_standard_variables(writer, result.sets[0])
-        for item in result.sets:
-            skipped = set(replaced) if item is result.sets[0] else set()
-            _write_set(writer, item, skipped)
-        for (apriori, reference), values in result.relative_change.items():
-            writer.write(relative_change_variable(apriori, reference), apriori, values)
-        if result.apriori_tropospheric_column_tm5 is not None:
-            writer.write(TM5_COLUMN, "TM5", result.apriori_tropospheric_column_tm5)
-        writer.link_ancillary_variables()
+        with FileWriter(file) as writer:
+            _write_variables(writer, result, layout)
         _write_product_attributes(file["PRODUCT"], result, layout, provenance, crop, whole)
         _write_global_attributes(file, result, layout, provenance)
+
+
+def _write_variables(writer: FileWriter, result: OrbitResult, layout: Layout) -> None:
+    """Write all fields of the result."""
+    replaced: list[str] = []
+    if layout is Layout.REPLACE:
+        replaced = replace_standard_variables(writer, result.sets[0])
+    for item in result.sets:
+        _write_set(writer, item, set(replaced) if item is result.sets[0] else set())
+    for (apriori, reference), values in result.relative_change.items():
+        writer.write(relative_change_variable(apriori, reference), apriori, values)
+    if result.apriori_tropospheric_column_tm5 is not None:
+        writer.write(TM5_COLUMN, "TM5", result.apriori_tropospheric_column_tm5)
 
 
 def _write_set(writer: FileWriter, item: SetResult, skipped: set[str]) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from retrieval.constants import FILL_FLOAT
 from retrieval.errors import ProductError
-from retrieval.hdf5_write import read_text, set_attribute, with_fill
+from retrieval.hdf5_write import fill_value, read_text, set_attribute
 from retrieval.netcdf_copy import attach_dimensions, blocks, create_like, dimension_paths
 from retrieval.product_table import (
     NOT_RECOMPUTED,
@@ -64,7 +64,7 @@ def replace_standard_variables(writer: FileWriter, primary: SetResult) -> list[s
             continue
         values = getattr(primary, variable.field)
         new = _replace(original, primary, variable.comment.replace("{S}", primary.name))
-        _write_values(new, values)
+        _write_values(writer, new, values)
         writer.link(new, _flag_names(primary.name))
         replaced.append(variable.replaces)
     _check_complete(replaced)
@@ -105,7 +105,7 @@ def _replace_total_air_mass_factor(writer: FileWriter, primary: SetResult) -> Fl
         "M'_tot = (M' x_trop + M_strat V_strat) / (x_trop + V_strat), x_trop the tropospheric "
         f"column of the {primary.name} a priori."
     )
-    _write_values(_replace(original, primary, comment), new_amf)
+    _write_values(writer, _replace(original, primary, comment), new_amf)
     # The ratio uses the value as stored, so that kernel times air mass factor keeps to rounding.
     ratio: Float = old_amf[0] / new_amf.astype(np.float64)
     return ratio
@@ -133,9 +133,17 @@ def _replace_kernel(writer: FileWriter, primary: SetResult, ratio: Float) -> Non
         return
     comment = "A M_total / M'_tot: the product with air_mass_factor_total is that of the L2 file."
     new = _replace(original, primary, comment)
-    for part, _ in blocks(original, [slice(0, size) for size in original.shape]):
-        values = _nan_where_fill(original, original[part])
-        new[part] = with_fill(values * ratio[np.newaxis][part[:3]][..., np.newaxis], _fill(new))
+    whole = [slice(0, size) for size in original.shape]
+    writer.fill_in_parts(
+        new,
+        (
+            (
+                part,
+                _nan_where_fill(original, original[part]) * ratio[np.newaxis][part[:3]][..., None],
+            )
+            for part, _ in blocks(original, whole)
+        ),
+    )
 
 
 def _replace_total_column(writer: FileWriter, primary: SetResult, ratio: Float | None) -> None:
@@ -147,7 +155,7 @@ def _replace_total_column(writer: FileWriter, primary: SetResult, ratio: Float |
     values = None if ratio is None else _read_with_nan(original)[0] * ratio
     if values is None:
         comment = "Fill: the total air mass factor of this a priori is not known."
-    _write_values(_replace(original, primary, comment), values)
+    _write_values(writer, _replace(original, primary, comment), values)
 
 
 def _replace(original: h5py.Dataset, primary: SetResult, comment: str) -> h5py.Dataset:
@@ -170,10 +178,12 @@ def _replace(original: h5py.Dataset, primary: SetResult, comment: str) -> h5py.D
     return new
 
 
-def _write_values(dataset: h5py.Dataset, values: NDArray[np.floating] | None) -> None:
+def _write_values(
+    writer: FileWriter, dataset: h5py.Dataset, values: NDArray[np.floating] | None
+) -> None:
     """Write a field on (scanline, ground_pixel); None leaves the variable full of fill."""
     if values is not None:
-        dataset[...] = with_fill(values, _fill(dataset))[np.newaxis]
+        writer.fill(dataset, values[np.newaxis])
 
 
 def _read_with_nan(dataset: h5py.Dataset) -> Float:
@@ -183,15 +193,8 @@ def _read_with_nan(dataset: h5py.Dataset) -> Float:
 
 def _nan_where_fill(dataset: h5py.Dataset, values: NDArray[np.floating]) -> Float:
     """Return float64 values with NaN in place of fill."""
-    is_fill = (values == _fill(dataset)) | (np.abs(values) >= np.float32(FILL_FLOAT))
+    is_fill = (values == fill_value(dataset)) | (np.abs(values) >= np.float32(FILL_FLOAT))
     return np.where(is_fill, np.nan, values).astype(np.float64)
-
-
-def _fill(dataset: h5py.Dataset) -> np.generic:
-    """Return the fill value of a variable in its own type."""
-    value = dataset.attrs.get("_FillValue", np.float32(FILL_FLOAT))
-    fill: np.generic = np.asarray(value, dtype=dataset.dtype).reshape(-1)[0]
-    return fill
 
 
 def _flag_names(apriori: str) -> list[str]:
