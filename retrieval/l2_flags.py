@@ -148,6 +148,7 @@ class ErrorCode(IntEnum):
     NONE = 0
     SZA_RANGE = 7
     CLOUD = 36
+    MODEL = 37
     GENERIC_RANGE = 41
     SATURATION = 54
 

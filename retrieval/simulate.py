@@ -19,7 +19,7 @@ from retrieval.collocate import Collocator, Geometry
 from retrieval.constants import FILL_INT, MOLEC_CM2_PER_MOL_M2
 from retrieval.forward import Sky, Uncertainty, retrieve, scattering_weights
 from retrieval.l2_content import L2Content
-from retrieval.l2_flags import is_snow_or_ice
+from retrieval.l2_flags import ErrorCode, is_snow_or_ice
 from retrieval.l2_layout import VARIANTS, Variant, variables_of
 from retrieval.l2_writer import SCANLINE_CHUNK, write_l2_file
 from retrieval.layers import Atmosphere, LayeredAtmosphere, StandardAtmosphere, pressure_edges
@@ -278,23 +278,18 @@ class _Simulation:
 
     def compute(self, rows: slice) -> None:
         """Simulate some scanlines and store what was found."""
-        good = np.flatnonzero(self.code[rows].ravel() == 0)
+        good, on_pixels = self._model_on_pixels(rows)
         if good.size == 0:
             return
         geometry = self._geometry(rows, good)
         pressure = self.scene.surface_pressure[rows].ravel()[good]
         edges = pressure_edges(self.layers_a, self.layers_b, pressure)
-        temperature = self.temperature.profiles(geometry).value
+        temperature, profile, index = on_pixels
         pixels = self._pixel_columns(rows, good, edges, temperature)
-        apriori_profile = self.apriori.profiles(geometry)
-        apriori, _ = set_columns(
-            apriori_profile.value, self.model.no2.vertical, self.model.no2.quantity, pixels
-        )
-        index = np.rint(self.tropopause.profiles(geometry).value[:, 0]).astype(np.intp)
+        no2 = self.model.no2
+        apriori, _ = set_columns(profile, no2.vertical, no2.quantity, pixels)
         is_troposphere = troposphere(index, apriori.shape[1])
-        true, coverage = self._true_columns(
-            geometry, pixels, apriori_profile.value, apriori, is_troposphere
-        )
+        true, coverage = self._true_columns(geometry, pixels, profile, apriori, is_troposphere)
         sky = self._sky(rows, good)
         weights = scattering_weights(sky, edges, temperature)
         true_slant = (weights.mixed * true).sum(axis=1)
@@ -319,6 +314,24 @@ class _Simulation:
         if self.options.keep_profiles:
             found |= {"true_partial_column": true, "apriori_partial_column": apriori}
         self._store(rows, good, found)
+
+    def _model_on_pixels(
+        self, rows: slice
+    ) -> tuple[NDArray[np.intp], tuple[Float, Float, NDArray[np.intp]]]:
+        """Return the pixels to simulate, and temperature, NO2 and tropopause index over them.
+
+        Where the model does not reach (a file cut to an area), there is no retrieval: error 37.
+        """
+        good = np.flatnonzero(self.code[rows].ravel() == 0)
+        geometry = self._geometry(rows, good)
+        temperature, profile, index = (
+            c.profiles(geometry).value for c in (self.temperature, self.apriori, self.tropopause)
+        )
+        is_known = np.isfinite(temperature).all(axis=1) & np.isfinite(profile).all(axis=1)
+        is_known &= np.isfinite(index[:, 0])
+        self.code[rows].reshape(-1)[good[~is_known]] = ErrorCode.MODEL
+        whole = np.rint(index[is_known, 0]).astype(np.intp)
+        return good[is_known], (temperature[is_known], profile[is_known], whole)
 
     def _geometry(self, rows: slice, good: NDArray[np.intp]) -> Geometry:
         n_pixel = self.swath.shape[1]

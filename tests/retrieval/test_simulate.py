@@ -292,6 +292,28 @@ def test_low_sun_is_a_range_error(scene):
     assert set(np.unique(code)) <= {0, 7, 36, 41, 54}
 
 
+def test_beyond_the_model_there_is_no_retrieval(swath, scene, model):
+    """A model cut to an area leaves pixels outside as model errors, with fill, not as garbage."""
+    rows, columns = slice(25, 34), slice(40, 52)
+
+    def cut(field):
+        values = field.values[:, :, rows, columns]
+        return replace(field, grid=field.grid.crop(rows, columns), values=values)
+
+    small = type(model)(cut(model.no2), cut(model.temperature), cut(model.tropopause))
+    options = replace(QUIET, failures=Failures.none())
+    simulated = simulate_orbit(small_truth(), small, scene, swath, options)
+    variables = simulated.content.variables
+    code = variables["processing_quality_flags"] & 0xFF
+    assert 0.2 < (code == 37).mean() < 0.9
+    np.testing.assert_array_equal(np.isnan(variables[COLUMN]), code == 37)
+    x_centres, y_centres = small.no2.grid.x, small.no2.grid.y
+    lon, lat = variables["longitude"], variables["latitude"]
+    inside = (lon >= x_centres[0]) & (lon <= x_centres[-1])
+    inside &= (lat >= y_centres[0]) & (lat <= y_centres[-1])
+    np.testing.assert_array_equal(code == 0, inside)
+
+
 def test_quality_follows_from_the_file(ordinary, scene):
     """Cloudy good pixels have 0.74, clear ones 1; recommended pixels are cloud-free."""
     variables = ordinary.content.variables
