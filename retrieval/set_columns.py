@@ -153,7 +153,8 @@ def part_above(
         reach = source.vertical.a[-1] + source.vertical.b[-1] * columns.surface_pressure
     # A set that itself reaches the tropopause needs no upper part.
     is_needed = cut > top
-    has_upper = (reach <= top) & on_pixels.is_served & np.isfinite(on_pixels.value).all(axis=1)
+    is_covered = on_pixels.is_served & (on_pixels.coverage >= MINIMUM_COVERAGE)
+    has_upper = (reach <= top) & is_covered & np.isfinite(on_pixels.value).all(axis=1)
     return np.where(is_needed[:, None], above, 0.0), has_upper | ~is_needed
 
 
