@@ -243,4 +243,5 @@ def _write_global_attributes(
 
 def _is_synthetic(attributes: Mapping[str, object]) -> bool:
     """Say whether a set was made by a synthetic checkpoint or is synthetic itself."""
-    return bool(attributes.get("is_synthetic")) or attributes.get("training_data") == "synthetic"
+    marks = (attributes.get("synthetic"), attributes.get("training_data"))
+    return "yes" in marks or "synthetic" in marks

@@ -211,15 +211,27 @@ def test_provenance_is_complete_and_history_appended(orbit, written, layout):
         assert (file.id == original.id) is (layout == "extend")
 
 
-def test_synthetic_set_is_named_in_source(orbit, tmp_path):
+@pytest.mark.parametrize(("key", "value"), [("training_data", "synthetic"), ("synthetic", "yes")])
+def test_synthetic_set_is_named_in_source(orbit, tmp_path, key, value):
     """A synthetic set never passes for a real one: the orbit's own source says so."""
     result = substituted(orbit)
-    result.sets[1].attributes["training_data"] = "synthetic"
+    result.sets[0].attributes["synthetic"] = "no"
+    result.sets[1].attributes[key] = value
     path = write_product(orbit.path, tmp_path / "out.nc", result, PROVENANCE)
     with netCDF4.Dataset(orbit.path) as a, netCDF4.Dataset(path) as b:
         assert b.training_data == "synthetic"
         assert b.source.startswith(a.source)
         assert "synthetic" in b.source.removeprefix(a.source)
+
+
+def test_real_sets_leave_source_as_it_is(orbit, tmp_path):
+    """Nothing is called synthetic that is not."""
+    result = substituted(orbit)
+    result.sets[0].attributes["synthetic"] = "no"
+    path = write_product(orbit.path, tmp_path / "out.nc", result, PROVENANCE)
+    with netCDF4.Dataset(orbit.path) as a, netCDF4.Dataset(path) as b:
+        assert b.source == a.source
+        assert "training_data" not in b.ncattrs()
 
 
 def test_replace_keeps_every_replaced_original(orbit, written):
