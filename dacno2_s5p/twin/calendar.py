@@ -173,8 +173,7 @@ def day_factor(sector: str, date: dt.date, heating: float = 1.0) -> float:
     float
         Weekday or holiday x season x trend x the dip of 2020.
     """
-    weekday = 6 if date in holidays(date.year) else date.weekday()
-    factor = WEEKLY[sector][weekday]
+    factor = weekday_factor(sector, date)
     if sector == "res":
         factor *= heating
     if sector == "ags":
@@ -187,6 +186,12 @@ def day_factor(sector: str, date: dt.date, heating: float = 1.0) -> float:
     factor *= (1.0 + TREND[sector]) ** years
     dip = 1.0 - activity(date)
     return float(factor * (1.0 - _SENSITIVITY.get(sector, 0.0) * dip))
+
+
+def weekday_factor(sector: str, date: dt.date) -> float:
+    """Emission of a weekday, or of a holiday, relative to the mean of the week."""
+    weekday = 6 if date in holidays(date.year) else date.weekday()
+    return WEEKLY[sector][weekday]
 
 
 def _soil_season(date: dt.date) -> float:

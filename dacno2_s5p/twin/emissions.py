@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from dacno2_s5p.twin.calendar import SECTORS, day_factor, hour_factors, month_days, to_date
+from dacno2_s5p.twin.calendar import (
+    SECTORS,
+    day_factor,
+    hour_factors,
+    month_days,
+    to_date,
+    weekday_factor,
+)
 from dacno2_s5p.twin.geography import AGRICULTURE, CELL_KM2, Geography
 from dacno2_s5p.twin.networks import deposit
 from dacno2_s5p.twin.places import POINT_SOURCES
@@ -125,7 +132,11 @@ class HourlyEmissions:
     isles: NDArray[np.float32]
 
     def hour(
-        self, date: np.datetime64, utc_hour: int, heating: float = 1.0
+        self,
+        date: np.datetime64,
+        utc_hour: int,
+        heating: float = 1.0,
+        weekly_only: bool = False,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Emission of an hour near the ground and from stacks.
 
@@ -137,6 +148,8 @@ class HourlyEmissions:
             Hour that begins at `utc_hour` UTC.
         heating : float
             Factor of homes (`heating_factor`).
+        weekly_only : bool
+            Seasons and trend are in the fields already.
 
         Returns
         -------
@@ -147,7 +160,10 @@ class HourlyEmissions:
         ground, stacks = np.zeros_like(self.isles), np.zeros_like(self.isles)
         for names, field in zip(CLASSES, self.fields, strict=True):
             sector = names[0]
-            factor = day_factor(sector, day, heating)
+            if weekly_only:
+                factor = weekday_factor(sector, day)
+            else:
+                factor = day_factor(sector, day, heating)
             continent, isles = hour_factors(sector, utc_hour, day)
             target = stacks if sector in LIMITED else ground
             if continent == isles:

@@ -39,6 +39,9 @@ NETWORK_HEIGHTS = (0.0, 50.0, 250.0, 500.0, 1000.0, 2000.0, 3000.0, 5000.0)
 CAMS_HEIGHTS = (0.0, 50.0, 100.0, 250.0, 500.0, 750.0, 1000.0, 2000.0, 3000.0, 5000.0)
 """The ten heights of the CAMS European reanalyses [m]."""
 
+COLDEST = 216.65
+"""Temperature of the model atmospheres above the tropopause [K]."""
+
 AGED_DECAY = 1.1
 """Aged NO2 falls as exp(-AGED_DECAY z / h) in a boundary layer of height h."""
 
@@ -105,8 +108,7 @@ def air_density(
     height: float, pressure: NDArray[np.floating], temperature: NDArray[np.floating]
 ) -> NDArray[np.floating]:
     """Amount of air [mol m-3] at a height above ground: 6.5 K/km to 220 K, then isothermal."""
-    coldest = 216.65
-    aloft = np.maximum(temperature - LAPSE_RATE * height, coldest)
+    aloft = np.maximum(temperature - LAPSE_RATE * height, COLDEST)
     bend = (temperature - aloft) / LAPSE_RATE
     exponent = GRAVITY / (GAS_CONSTANT_DRY_AIR * LAPSE_RATE)
     p = pressure * (aloft / temperature) ** exponent

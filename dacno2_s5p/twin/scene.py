@@ -29,9 +29,6 @@ SNOW_ALBEDO = 0.6
 SNOW, LAND, OCEAN, COAST = 103, 0, 255, 252
 """Codes of the product's snow_ice_flag (NISE)."""
 
-COLDEST = 216.65
-"""Temperature above the tropopause [K]."""
-
 UNITS = {
     "no2": ("mol m-3", "concentration of NO2 at heights above ground"),
     "no2_tropospheric_column": ("mol m-2", "integral of no2, linear in height, to the tropopause"),
@@ -79,7 +76,7 @@ def build_scene(
     day = twin.day(date)
     hour = min(int((moment - stamp(date, 0)) / np.timedelta64(1, "h") + 0.5), 23)
     inside = slice(MARGIN, -MARGIN)
-    around = twin.surroundings(date, hour, "nest").window(inside, inside)
+    around = twin.surroundings(date, hour, "nest").at(inside, inside)
     points = twin.points
     no2 = day.concentration(moment, heights)
     tropopause = twin.tropopause_height(date, hour)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dacno2_s5p.twin import chemistry
 from dacno2_s5p.twin.calendar import flight_activity, to_date
+from dacno2_s5p.twin.cams_model import CamsModel
 from dacno2_s5p.twin.emissions import Emissions, Inventory
 from dacno2_s5p.twin.geography import Geography, build_geography
 from dacno2_s5p.twin.modes import FieldSpec, TravellingFields
+from dacno2_s5p.twin.partition import Surroundings, column_state
 from dacno2_s5p.twin.profile import HEIGHTS, ColumnState, concentration, partial_column
+from dacno2_s5p.twin.stations import Stations, place_stations
 from dacno2_s5p.twin.stratosphere import Stratosphere
+from dacno2_s5p.twin.tm5_model import Tm5Model
 from dacno2_s5p.twin.truth import MARGIN, Columns, Simulator
 from dacno2_s5p.twin.weather import SurfaceWeather, Weather, summer
 from dacno2_s5p.twin.world import Points, as_day, block_mean, domain_window, stamp
@@ -24,8 +27,6 @@ from retrieval.grids import RectilinearGrid, domain_grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
 SEED = 20190
 """Seed of the world that the demo, the tests and the shipped checkpoint use."""
@@ -41,76 +42,11 @@ FREE_SPREAD = 0.33
 
 _INSIDE = slice(MARGIN, -MARGIN)
 
+Index = slice | NDArray[np.int64]
+"""Cells along one axis."""
+
 FIRST_YEAR, LAST_YEAR = 2018, 2025
 """Years that the calendar of the twin world knows."""
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """Fields of one hour on a grid that turn columns of NOx into NO2 at heights.
-
-    Attributes
-    ----------
-    depth, pressure, temperature, elevation, solar : ndarray of float32, shape (n_y, n_x)
-        Boundary-layer height [m], surface pressure [Pa], free-air temperature at the ground [K],
-        terrain [m], solar radiation [W m-2].
-    free : ndarray of float32, shape (2, n_y, n_x)
-        Factors of the free troposphere.
-    """
-
-    depth: NDArray[np.float32]
-    pressure: NDArray[np.float32]
-    temperature: NDArray[np.float32]
-    elevation: NDArray[np.float32]
-    solar: NDArray[np.float32]
-    free: NDArray[np.float32]
-
-    def window(self, rows: slice, columns: slice) -> Surroundings:
-        """Return a block of cells."""
-        return Surroundings(
-            **{f.name: getattr(self, f.name)[..., rows, columns] for f in fields(self)}
-        )
-
-
-def column_state(
-    lower: NDArray[np.float32],
-    upper: NDArray[np.float32],
-    ground: NDArray[np.float32],
-    stacks: NDArray[np.float32],
-    around: Surroundings,
-) -> ColumnState:
-    """Split columns of NOx into aged, fresh and residual NO2.
-
-    Parameters
-    ----------
-    lower, upper : ndarray, shape (n_y, n_x)
-        NOx of the boundary layer and the residual layer [mol m-2].
-    ground, stacks : ndarray, shape (n_y, n_x)
-        Emission of the hour [mol m-2 s-1].
-    around : Surroundings
-        Weather and ground of the hour.
-
-    Returns
-    -------
-    ColumnState
-    """
-    share = chemistry.no2_share(around.solar).astype(np.float32)
-    fresh_ground = ground * np.float32(chemistry.FRESH_TIME)
-    fresh_stacks = stacks * np.float32(chemistry.FRESH_TIME)
-    whole = lower + fresh_ground + fresh_stacks
-    no2 = lower * share
-    no2 = no2 * chemistry.ozone_limited(no2, around.depth).astype(np.float32)
-    return ColumnState(
-        aged=no2 * lower / whole,
-        ground=no2 * fresh_ground / whole,
-        stacks=no2 * fresh_stacks / whole,
-        residual=upper * share,
-        depth=around.depth,
-        free=around.free,
-        pressure=around.pressure,
-        temperature=around.temperature,
-        elevation=around.elevation,
-    )
 
 
 class Day:
@@ -138,11 +74,15 @@ class Day:
 
     def state(self, hour: int) -> ColumnState:
         """NO2 of the domain at a stamp, by where it sits."""
-        ground, stacks = self.twin.simulator.emission("nest", self.date, hour)
-        around = self.twin.surroundings(self.date, hour, "nest").window(_INSIDE, _INSIDE)
-        lower, upper = self.domain.lower[hour], self.domain.upper[hour]
-        inside = (_INSIDE, _INSIDE)
-        return column_state(lower, upper, ground[inside], stacks[inside], around)
+        return self._state(hour, (slice(None), slice(None)))
+
+    def _state(self, hour: int, where: tuple[Index, Index]) -> ColumnState:
+        """NO2 of some of the domain's cells: slices, or row and column numbers."""
+        emission = self.twin.simulator.emission("nest", self.date, hour)
+        ground, stacks = (field[_INSIDE, _INSIDE][where] for field in emission)
+        around = self.twin.surroundings(self.date, hour, "nest").at(_INSIDE, _INSIDE).at(*where)
+        lower, upper = self.domain.lower[hour][where], self.domain.upper[hour][where]
+        return column_state(lower, upper, ground, stacks, around)
 
     def frame_state(self, hour: int) -> ColumnState:
         """NO2 of the frame on 8 km at a stamp, the truth's inside the domain."""
@@ -185,6 +125,13 @@ class Day:
     def surface(self, hour: int) -> NDArray[np.float32]:
         """NO2 at the ground on the domain at a stamp [ug m-3], shape (720, 592)."""
         ground = self.concentration(hour, (0.0,))[0]
+        return np.asarray(ground / np.float32(MICROGRAM_M3_TO_MOL_M3))
+
+    def at_cells(
+        self, hour: int, cells: tuple[NDArray[np.int64], NDArray[np.int64]]
+    ) -> NDArray[np.float32]:
+        """NO2 at the ground of some cells (rows, columns) at a stamp [ug m-3]."""
+        ground = concentration(self._state(hour, cells), (0.0,))[0]
         return np.asarray(ground / np.float32(MICROGRAM_M3_TO_MOL_M3))
 
     def tropospheric_column(self, hour: int) -> NDArray[np.float64]:
@@ -232,6 +179,21 @@ class Twin:
         return Simulator(self.geography, self.weather, self.emissions)
 
     @cached_property
+    def stations(self) -> Stations:
+        """The surface network."""
+        return place_stations(self.geography, self.seed)
+
+    @cached_property
+    def cams(self) -> CamsModel:
+        """The CAMS-like model."""
+        return CamsModel(self)
+
+    @cached_property
+    def tm5(self) -> Tm5Model:
+        """The TM5-like model."""
+        return Tm5Model(self)
+
+    @cached_property
     def stratosphere(self) -> Stratosphere:
         """NO2 above the tropopause."""
         return Stratosphere(self.seed)
@@ -250,6 +212,11 @@ class Twin:
         height = self.geography.elevation
         nest = (self.simulator.rows, self.simulator.columns)
         return {"frame": block_mean(height, 4), "nest": np.ascontiguousarray(height[nest])}
+
+    @property
+    def frame_elevation(self) -> NDArray[np.float32]:
+        """Terrain height of the 8 km frame [m]."""
+        return self._elevation["frame"]
 
     @cached_property
     def points(self) -> Points:
@@ -277,6 +244,22 @@ class Twin:
             while len(self._days) > 2:
                 self._days.popitem(last=False)
         return self._days[date]
+
+    def station_truth(self, date: np.datetime64 | str) -> NDArray[np.float32]:
+        """NO2 of the stations' cells at the ground [ug m-3], shape (24, n_station)."""
+        day, cells = self.day(date), (self.stations.row, self.stations.column)
+        return np.stack([day.at_cells(hour, cells) for hour in range(24)])
+
+    def observations(self, date: np.datetime64 | str) -> NDArray[np.float32]:
+        """Measure a day at all stations [ug m-3], shape (24, n_station), NaN in gaps."""
+        return self.stations.observe(as_day(date), self.station_truth(date))
+
+    def observed_hour(self, date: np.datetime64 | str, hour: int) -> NDArray[np.float32]:
+        """One hour of `observations`, shape (n_station,), without the cost of the others."""
+        truth = np.zeros((24, self.stations.size), np.float32)
+        cells = (self.stations.row, self.stations.column)
+        truth[hour] = self.day(date).at_cells(hour, cells)
+        return np.asarray(self.stations.observe(as_day(date), truth)[hour])
 
     def free_factors(self, date: np.datetime64, hour: int) -> NDArray[np.float32]:
         """Factors of the free troposphere at 4 and 11 km on the 16 km frame, (2, n_y, n_x)."""
