@@ -1,0 +1,24 @@
+"""What can be wrong with checkpoints, training data and runs; exit status 1 as retrieval's own.
+
+Messages follow retrieval/errors.py: one line, what is wrong, the rule, the value, what to do.
+"""
+
+from __future__ import annotations
+
+from retrieval.errors import RetrievalError
+
+
+class CheckpointError(RetrievalError):
+    """A checkpoint is damaged, of another architecture, or made for other data."""
+
+
+class DataError(RetrievalError):
+    """Predictors or targets are incomplete, not finite, or not on the grid they must be on."""
+
+
+class ConfigurationError(RetrievalError):
+    """A recipe or a table of inputs says something that cannot be."""
+
+
+class TrainingError(RetrievalError):
+    """A training run cannot go on: the loss is not finite, or the run to resume is another."""

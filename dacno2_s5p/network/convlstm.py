@@ -1,0 +1,187 @@
+"""Inception ConvLSTM on folded fields, 2-D with one level and 3-D with several.
+
+gates = P(inception(x_t)) + W h_{t-1}; after Shi et al. (2015) input-to-state and state-to-state
+have their own convolutions. The inception module acts on the input only, so that no batch
+normalisation lies inside the recurrence, and P is a *linear* projection: SiLU is never below
+-0.28, so gates taken from it directly could never close (a sigmoid of at least 0.43).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dacno2_s5p.network.blocks import Inception, VerticalConv
+
+Gates = Literal["input", "both"]
+"""Inception on the input, hoisted out of the time loop; or on input and state, inside it."""
+
+Upsampling = Literal["nearest", "coarse"]
+"""Gates from the upsampled input; or on the coarse grid, made fine by a sub-pixel projection."""
+
+
+class _Cell(torch.autograd.Function):
+    """One LSTM step from the pre-activations of all four gates.
+
+    Written by hand because automatic differentiation of the four slices zero-fills and adds a
+    full gate tensor for each of them: a fifth of the time of a training step.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the new hidden and cell state, (N, h, H, W) each."""
+        # One sigmoid over the whole channels_last tensor: on four slices of it, whose runs are
+        # 8 to 32 elements long, sigmoid and tanh are 3.5 times slower. The candidate is
+        # tanh(x) = 2 sigmoid(2 x) - 1; the inner 2 is already in the weights.
+        activated = torch.sigmoid(gates)
+        inlet, forget, outlet, candidate = activated.chunk(4, dim=1)
+        new_cell = torch.addcmul(forget * cell, inlet, 2.0 * candidate - 1.0)
+        squashed = torch.tanh(new_cell)
+        ctx.save_for_backward(activated, squashed, cell)
+        return outlet * squashed, new_cell
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the gradients of the pre-activations and of the old cell state."""
+        of_hidden, of_cell = gradients
+        activated, squashed, cell = ctx.saved_tensors
+        inlet, forget, outlet, candidate = activated.chunk(4, dim=1)
+        of_new_cell = torch.addcmul(of_cell, of_hidden * outlet, 1.0 - squashed * squashed)
+        parts = (
+            of_new_cell * (2.0 * candidate - 1.0),
+            of_new_cell * cell,
+            of_hidden * squashed,
+            of_new_cell * inlet * 2.0,
+        )
+        of_gates = torch.cat(parts, dim=1) * (activated * (1.0 - activated))
+        return of_gates, of_new_cell * forget
+
+
+def lstm_cell(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+    """Advance a ConvLSTM by one step.
+
+    Parameters
+    ----------
+    gates : Tensor, shape (N, 4 h, H, W)
+        Pre-activations of input, forget and output gate and of the candidate, the latter
+        already doubled (`InceptionConvLSTM` folds the 2 of tanh(x) = 2 sigmoid(2 x) - 1 into
+        its weights).
+    cell : Tensor, shape (N, h, H, W)
+        Cell state.
+
+    Returns
+    -------
+    hidden, cell : Tensor, shape (N, h, H, W)
+    """
+    return cast("tuple[Tensor, Tensor]", _Cell.apply(gates, cell))  # type: ignore[no-untyped-call]
+
+
+class InceptionConvLSTM(nn.Module):
+    """A ConvLSTM whose input-to-state path is an inception module and a linear projection.
+
+    Parameters
+    ----------
+    in_channels, hidden : int
+        Channels of the input and of the state; `hidden` even.
+    n_level : int
+        Folded layers; with more than one the projection mixes neighbouring layers (3 x 1 x 1).
+    gates : {"input", "both"}
+        Where the inception module acts. `both` cannot be hoisted and is three times slower.
+    coarse : bool
+        The input is on a grid coarser by 2; the projection gives each coarse cell the gates of
+        its four fine cells (sub-pixel convolution).
+    dropout : float
+        Dropout of the inception module.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden: int,
+        *,
+        n_level: int = 1,
+        gates: Gates = "input",
+        coarse: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.hidden = hidden
+        self.coarse = coarse
+        inputs = in_channels + (hidden if gates == "both" else 0)
+        self.inception = Inception("lstm", inputs, 2 * hidden, n_level, dropout)
+        n_gate = 4 * hidden * (4 if coarse else 1)
+        self.project: nn.Conv2d = (
+            VerticalConv(2 * hidden, n_gate, n_level)
+            if n_level > 1
+            else nn.Conv2d(2 * hidden, n_gate, 1)
+        )
+        self.recurrent = (
+            nn.Conv2d(hidden, 4 * hidden, 3, padding=1, bias=False) if gates == "input" else None
+        )
+        slope = torch.tensor([1.0, 1.0, 1.0, 2.0]).repeat_interleave(hidden)
+        self.register_buffer("_slope", slope, persistent=False)
+        if self.project.bias is not None:  # remember by default (Jozefowicz et al., 2015)
+            with torch.no_grad():
+                self.project.bias[n_gate // 4 : n_gate // 2] += 1.0
+
+    def input_gates(self, x: Tensor) -> Tensor:
+        """Project (N, C, H, W) to the gates' pre-activations; twice finer if `coarse`."""
+        features = self.inception(x)
+        # The factor 2 of tanh costs nothing on the weights and a pass over memory on the gates.
+        slope = cast("Tensor", self._slope)
+        if self.coarse:
+            slope = slope.repeat_interleave(4)
+        weight = self.project.weight * slope.view(-1, 1, 1, 1)
+        bias = None if self.project.bias is None else self.project.bias * slope
+        if isinstance(self.project, VerticalConv):
+            gates = self.project.convolve(features, weight, bias)
+        else:
+            gates = functional.conv2d(features, weight, bias)
+        return functional.pixel_shuffle(gates, 2) if self.coarse else gates
+
+    def forward(self, x: Tensor, n_step: int) -> list[Tensor]:
+        """Run over a sequence.
+
+        Parameters
+        ----------
+        x : Tensor, shape (n_step * N, C, H, W)
+            Input, first step first, N = B * n_level folded; channels_last memory.
+        n_step : int
+            Number of steps.
+
+        Returns
+        -------
+        list of n_step Tensors, shape (N, hidden, H, W)
+            Hidden states; with `coarse` of shape (N, hidden, 2 H, 2 W).
+        """
+        if self.recurrent is None:
+            return self._run_inside(x, n_step)
+        # One batch for all steps: only the 3 x 3 convolution of the state stays in the loop.
+        hoisted = self.input_gates(x).chunk(n_step)
+        weight = self.recurrent.weight * cast("Tensor", self._slope).view(-1, 1, 1, 1)
+        hidden, cell = lstm_cell(hoisted[0], self._zeros(hoisted[0]))
+        states = [hidden]
+        for gates in hoisted[1:]:
+            of_state = functional.conv2d(hidden, weight, padding=1)
+            hidden, cell = lstm_cell(of_state.add_(gates), cell)
+            states.append(hidden)
+        return states
+
+    def _run_inside(self, x: Tensor, n_step: int) -> list[Tensor]:
+        """Run with the inception module on input and state, step by step."""
+        steps = x.chunk(n_step)
+        hidden = cell = self._zeros(steps[0])
+        states = []
+        for step in steps:
+            gates = self.input_gates(torch.cat([step, hidden], dim=1))
+            hidden, cell = lstm_cell(gates, cell)
+            states.append(hidden)
+        return states
+
+    def _zeros(self, like: Tensor) -> Tensor:
+        """Return an empty state for inputs or gates of shape (N, any, H, W)."""
+        state = like.new_zeros(like.shape[0], self.hidden, *like.shape[2:])
+        return state.contiguous(memory_format=torch.channels_last)

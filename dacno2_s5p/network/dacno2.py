@@ -1,0 +1,330 @@
+"""The network as a whole: five groups of inputs to scaled NO2 on eight heights.
+
+Every width is ours (the authors' are not published); sizes and costs: docs/decisions.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, get_args
+
+from torch import Tensor, nn
+
+from dacno2_s5p.network.convlstm import Gates, Upsampling
+from dacno2_s5p.network.decoder import Decoder, Head, TemporalEmbedding
+from dacno2_s5p.network.encoders import StaticEncoder, WeatherEncoder
+from dacno2_s5p.network.fusion import Fusion, StageWidths
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dacno2_s5p.samples import Inputs
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Everything that fixes the architecture; widths are per stage, coarse first.
+
+    Attributes
+    ----------
+    temporal, emission, geography, single, multi : int
+        Channels of the input groups.
+    n_level : int
+        Heights of the output and of the multi-level inputs.
+    n_single : int
+        Lowest layers that single-level features are placed in.
+    single_widths, multi_widths : tuple of int
+        State channels of the ConvLSTM-2D and ConvLSTM-3D; even.
+    static_widths : tuple of int
+        Channels of the emission and geography branches; at least 5 (one for each branch).
+    decoder_widths : tuple of int
+        Channels of fusion and decoder; multiples of 4.
+    temporal_width : int
+        Hidden units of the temporal embedding.
+    gates : {"input", "both"}
+        Inception module on the ConvLSTM's input, or on input and state (three times slower).
+    upsampling : {"nearest", "coarse"}
+        Gates from the upsampled input, or on the coarse grid with a sub-pixel projection.
+    dropout : float
+        Dropout of every inception module, 0 <= dropout < 1.
+
+    Raises
+    ------
+    ValueError
+        If the numbers do not describe a network.
+
+    Examples
+    --------
+    >>> NetworkConfig.of_size("small").n_stage
+    4
+    >>> NetworkConfig.of_size("small").step_multiple
+    8
+    """
+
+    temporal: int = 3
+    emission: int = 12
+    geography: int = 6
+    single: int = 13
+    multi: int = 9
+    n_level: int = 8
+    n_single: int = 5
+    single_widths: tuple[int, ...] = (32, 16, 12, 8)
+    multi_widths: tuple[int, ...] = (32, 16, 12, 8)
+    static_widths: tuple[int, ...] = (32, 24, 16, 12)
+    decoder_widths: tuple[int, ...] = (64, 32, 24, 16)
+    temporal_width: int = 32
+    gates: Gates = "input"
+    upsampling: Upsampling = "nearest"
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("single_widths", "multi_widths", "static_widths", "decoder_widths"):
+            object.__setattr__(self, name, tuple(int(width) for width in getattr(self, name)))
+        for name, rule, holds in self._rules():
+            if not holds:
+                msg = (
+                    f"Invalid network. {name} must be {rule}. Given {getattr(self, name)!r}. "
+                    "Change the network section of the recipe."
+                )
+                raise ValueError(msg)
+
+    def _rules(self) -> list[tuple[str, str, bool]]:
+        """List (attribute, rule in words, whether it holds)."""
+        counts = ("temporal", "emission", "geography", "single", "multi", "temporal_width")
+        rules = [(name, "at least 1", getattr(self, name) >= 1) for name in counts]
+        for name, least, multiple in (
+            ("single_widths", 2, 2),
+            ("multi_widths", 2, 2),
+            ("static_widths", 5, 1),
+            ("decoder_widths", 4, 4),
+        ):
+            widths = getattr(self, name)
+            fits = all(width >= least and width % multiple == 0 for width in widths)
+            of_multiple = f", multiples of {multiple}" if multiple > 1 else ""
+            rules.append((name, f"widths of at least {least}{of_multiple}", fits))
+            same = len(widths) == len(self.decoder_widths) >= 1
+            rules.append((name, "one width for each stage, as decoder_widths", same))
+        rules += [
+            ("n_level", "at least 1", self.n_level >= 1),
+            ("n_single", "between 1 and n_level", 1 <= self.n_single <= self.n_level),
+            ("gates", f"one of {get_args(Gates)}", self.gates in get_args(Gates)),
+            (
+                "upsampling",
+                f"one of {get_args(Upsampling)}",
+                self.upsampling in get_args(Upsampling),
+            ),
+            (
+                "upsampling",
+                "nearest where gates is 'both' (the state is on the fine grid)",
+                self.gates == "input" or self.upsampling == "nearest",
+            ),
+            ("dropout", "at least 0 and below 1", 0.0 <= self.dropout < 1.0),
+        ]
+        return rules
+
+    @property
+    def n_stage(self) -> int:
+        """Number of grids between weather and output."""
+        return len(self.decoder_widths)
+
+    @property
+    def refinement(self) -> int:
+        """Fine cells along a coarse cell: 8 with four stages (16 km to 2 km)."""
+        return 1 << (self.n_stage - 1)
+
+    @property
+    def step_multiple(self) -> int:
+        """The number of weather steps must be a multiple of this: time is halved by stages."""
+        return self.refinement
+
+    @property
+    def cell_multiple(self) -> int:
+        """Sides of a patch must be multiples of this: the coarsest grid is still pooled by 2."""
+        return 2 * self.refinement
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers, lists and words, for JSON and TOML."""
+        return {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> NetworkConfig:
+        """Build from plain values; `size` names widths to start from.
+
+        Raises
+        ------
+        ValueError
+            If a key is unknown or the numbers do not describe a network.
+        """
+        given = dict(values)
+        base = cls.of_size(given.pop("size")) if "size" in given else cls()
+        unknown = sorted(set(given) - {field.name for field in fields(cls)})
+        if unknown:
+            msg = (
+                f"Invalid network. Its keys must be those of NetworkConfig. Given {unknown}. "
+                "Remove or rename them."
+            )
+            raise ValueError(msg)
+        return replace(base, **given)
+
+    @classmethod
+    def of_size(cls, size: str, **changes: Any) -> NetworkConfig:
+        """Return a named size (tiny, small, medium, full), with changes.
+
+        Raises
+        ------
+        ValueError
+            If there is no such size.
+        """
+        if size not in SIZES:
+            msg = (
+                f"Invalid network size. It must be one of {', '.join(SIZES)}. Given {size!r}. "
+                "Choose one, or give the widths."
+            )
+            raise ValueError(msg)
+        return cls(**{**SIZES[size], **changes})
+
+
+SIZES: dict[str, dict[str, Any]] = {
+    "tiny": {
+        "single_widths": (16, 8, 8, 4),
+        "multi_widths": (12, 8, 8, 4),
+        "static_widths": (16, 12, 8, 8),
+        "decoder_widths": (32, 16, 12, 8),
+    },
+    "small": {},
+    "medium": {
+        "single_widths": (64, 32, 24, 16),
+        "multi_widths": (64, 32, 24, 16),
+        "static_widths": (64, 48, 32, 24),
+        "decoder_widths": (128, 64, 48, 32),
+    },
+    "full": {
+        "single_widths": (128, 64, 48, 32),
+        "multi_widths": (128, 64, 48, 32),
+        "static_widths": (128, 96, 64, 48),
+        "decoder_widths": (256, 128, 96, 64),
+    },
+}
+"""Named sizes: 0.1, 0.4, 1.4 and 5.5 million parameters (the authors' size is unknown)."""
+
+
+class Dacno2(nn.Module):
+    """The five-branch encoder-decoder.
+
+    Parameters
+    ----------
+    config : NetworkConfig
+        Widths and options.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        options: dict[str, Any] = {
+            "gates": config.gates,
+            "upsampling": config.upsampling,
+            "dropout": config.dropout,
+        }
+        self.single = WeatherEncoder(config.single, config.single_widths, **options)
+        self.multi = WeatherEncoder(
+            config.multi, config.multi_widths, n_level=config.n_level, **options
+        )
+        self.emission = StaticEncoder(config.emission, config.static_widths, config.dropout)
+        self.geography = StaticEncoder(config.geography, config.static_widths, config.dropout)
+        self.fusions = nn.ModuleList(
+            Fusion(
+                StageWidths(*widths),
+                n_level=config.n_level,
+                n_single=config.n_single,
+                dropout=config.dropout,
+            )
+            for widths in zip(
+                config.static_widths,
+                config.single_widths,
+                config.multi_widths,
+                config.decoder_widths,
+                strict=True,
+            )
+        )
+        self.temporal = TemporalEmbedding(
+            config.temporal, config.temporal_width, config.decoder_widths[0]
+        )
+        self.decoder = Decoder(
+            config.decoder_widths, n_level=config.n_level, dropout=config.dropout
+        )
+        self.head = Head(config.decoder_widths[-1])
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Predict scaled NO2.
+
+        Parameters
+        ----------
+        inputs : Inputs
+            A batch of normalised inputs.
+
+        Returns
+        -------
+        Tensor, shape (B, n_level, H, W)
+            NO2 divided by the layer ratios and the target scale [1], surface first, positive.
+            `TargetScaling.unscale` turns it into micrograms per cubic metre.
+
+        Raises
+        ------
+        ValueError
+            If a group's shape is not what the configuration says.
+        """
+        check_inputs(inputs, self.config)
+        stages = zip(
+            self.fusions,
+            self.emission(inputs.emission),
+            self.geography(inputs.geography),
+            self.single(inputs.single.unsqueeze(3)),
+            self.multi(inputs.multi),
+            strict=True,
+        )
+        fused = [fusion(*branches) for fusion, *branches in stages]
+        temporal = self.temporal(inputs.temporal, self.config.n_level)
+        predicted: Tensor = self.head(self.decoder(fused, temporal), self.config.n_level)
+        return predicted
+
+
+def check_inputs(inputs: Inputs, config: NetworkConfig) -> None:
+    """Refuse a batch whose shapes are not those of the configuration, naming the group."""
+    n_batch, _, height, width = inputs.emission.shape
+    n_step = inputs.single.shape[1]
+    coarse = (height // config.refinement, width // config.refinement)
+    if height % config.cell_multiple or width % config.cell_multiple:
+        msg = (
+            f"Invalid patch. Its sides must be multiples of {config.cell_multiple} cells. Given "
+            f"{height} x {width}. Choose another patch or crop size."
+        )
+        raise ValueError(msg)
+    if n_step % config.step_multiple:
+        msg = (
+            f"Invalid weather. The number of steps must be a multiple of {config.step_multiple}. "
+            f"Given {n_step}. Choose 8, 16 or 24 steps a day."
+        )
+        raise ValueError(msg)
+    expected = {
+        "temporal": (n_batch, config.temporal),
+        "emission": (n_batch, config.emission, height, width),
+        "geography": (n_batch, config.geography, height, width),
+        "single": (n_batch, n_step, config.single, *coarse),
+        "multi": (n_batch, n_step, config.multi, config.n_level, *coarse),
+    }
+    for group, shape in expected.items():
+        given = tuple(getattr(inputs, group).shape)
+        if given != shape:
+            msg = (
+                f"Invalid inputs. The group {group} must have shape {shape}. Given {given}. "
+                "Check the table of inputs against the network."
+            )
+            raise ValueError(msg)
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Return the number of trainable parameters."""
+    return sum(parameter.numel() for parameter in network.parameters())
