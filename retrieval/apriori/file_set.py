@@ -299,7 +299,7 @@ def is_synthetic(sources: Sequence[NetcdfSource]) -> bool:
     return any(
         "synthetic" in str(getattr(source.dataset(), name, "")).lower()
         for source in sources
-        if source.is_open
+        if source.was_opened
         for name in ("training_data", "source")
     )
 

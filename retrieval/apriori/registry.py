@@ -146,7 +146,7 @@ def _nothing_message(path: Path, sources: list[NetcdfSource], request: Request) 
 
 
 def _contents(source: NetcdfSource) -> str:
-    if parse_cams_europe(source.name) is not None and not source.is_open:
+    if parse_cams_europe(source.name) is not None and not source.was_opened:
         return f"{source.name}, another species"
     names = list(source.dataset().variables)
     shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")

@@ -44,6 +44,10 @@ NEAR_DAYS = 2
 _FEW_FILES = 4
 
 
+MAX_OPEN_FILES = 128
+"""More files than this are not held open: a year of daily files must not use up descriptors."""
+
+
 class FileKind(StrEnum):
     """What the first bytes of a file say it is."""
 
@@ -100,14 +104,15 @@ class NetcdfSource:
     archive: Archive | None = None
     member: str = ""
     _dataset: netCDF4.Dataset | None = field(default=None, repr=False)
+    _was_opened: bool = field(default=False, repr=False)
 
     def __str__(self) -> str:
         return str(self.path) if self.archive is None else f"{self.path}:{self.member}"
 
     @property
-    def is_open(self) -> bool:
-        """True once the file was opened."""
-        return self._dataset is not None
+    def was_opened(self) -> bool:
+        """True once the file was looked into."""
+        return self._was_opened
 
     def dataset(self) -> netCDF4.Dataset:
         """Return the open file, automatic masking off.
@@ -120,6 +125,11 @@ class NetcdfSource:
         if self._dataset is None:
             path = self.path if self.archive is None else self.archive.extract(self.member)
             self._dataset = self._open(path)
+            self._was_opened = True
+        _OPEN.pop(id(self), None)
+        _OPEN[id(self)] = self
+        if len(_OPEN) > MAX_OPEN_FILES:
+            next(iter(_OPEN.values())).close()
         return self._dataset
 
     def _open(self, path: Path) -> netCDF4.Dataset:
@@ -135,9 +145,14 @@ class NetcdfSource:
 
     def close(self) -> None:
         """Close the file; `dataset` opens it again."""
+        _OPEN.pop(id(self), None)
         if self._dataset is not None and self._dataset.isopen():
             self._dataset.close()
         self._dataset = None
+
+
+_OPEN: weakref.WeakValueDictionary[int, NetcdfSource] = weakref.WeakValueDictionary()
+"""Sources with an open file, the least recently used first."""
 
 
 @dataclass

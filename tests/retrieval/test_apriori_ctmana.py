@@ -29,7 +29,7 @@ def expected(opened, hour):
 
 def test_layers_and_values_are_those_of_the_file(tmp_path):
     """34 hybrid layers, surface first, mole fractions as they are, on a closed circle."""
-    opened = open_apriori(write_ctmana(tmp_path / name()))
+    opened = open_apriori(write_ctmana(tmp_path / name(), spacing=6.0))
     assert opened.kind == "TM5-MP CTMANA"
     assert opened.quantity is Quantity.MOLE_FRACTION and opened.time_rule is TimeRule.NEAREST
     assert isinstance(opened.vertical, HybridLayers)

@@ -73,7 +73,7 @@ def test_files_named_for_other_days_stay_closed(tmp_path):
     """With a time given, a year of daily files costs no more than a few."""
     for day in range(10, 20):
         name = f"2019-06-{day}"
-        write_profile_file(tmp_path / f"no2_{name}.nc", profiles(days=(name,)))
+        write_profile_file(tmp_path / f"no2_{name}.nc", profiles(DEGREES, days=(name,)))
     opened = open_apriori(tmp_path, np.datetime64("2019-06-15T12:00"))
     assert [f.name for f in opened.files] == [f"no2_2019-06-{d}.nc" for d in range(13, 18)]
 
@@ -102,6 +102,16 @@ def test_the_crs_is_found_in_code_wkt_or_parameters(tmp_path, keep):
         assert not grid.is_geographic and "Lambert" in grid.crs
     else:
         assert grid.crs == "EPSG:3035"
+
+
+def test_projected_coordinates_may_be_in_kilometres(tmp_path):
+    """The grid is in metres whatever the file's unit of length."""
+    path = write_profile_file(tmp_path / "p.nc", profiles())
+    with netCDF4.Dataset(path, "a") as ds:
+        for name in ("x", "y"):
+            ds[name][:] = ds[name][:] / 1000.0
+            ds[name].units = "km"
+    np.testing.assert_allclose(open_apriori(path).grid.x_edges, PROJECTED.x_edges, rtol=1e-12)
 
 
 def test_a_crs_that_is_not_there_is_an_error(tmp_path):

@@ -82,6 +82,19 @@ def test_empty_folders_and_missing_paths_have_sentences(tmp_path):
         open_apriori(tmp_path / "absent")
 
 
+def test_a_year_of_files_does_not_use_up_descriptors(tmp_path, monkeypatch):
+    """Files beyond the limit are closed, and opened again when read."""
+    monkeypatch.setattr(containers, "MAX_OPEN_FILES", 2)
+    for day in range(1, 7):
+        name = f"2019-06-0{day}"
+        write_profile_file(tmp_path / f"no2_{name}.nc", profiles(DEGREES, days=(name,)))
+    with open_set(tmp_path) as opened:
+        fields = [opened.read(i, ALL, ALL) for i in (0, 5, 0)]
+        assert sum(source._dataset is not None for source in opened.sources) <= 2
+    assert np.array_equal(fields[0], fields[2], equal_nan=True)
+    assert not any(source._dataset is not None for source in opened.sources)
+
+
 @pytest.mark.parametrize("name", ["../evil.nc", "/etc/evil.nc", "a/../../evil.nc", "C:\\evil.nc"])
 def test_members_never_leave_their_folder(tmp_path, name):
     """An archive that would write elsewhere is refused whole."""
