@@ -341,10 +341,11 @@ class Orbit:
                 f"Given {self.variables['averaging_kernel'].dimensions}. {_ASK}"
             )
             raise ProductError(msg)
-        units = str(getattr(self.variables["surface_pressure"], "units", "Pa"))
-        if units != "Pa":
-            msg = f"{self.path.name}: surface_pressure must be in Pa. Given {units!r}. {_ASK}"
-            raise ProductError(msg)
+        for name in ("surface_pressure", "tm5_constant_a"):
+            units = str(getattr(self.variables[name], "units", "Pa"))
+            if units != "Pa":
+                msg = f"{self.path.name}: {name} must be in Pa. Given {units!r}. {_ASK}"
+                raise ProductError(msg)
         if not self.has("surface_altitude"):
             self.assumptions.append(OPTIONAL["surface_altitude"])
         self.assumptions += [
