@@ -41,6 +41,9 @@ def response(across: Float, along: Float) -> Float:
     >>> half = np.array([0.5]), np.array([0.0])
     >>> response(*half).round(12).tolist(), response(*half[::-1]).round(12).tolist()
     ([0.5], [0.5])
+    >>> further = np.array([0.75]), np.array([0.0])
+    >>> response(*further).round(3).tolist(), response(*further[::-1]).round(3).tolist()
+    ([0.03], [0.21])
     """
     x = np.abs(2.0 * across) ** ACROSS_EXPONENT
     y = np.abs(2.0 * along) ** ALONG_EXPONENT

@@ -146,6 +146,19 @@ def test_file_says_that_it_is_synthetic(orbit):
         assert len(file.id) == 83
 
 
+def test_times_of_reference_are_those_of_the_real_file(real_file, tmp_path):
+    """The reference time of 3 March 2020 in all its forms."""
+    path = write_l2_file(tmp_path, minimal(), variant="v1")
+    with (
+        netCDF4.Dataset(real_file("L2_NO2_header_and_metadata_only.nc")) as real,
+        netCDF4.Dataset(path) as ours,
+    ):
+        names = [n for n in real.ncattrs() if n.startswith("time_reference")]
+        assert len(names) == 4
+        for name in (*names, "time_coverage_start", "id"):
+            assert ours.getncattr(name) == real.getncattr(name), name
+
+
 def test_lineage_names_the_apriori_file(orbit):
     """The CTMANA file is found where the real product has it."""
     step = "METADATA/ISO_METADATA/gmd:dataQualityInfo/gmd:lineage/gmd:processStep"

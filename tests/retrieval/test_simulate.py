@@ -15,6 +15,7 @@ from retrieval.constants import FILL_INT, MOLEC_CM2_PER_MOL_M2
 from retrieval.errors import NoOverlapError
 from retrieval.forward import Sky, scattering_weights, temperature_correction
 from retrieval.grids import RectilinearGrid
+from retrieval.l2_layout import VARIANTS
 from retrieval.layers import StandardAtmosphere, pressure_edges
 from retrieval.options import Above, Options
 from retrieval.orbit import Orbit
@@ -23,7 +24,7 @@ from retrieval.response import response_weights
 from retrieval.results import SubstitutionFlag
 from retrieval.scene import synthetic_scene
 from retrieval.simulate import SimulationOptions, simulate_orbit
-from retrieval.simulate_quality import Failures, failure_codes
+from retrieval.simulate_quality import Failures, failure_codes, quality
 from retrieval.simulate_truth import truth_path
 from retrieval.substitute import substitute
 from tests.orbit_builder import TM5_A, TM5_B
@@ -167,6 +168,42 @@ def test_clouds_mix_by_their_light(exact, scene):
     np.testing.assert_allclose(variables["air_mass_factor_troposphere"], expected, rtol=1e-12)
     assert ((w == 0) == (scene.cloud_fraction.astype(np.float32) == 0)).all()
     assert (w > scene.cloud_fraction)[(w > 0) & (w < 1)].all()  # clouds are brighter
+
+
+def test_snow_is_seen_as_one_bright_surface():
+    """In scene mode all weights are those of the scene's albedo and pressure, whatever w is."""
+    edges, _, pixels = reference_column()
+    middle = 0.5 * (pixels.height_edges[:, 1:] + pixels.height_edges[:, :-1])
+    temperature = pixels.atmosphere.temperature_at(middle)
+    sky = reference_sky(
+        cloud_fraction=0.1, scene_albedo=0.6, scene_pressure=101325.0, is_scene_mode=True
+    )
+    found = scattering_weights(sky, edges, temperature)
+    bright = scattering_weights(reference_sky(albedo=0.6), edges, temperature)
+    np.testing.assert_allclose(found.mixed, bright.clear, rtol=1e-12)
+    assert 0.2 < found.radiance_fraction[0] < 0.6  # as the file shows it
+
+
+def test_sun_glints_in_the_mirror_direction():
+    """Over water the warning is where sun and satellite stand opposite each other."""
+    swath = small_swath(1)
+    scene = synthetic_scene(swath, real_land=False)
+    water = replace(scene, snow_ice_flag=np.full(swath.shape, 255, dtype=np.uint8))
+    azimuth = np.broadcast_to(np.linspace(-180.0, 180.0, 450), swath.shape)
+    found = {
+        "solar_zenith_angle": np.full(swath.shape, 30.0),
+        "viewing_zenith_angle": np.full(swath.shape, 30.0),
+        "solar_azimuth_angle": azimuth,
+        "viewing_azimuth_angle": np.zeros(swath.shape),
+        "longitude_bounds": swath.longitude_bounds,
+        "satellite_latitude": swath.satellite_latitude,
+    }
+    nothing = np.zeros(swath.shape, dtype=np.uint32)
+    flags = quality(
+        found, water, nothing, np.ones(swath.shape), 0.0, VARIANTS["v2.4"], np.random.default_rng(0)
+    )["processing_quality_flags"]
+    # at 30 degree zenith 18 degree of arc are 36 degree of azimuth
+    np.testing.assert_array_equal((flags & 2048) != 0, np.abs(azimuth) > 180.0 - 36.5)
 
 
 def test_ghost_column_is_what_clouds_hide(exact):
@@ -495,15 +532,21 @@ def reference_column():
     atmosphere = StandardAtmosphere(101325.0 * one, 0.0 * one)
     pixels = PixelColumns.build(101325.0 * one, edges, atmosphere)
     middle = 0.5 * (pixels.height_edges[:, 1:] + pixels.height_edges[:, :-1])
-    sky = Sky(
-        solar_zenith=45.0 * one,
-        viewing_zenith=0.0 * one,
-        albedo=0.05 * one,
-        surface_pressure=101325.0 * one,
-        cloud_fraction=0.0 * one,
-        cloud_pressure=8e4 * one,
-        scene_albedo=0.05 * one,
-        scene_pressure=101325.0 * one,
-        is_scene_mode=np.zeros(1, dtype=bool),
-    )
-    return edges, scattering_weights(sky, edges, atmosphere.temperature_at(middle)).mixed, pixels
+    weights = scattering_weights(reference_sky(), edges, atmosphere.temperature_at(middle))
+    return edges, weights.mixed, pixels
+
+
+def reference_sky(**changes):
+    """Return the light path of the reference column with some values changed."""
+    reference = {
+        "solar_zenith": 45.0,
+        "viewing_zenith": 0.0,
+        "albedo": 0.05,
+        "surface_pressure": 101325.0,
+        "cloud_fraction": 0.0,
+        "cloud_pressure": 8e4,
+        "scene_albedo": 0.05,
+        "scene_pressure": 101325.0,
+        "is_scene_mode": False,
+    }
+    return Sky(**{name: np.array([value]) for name, value in (reference | changes).items()})
