@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
+import netCDF4
 import numpy as np
 import pytest
 
@@ -97,6 +98,17 @@ def test_missing_values_are_empty(orbit):
     assert all(row[f"{COLUMN} [mol m-2]"] == "" for row in rows)
     numbers = [v for row in rows for v in row.values() if isinstance(v, int | float)]
     assert max(abs(v) for v in numbers) < 1e12
+
+
+def test_missing_integers_are_empty(orbit, tmp_path):
+    """Fill values of flags are empty cells."""
+    path = tmp_path / "o.nc"
+    write_product(orbit.path, path, substituted(orbit), PROVENANCE)
+    with netCDF4.Dataset(path, "a") as file:
+        file["PRODUCT"]["substitution_flag_CAMS"][0, 9, 9] = np.ma.masked
+    (row,) = extract_points([path], [centre(orbit, 9, 9)])
+    assert row["substitution_flag_CAMS"] == ""
+    assert row["substitution_flag_DACNO2"] in range(11)
 
 
 def test_table_of_different_files_has_all_columns(orbit, written):

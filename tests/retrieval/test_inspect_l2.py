@@ -47,6 +47,20 @@ def test_operational_orbit_is_described_from_its_content(orbit):
     assert found["pixels_good"] == (column & (orbit.arrays["qa_value"] > 75)).sum()
 
 
+def test_good_means_above_the_threshold(orbit, tmp_path):
+    """A raw qa_value of 75 is not good, 76 is (contract: qa > 0.75 on the raw integer)."""
+    path = tmp_path / orbit.path.name
+    path.write_bytes(orbit.path.read_bytes())
+    column = np.isfinite(orbit.arrays["nitrogendioxide_tropospheric_column"])
+    counts = []
+    for qa in (75, 76):
+        with netCDF4.Dataset(path, "a") as file:
+            file.set_auto_maskandscale(False)
+            file["PRODUCT"]["qa_value"][:] = np.uint8(qa)
+        counts.append(describe_l2(path)["pixels_good"])
+    assert counts == [0, column.sum()]
+
+
 @pytest.mark.parametrize("variant", list(VARIANTS))
 def test_every_variant_is_described(tmp_path, variant):
     """All processor versions and derived files are recognised; cropping and delta_time are told."""

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.locate import EARTH_RADIUS, Rule, arc_length, chord, locate_points, unit_vectors
+from retrieval.locate import (
+    EARTH_RADIUS,
+    Rule,
+    arc_length,
+    chord,
+    contains,
+    locate_points,
+    unit_vectors,
+)
 
 
 def swath(centre_lat=48.0, centre_lon=3.0, shape=(6, 5), spacing=0.05, turn=0.3, seed=0):
@@ -128,3 +136,11 @@ def test_distance_is_the_great_circle():
     degree = arc_length(np.linalg.norm(pair[0] - pair[1]))
     np.testing.assert_allclose(degree, EARTH_RADIUS * np.pi / 180.0, rtol=1e-12)  # round-off
     np.testing.assert_allclose(arc_length(np.array(chord(20_000.0))), 20_000.0, rtol=1e-12)
+
+
+def test_pixel_on_the_other_side_of_the_earth_contains_nothing():
+    """The tangent plane shows antipodes at the same place; they are not taken for neighbours."""
+    here = unit_vectors([-0.1, -0.1, 0.1, 0.1], [-0.1, 0.1, 0.1, -0.1])[np.newaxis]
+    point = unit_vectors(0.0, 0.0)
+    assert contains(point, here).tolist() == [True]
+    assert contains(point, -here).tolist() == [False]

@@ -184,7 +184,9 @@ def test_blocks_cover_a_selection_once(case):
         dtype = np.dtype("f4")
 
     selection = (slice(0, 1), slice(start, stop), slice(0, 1))
-    parts = list(blocks(Stub(), selection))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("retrieval.netcdf_copy.BLOCK_BYTES", 4 * 7)  # seven values
+        parts = list(blocks(Stub(), selection))
     read = [i for source, _ in parts for i in range(source[1].start, source[1].stop)]
     written = [i for _, target in parts for i in range(target[1].start, target[1].stop)]
     assert read == list(range(start, stop))

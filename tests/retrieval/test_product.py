@@ -158,7 +158,10 @@ def test_new_variables_have_values_units_dimensions_and_fill(orbit, written):
             assert variable.filters()["fletcher32"]
             stored = np.ma.filled(variable[0].astype("f8"), np.nan)
             np.testing.assert_array_equal(stored, item.tropospheric_column)
-            assert np.isnan(stored).any()
+            variable.set_auto_mask(False)
+            is_fill = np.isnan(item.tropospheric_column)
+            assert (variable[0][is_fill] == np.float32(FILL_FLOAT)).all()
+            assert is_fill.any()
         kernel = product["averaging_kernel_troposphere_CAMS_apriori"]
         assert kernel.dimensions == ("time", "scanline", "ground_pixel", "layer")
         assert product["relative_change_DACNO2_vs_CAMS"].units == "%"
@@ -329,6 +332,20 @@ def test_replace_never_shows_tm5_where_nothing_was_computed(orbit, written):
         np.testing.assert_array_equal(file["PRODUCT/qa_value"][0], qa)
 
 
+def test_replace_takes_no_total_where_the_troposphere_failed(orbit, tmp_path):
+    """A total air mass factor alone does not make a pixel computed: its kernel is fill, too."""
+    result = substituted(orbit)
+    result.sets[0].air_mass_factor_total[5, 6:9] = 1.5
+    result.sets[0].air_mass_factor_troposphere[5, 6:9] = np.nan
+    result.sets[0].air_mass_factor_total[7, 7] = -0.1
+    path = write_product(orbit.path, tmp_path / "out.nc", result, PROVENANCE, layout="replace")
+    with h5py.File(path) as file:
+        for name in ("air_mass_factor_total", "averaging_kernel"):
+            stored = values(file, f"PRODUCT/{name}")
+            assert np.isnan(stored[5, 6:9]).all()
+            assert np.isnan(stored[7, 7]).all()
+
+
 @pytest.mark.parametrize("crop", [None, CROP])
 def test_replace_without_stratosphere_leaves_total_kernel_and_says_so(orbit, tmp_path, crop):
     """Kernel and total air mass factor stay, both say why, and the derived kernel still closes."""
@@ -457,6 +474,8 @@ def test_full_disk_leaves_nothing(orbit, tmp_path, crop):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, handler)
+    # a file that HDF5 could not close would crash the process later
+    assert h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE) == 0
     assert "\n" not in str(raised.value)
     assert list(tmp_path.iterdir()) == []
 
