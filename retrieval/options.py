@@ -85,6 +85,9 @@ class Options:
         if self.crop not in ("primary", "none"):
             msg = f"Invalid crop. Use primary or none. Given {self.crop!r}."
             raise ValueError(msg)
+        if self.block < 1:
+            msg = f"Invalid block. It is a number of scanlines, at least 1. Given {self.block}."
+            raise ValueError(msg)
         if self.bbox is not None and not _is_box(self.bbox):
             msg = (
                 "Invalid bbox. Give west, south, east, north in degrees with south below north. "
