@@ -219,14 +219,17 @@ class Emissions:
         )
         return HourlyEmissions(fields, cut(self.isles))
 
-    def monthly(self, sector: str, year: int, month: int) -> NDArray[np.float32]:
-        """Mean true emission of a month [mol m-2 s-1], shape (n_y, n_x)."""
-        days = month_days(year, month)
+    def month_factor(self, sector: str, year: int, month: int) -> float:
+        """Compute the true mean emission of a month over the annual mean of 2019."""
         factors = [
             day_factor(sector, to_date(day), heating_factor(climate_temperature(day)))
-            for day in days
+            for day in month_days(year, month)
         ]
-        return self.annual[sector] * np.float32(np.mean(factors))
+        return float(np.mean(factors))
+
+    def monthly(self, sector: str, year: int, month: int) -> NDArray[np.float32]:
+        """Mean true emission of a month [mol m-2 s-1], shape (n_y, n_x)."""
+        return self.annual[sector] * np.float32(self.month_factor(sector, year, month))
 
 
 def climate_temperature(date: np.datetime64) -> float:
@@ -283,15 +286,16 @@ class Inventory:
         }
 
     def monthly(self, sector: str, year: int, month: int) -> NDArray[np.float32]:
-        """Return the reported mean emission of a month [mol m-2 s-1], shape (n_y, n_x).
+        """Return the reported mean emission of a month [mol m-2 s-1], shape (n_y, n_x)."""
+        return self._annual[sector] * np.float32(self.month_factor(sector, year, month))
+
+    def month_factor(self, sector: str, year: int, month: int) -> float:
+        """Emission of a month over the annual mean of 2019.
 
         The inventory knows the trend and the seasons, not the dip of 2020 (its activity data end
         in 2019), as most inventories did not when they were used.
         """
-        year_known = 2019 if year in (2020, 2021) else year
-        true = self.truth.annual[sector].sum(dtype=np.float64)
-        month_mean = self.truth.monthly(sector, year_known, month).sum(dtype=np.float64)
-        return self._annual[sector] * np.float32(month_mean / true)
+        return self.truth.month_factor(sector, 2019 if year in (2020, 2021) else year, month)
 
     def annual(self, sector: str) -> NDArray[np.float32]:
         """Return the reported annual mean of 2019 [mol m-2 s-1], shape (n_y, n_x)."""

@@ -109,8 +109,8 @@ class Tm5Model:
         step : int
             Number of the half hour.
         grid : RectilinearGrid, optional
-            1 degree cells, by default `ctmana_grid()`. Cells without a simulated cell of the
-            frame hold a clean profile.
+            Uniform cells of at least 0.1 degree, by default `ctmana_grid()`. Cells that hold no
+            simulated cell of the frame get a clean profile.
         """
         grid = ctmana_grid() if grid is None else grid
         date = as_day(date)
@@ -190,8 +190,8 @@ class Tm5Model:
         """Mean of the 8 km cells whose centres lie in each cell; `empty` where there are none."""
         longitude, latitude = to_lonlat(self._points.x, self._points.y)
         n_y, n_x = grid.shape
-        row = np.floor(latitude - grid.y_edges[0]).astype(np.int64)
-        column = np.floor(longitude - grid.x_edges[0]).astype(np.int64)
+        row = np.floor((latitude - grid.y_edges[0]) / np.diff(grid.y_edges)[0]).astype(np.int64)
+        column = np.floor((longitude - grid.x_edges[0]) / np.diff(grid.x_edges)[0]).astype(np.int64)
         inside = (row >= 0) & (row < n_y) & (column >= 0) & (column < n_x)
         flat = (row * n_x + column)[inside]
         count = np.bincount(flat, minlength=n_y * n_x)
