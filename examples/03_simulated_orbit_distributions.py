@@ -23,6 +23,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 from retrieval.constants import MOLEC_CM2_PER_MOL_M2
+from retrieval.forward import temperature_correction
 from retrieval.layers import pressure_edges
 from retrieval.orbit import Orbit
 
@@ -158,13 +159,15 @@ def draw_tropospheric_kernel(axis: Axes, scenes: list[Scene]) -> None:
         low, middle, high = np.percentile(shape, [5, 50, 95], axis=0)
         axis.plot(middle, pressure / 100.0, label=scene.label, **style)
         axis.fill_betweenx(pressure / 100.0, low, high, color=style["color"], alpha=0.15)
+    standard = np.maximum(288.15 * (TABLE_PRESSURE / 1013.25) ** 0.190263, 216.65)
     for albedo, values in TABLE.items():
+        corrected = values * temperature_correction(standard)
         axis.plot(
-            values / values[9],
+            corrected / corrected[TABLE_PRESSURE == 300],
             TABLE_PRESSURE,
             "k.",
-            markersize=3 + 30 * albedo,
-            label=f"SZA 30, nadir, albedo {albedo} (no temperature)",
+            markersize=3 + 60 * albedo,
+            label=f"appendix A: SZA 30, nadir, albedo {albedo}",
         )
     axis.set(xlabel="kernel over its value at 300 hPa [1]", ylabel="pressure [hPa]")
     axis.set(ylim=(1020, 100), xlim=(0, 1.4))
@@ -179,7 +182,7 @@ TABLE = {
 
 
 def draw_quality(axis: Axes, scenes: list[Scene]) -> None:
-    bins = np.arange(-0.5, 101.5, 3.0)
+    bins = np.arange(-1.5, 104.0, 3.0)
     for scene, style in zip(scenes, STYLES, strict=False):
         weights = np.full(scene.qa.size, 100.0 / scene.qa.size)
         share = 100.0 * (scene.qa > 75).mean()
