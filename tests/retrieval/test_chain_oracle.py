@@ -1,0 +1,205 @@
+"""The whole chain against a slow and obvious second implementation, pixel by pixel.
+
+Shapely for the footprint, np.interp and quadrature for the profile, the contract's atmosphere
+written out again, plain sums for the air mass factor: nothing is shared with the package but the
+file and the fields.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import shapely
+from pyproj import Transformer
+from scipy.integrate import quad
+
+from retrieval.apriori.base import PressureLevels, Quantity, TimeRule
+from retrieval.grids import RectilinearGrid
+from retrieval.options import Options
+from retrieval.orbit import Orbit
+from retrieval.substitute import substitute
+from tests.array_sets import HEIGHTS, array_set, box_grid, contrast_field, hours
+from tests.orbit_builder import TM5_A, TM5_B, build_orbit
+
+PIXELS = [(1, 1), (5, 7), (9, 13), (13, 3), (14, 10)]
+G, R_D, M_AIR = 9.80665, 287.05287, 0.0289644
+LEVELS = 100.0 * np.array([1000.0, 925, 850, 700, 500, 300, 200, 100])
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """Variables of a small orbit as stored."""
+    truth = build_orbit(tmp_path_factory.mktemp("orbit"), n_scanline=16, n_ground_pixel=16)
+    names = (
+        "latitude_bounds",
+        "longitude_bounds",
+        "latitude",
+        "longitude",
+        "surface_pressure",
+        "surface_altitude",
+        "averaging_kernel",
+        "air_mass_factor_total",
+        "air_mass_factor_troposphere",
+        "nitrogendioxide_tropospheric_column",
+    )
+    with Orbit.open(truth.path) as orbit:
+        values = {name: orbit.read(name, orbit.full).astype(float) for name in names}
+        values["index"] = orbit.raw("tm5_tropopause_layer_index")[0]
+        values["time"] = truth.scanline_time
+    return truth.path, values
+
+
+def run(path, apriori, **options):
+    with Orbit.open(path) as orbit:
+        result, _ = substitute(orbit, {"a": apriori}, Options(crop="none", **options))
+    return result.sets[0]
+
+
+def footprint_mean(field, grid, lat, lon):
+    """Area mean of (level, y, x) over a pixel, cell by cell with shapely."""
+    if grid.is_geographic:
+        x, y = lon, lat
+        factor = np.diff(np.sin(np.deg2rad(grid.y_edges))) / np.diff(grid.y_edges)
+    else:
+        x, y = Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True).transform(lon, lat)
+        factor = np.ones(grid.shape[0])
+    polygon = shapely.Polygon(np.stack([x, y], axis=1))
+    total, weight = 0.0, 0.0
+    for j in np.flatnonzero((grid.y_edges[1:] > y.min()) & (grid.y_edges[:-1] < y.max())):
+        for i in np.flatnonzero((grid.x_edges[1:] > x.min()) & (grid.x_edges[:-1] < x.max())):
+            cell = shapely.box(
+                *grid.x_edges[[i]],
+                *grid.y_edges[[j]],
+                *grid.x_edges[[i + 1]],
+                *grid.y_edges[[j + 1]],
+            )
+            area = polygon.intersection(cell).area * factor[j]
+            total, weight = total + area * field[:, j, i], weight + area
+    return total / weight
+
+
+def height_of(pressure, surface, altitude):
+    """Contract section 5, standard atmosphere: T falls 6.5 K/km to 11 km above sea level."""
+    t_s = 288.15 - 6.5e-3 * altitude
+    z_11 = 11_000.0 - altitude
+    p_11 = surface * (216.65 / t_s) ** (G / (R_D * 6.5e-3))
+    if pressure >= p_11:
+        return t_s / 6.5e-3 * (1 - (pressure / surface) ** (R_D * 6.5e-3 / G))
+    return z_11 + R_D * 216.65 / G * np.log(p_11 / pressure)
+
+
+def pressure_of(height, surface, altitude):
+    t_s = 288.15 - 6.5e-3 * altitude
+    return surface * ((t_s - 6.5e-3 * height) / t_s) ** (G / (R_D * 6.5e-3))
+
+
+def columns_on_heights(profile, surface, altitude, n_layer, ppt=30.0, top=5000.0):
+    """Partial columns to the tropopause layer: quadrature below the top, constant above."""
+    edges = (TM5_A + TM5_B * surface)[: n_layer + 1]
+    z = [height_of(p, surface, altitude) for p in edges]
+    cut = pressure_of(top, surface, altitude)
+    x = np.zeros(n_layer)
+    for layer in range(n_layer):
+        low, high = min(z[layer], top), min(z[layer + 1], top)
+        if high > low:
+            kinks = [h for h in HEIGHTS if low < h < high] or None
+            x[layer] = quad(
+                lambda h: np.interp(h, HEIGHTS, profile), low, high, points=kinks, epsrel=1e-10
+            )[0]
+        dp = min(edges[layer], cut) - min(edges[layer + 1], cut)
+        x[layer] += ppt * 1e-12 * dp / (G * M_AIR)
+    return x
+
+
+def columns_on_pressures(v, surface, n_layer):
+    """Partial columns of point values linear in ln p, constant below the lowest above ground."""
+    edges = (TM5_A + TM5_B * surface)[: n_layer + 1]
+    above = surface >= LEVELS
+    nodes, values = np.log(LEVELS[above][::-1]), v[above][::-1]
+    x = np.zeros(n_layer)
+    for layer in range(n_layer):
+        high, low = edges[layer], edges[layer + 1]
+        kinks = [p for p in LEVELS if low < p < high] or None
+        x[layer] = quad(
+            lambda p: np.interp(np.log(p), nodes, values), low, high, points=kinks, epsrel=1e-10
+        )[0] / (G * M_AIR)
+    return x
+
+
+def expect(found, values, pixel, x):
+    """Check M', V', the columns against plain sums."""
+    s = values["air_mass_factor_total"][pixel] * values["averaging_kernel"][pixel][: x.size]
+    amf = (s * x).sum() / x.sum()
+    old = values["air_mass_factor_troposphere"][pixel]
+    column = values["nitrogendioxide_tropospheric_column"][pixel]
+    close = {"rel": 1e-6}  # fields read and results written as float32
+    assert found.substitution_flag[pixel] == 0
+    assert found.air_mass_factor_troposphere[pixel] == pytest.approx(amf, **close)
+    assert found.tropospheric_column[pixel] == pytest.approx(column * old / amf, **close)
+    assert found.apriori_tropospheric_column[pixel] == pytest.approx(x.sum(), **close)
+    kernel_column = (s / old * x).sum()
+    assert found.apriori_tropospheric_column_kernel[pixel] == pytest.approx(kernel_column, **close)
+
+
+def plane_grid():
+    x = 3_600_000.0 + 2000.0 * np.arange(126)
+    y = 2_650_000.0 + 2000.0 * np.arange(141)
+    return RectilinearGrid(x, y, "EPSG:3035")
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [box_grid(0.02, (1.0, 47.0, 3.0, 49.0)), box_grid(0.1, (1.0, 47.0, 3.0, 49.0)), plane_grid()],
+    ids=["0.02 degree", "0.1 degree", "2 km, EPSG:3035"],
+)
+@pytest.mark.parametrize(
+    "options", [{}, {"above_vmr": 60.0, "merge_height": 2500.0}], ids=["default", "merged"]
+)
+def test_sets_on_heights(file, grid, options):
+    """Footprint, heights, integration, constant above, AMF and columns of five pixels."""
+    path, values = file
+    field = contrast_field(grid, 3)
+    found = run(path, array_set(field, grid=grid), **options)
+    for pixel in PIXELS:
+        profile = footprint_mean(
+            field, grid, values["latitude_bounds"][pixel], values["longitude_bounds"][pixel]
+        )
+        x = columns_on_heights(
+            profile,
+            values["surface_pressure"][pixel],
+            values["surface_altitude"][pixel],
+            values["index"][pixel] + 1,
+            options.get("above_vmr", 30.0),
+            options.get("merge_height", 5000.0),
+        )
+        expect(found, values, pixel, x)
+
+
+def test_sets_on_pressure_levels(file):
+    """A global set of 1 degree, three-hourly: bilinear in space, linear in time and ln p."""
+    path, values = file
+    grid = RectilinearGrid.from_centres(np.arange(-5.5, 10.0), np.arange(40.5, 55.0))
+    rng = np.random.default_rng(0)
+    fields = rng.uniform(0.5, 2.0, (2, 8, *grid.shape)) * np.array(
+        [3e-9, 2e-9, 1e-9, 3e-10, 1e-10, 5e-11, 5e-11, 1e-10]
+    ).reshape(1, 8, 1, 1)
+    apriori = array_set(
+        fields,
+        grid=grid,
+        vertical=PressureLevels(LEVELS),
+        quantity=Quantity.MOLE_FRACTION,
+        times=hours(12.0, 15.0),
+        rule=TimeRule.LINEAR,
+    )
+    found = run(path, apriori)
+    for pixel in PIXELS:
+        lon, lat = values["longitude"][pixel], values["latitude"][pixel]
+        i, j = int(np.floor(lon - grid.x[0])), int(np.floor(lat - grid.y[0]))
+        u, w = lon - grid.x[i], lat - grid.y[j]
+        f = (values["time"][pixel[0]] - hours(12.0)[0]) / np.timedelta64(3 * 3_600_000, "ms")
+        now = (1 - f) * fields[0] + f * fields[1]
+        v = (1 - w) * ((1 - u) * now[:, j, i] + u * now[:, j, i + 1])
+        v = v + w * ((1 - u) * now[:, j + 1, i] + u * now[:, j + 1, i + 1])
+        x = columns_on_pressures(v, values["surface_pressure"][pixel], values["index"][pixel] + 1)
+        expect(found, values, pixel, x)
+        assert found.apriori_fraction_above_top[pixel] == 0
