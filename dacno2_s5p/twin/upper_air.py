@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dacno2_s5p.twin.weather import Site, SurfaceWeather, friction, saturation_pressure
+from dacno2_s5p.twin.weather import Site, SurfaceWeather, friction, saturation_pressure, skin_depth
 from retrieval.constants import (
     GAS_CONSTANT_DRY_AIR,
     GRAVITY,
@@ -84,8 +84,8 @@ def temperature_at(
     base = weather.sea_level_temperature[hour] - mass
     low = np.minimum(altitude, weather.tropopause[hour])
     above_ground = np.maximum(altitude - site.elevation, 0.0)
-    depth = np.maximum(0.6 * weather.blh[hour], 120.0)
-    skin = weather.skin_warming[hour] * np.exp(-above_ground / depth)
+    fading = np.exp(-above_ground / skin_depth(weather.blh[hour]))
+    skin = np.where(altitude >= site.elevation - 1.0, weather.skin_warming[hour] * fading, 0.0)
     return np.asarray(np.maximum(base + mass * fade - LAPSE_RATE * low, 200.0) + skin)
 
 

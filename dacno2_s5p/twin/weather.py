@@ -314,9 +314,6 @@ class Weather:
             site, times, column, warmth, mass_temperature, cosine, cloud
         )
         temperature = sea_level + skin - np.float32(LAPSE_RATE) * site.elevation
-        pressure = flow.mean_sea_level * (1.0 - LAPSE_RATE * site.elevation / sea_level) ** (
-            GRAVITY / (GAS_CONSTANT_DRY_AIR * LAPSE_RATE)
-        )
         humidity = np.clip(
             0.79
             - 0.07 * flow.low
@@ -335,13 +332,20 @@ class Weather:
         blh_land, blh_sea = _boundary_layer(
             site, middle, cosine, cloud, gustless, flow, mass_temperature, season
         )
+        heat_low = _heat_low(
+            flow.mean_sea_level, sea_level, skin, blh_sea + site.land * (blh_land - blh_sea)
+        )
+        sea_level_pressure = flow.mean_sea_level - heat_low
+        pressure = sea_level_pressure * (1.0 - LAPSE_RATE * site.elevation / sea_level) ** (
+            GRAVITY / (GAS_CONSTANT_DRY_AIR * LAPSE_RATE)
+        )
         thermal = np.float32(GRAVITY / (CORIOLIS * 275.0))
         slope = (5.2 - 0.8 * season) * 1.5 / np.cosh(1.5 * flow.mass) ** 2
         shear_x = -thermal * (slope * flow.mass_y - np.float32(6.0e-6))
         shear_y = thermal * slope * flow.mass_x
         out = {
             "pressure": pressure,
-            "mean_sea_level": flow.mean_sea_level,
+            "mean_sea_level": sea_level_pressure,
             "wind_x": wind.real,
             "wind_y": wind.imag,
             "shear_x": shear_x,
@@ -366,7 +370,7 @@ class Weather:
             "blh_sea": blh_sea,
             "blh": blh_sea + site.land * (blh_land - blh_sea),
             "front": flow.front,
-            "lift": 0.11 * lift_noise - 0.28 * flow.front + 0.04 * flow.low + 0.06,
+            "lift": 0.11 * lift_noise - 0.28 * flow.front + 0.04 * flow.low + 0.10,
             "tropopause": 11750.0 + 450.0 * season + 750.0 * np.tanh(flow.mass) + 150.0 * warmth,
         }
         return SurfaceWeather(
@@ -436,9 +440,11 @@ def _temperatures(
     """Free-air temperature at sea level and the extra of the ground [K]."""
     land_wave = 8.2 * summer(times, 5.0)[column]
     sea_wave = 5.0 * summer(times, 32.0)[column]
-    annual = sea_wave + site.land * (land_wave - sea_wave)
+    # the free air knows no coasts; what land and sea add to it stays near the ground
+    annual = 0.5 * (land_wave + sea_wave)
+    contrast = (site.land - 0.5) * (land_wave - sea_wave)
     north = (site.points.latitude - 48.0).astype(np.float32)
-    sea_level = 284.6 - 0.62 * north + annual + 1.8 * warmth + mass_temperature
+    sea_level = 284.6 - 0.62 * north + annual + 1.2 * warmth + mass_temperature
     # two hours after the sun: the mean of the day is taken off by the clear-night cooling
     late = times - np.timedelta64(9000, "s")
     lagged = np.maximum(cos_zenith(late, site.points.longitude, site.points.latitude), 0.0)
@@ -447,8 +453,24 @@ def _temperatures(
     night = (
         -3.4 * clear * np.clip(1.0 - lagged / 0.12, 0.0, 1.0) * np.clip(1.0 - cosine / 0.1, 0, 1)
     )
-    skin = (site.land * (day + night - 1.2)).astype(np.float32)
+    skin = (contrast + site.land * (day + night - 1.2)).astype(np.float32)
     return sea_level.astype(np.float32), skin
+
+
+def skin_depth(blh: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Scale height [m] with which the ground's extra temperature fades."""
+    return np.asarray(np.maximum(0.6 * blh, 120.0))
+
+
+def _heat_low(
+    pressure: NDArray[np.floating],
+    temperature: NDArray[np.floating],
+    skin: NDArray[np.floating],
+    blh: NDArray[np.floating],
+) -> NDArray[np.floating]:
+    """Pressure that warm ground takes away [Pa], so that heights aloft do not feel it."""
+    weight = GRAVITY / (GAS_CONSTANT_DRY_AIR * temperature**2)
+    return np.asarray(pressure * weight * skin * skin_depth(blh))
 
 
 def _boundary_layer(
