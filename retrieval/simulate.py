@@ -25,9 +25,10 @@ from retrieval.l2_writer import SCANLINE_CHUNK, write_l2_file
 from retrieval.layers import Atmosphere, LayeredAtmosphere, StandardAtmosphere, pressure_edges
 from retrieval.profiles import PixelColumns, columns_above, set_columns
 from retrieval.response import response_weights
-from retrieval.simulate_quality import Failures, failure_codes, quality
+from retrieval.simulate_content import orbit_content, satellite_variables, scene_variables
+from retrieval.simulate_options import MODEL, SUPER_GAUSSIAN, SimulationOptions
+from retrieval.simulate_quality import failure_codes, quality
 from retrieval.simulate_truth import write_truth_file
-from retrieval.swath import SATELLITE_ALTITUDE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,67 +43,12 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.floating]
 
-logger = logging.getLogger(__name__)
+__all__ = ["SimulatedOrbit", "SimulationOptions", "simulate_orbit"]
 
-POLYGON, SUPER_GAUSSIAN = "polygon", "super-gaussian"
-STANDARD, MODEL = "standard", "model"
+logger = logging.getLogger(__name__)
 
 MINIMUM_COVERAGE = 0.99
 """Pixels with less of the truth under them take the model's a priori for truth."""
-
-
-@dataclass(frozen=True)
-class SimulationOptions:
-    """Choices of a simulation.
-
-    Attributes
-    ----------
-    slant_noise : float
-        Standard deviation of the slant column [mol m-2]; 0.55e15 molec cm-2 by default, 0 switches
-        it off (the precisions in the file stay).
-    stratosphere_error : float
-        Standard deviation of a smooth error of the assimilated stratosphere [mol m-2].
-    response : {"polygon", "super-gaussian"}
-        How a pixel weighs the truth under it.
-    heights : {"standard", "model"}
-        Atmosphere that tells the heights of layers: the standard one, as the retrieval takes it
-        without meteorology, or the model's temperatures, as with them. The same choice in both
-        makes the retrieval exact.
-    failures : Failures
-        Rates of failed pixels, dead rows, missing scanlines; `Failures.none()` for none.
-    seed : int
-        Of noise, failures and the stratosphere's error, together with the orbit number.
-    block : int
-        Scanlines computed at once; bounds memory, changes nothing else.
-    keep_profiles : bool
-        Keep the true and the a-priori partial columns in memory (for tests and figures).
-
-    Raises
-    ------
-    ValueError
-        If a choice is unknown.
-    """
-
-    slant_noise: float = 0.55e15 / MOLEC_CM2_PER_MOL_M2
-    stratosphere_error: float = 0.0
-    response: str = POLYGON
-    heights: str = STANDARD
-    failures: Failures = field(default_factory=Failures)
-    seed: int = 0
-    block: int = 64
-    keep_profiles: bool = False
-
-    def __post_init__(self) -> None:
-        for name, allowed in (
-            ("response", (POLYGON, SUPER_GAUSSIAN)),
-            ("heights", (STANDARD, MODEL)),
-        ):
-            if getattr(self, name) not in allowed:
-                msg = (
-                    f"Invalid {name}. It must be one of {', '.join(allowed)}. "
-                    f"Given {getattr(self, name)!r}. Choose one of them."
-                )
-                raise ValueError(msg)
 
 
 UNCERTAINTY = Uncertainty(
@@ -430,82 +376,30 @@ class _Simulation:
         if self.options.failures.edges:
             tropopause[:, 0] = FILL_INT
             tropopause[:, -1] = np.where(has_index[:, -1], 0, FILL_INT)
-        found = {**self.place, **self._scene_variables(), **self._satellite(), **fields}
+        found = {
+            **self.place,
+            **scene_variables(self.scene),
+            **satellite_variables(self.swath),
+            **fields,
+        }
         found["tm5_tropopause_layer_index"] = tropopause
         found["tm5_constant_a"], found["tm5_constant_b"] = self.layers_a, self.layers_b
         missing = self.options.failures.missing_input
         found |= quality(found, self.scene, self.code, amf_ratio, missing, variant, self.rng)
         wanted = {v.name for v in variables_of(variant)}
-        return SimulatedOrbit(
-            self._content({k: v for k, v in found.items() if k in wanted}, variant),
+        options = self.options
+        comment = (
+            f"synthetic: forward simulation of a known truth ({self.truth_kind}); response "
+            f"{options.response}, heights of the {options.heights} atmosphere, seed {options.seed}"
+        )
+        content = orbit_content(
+            {name: values for name, values in found.items() if name in wanted},
+            self.swath,
             variant,
-            truth,
-            profiles,
+            self.model.file_names,
+            comment,
         )
-
-    def _scene_variables(self) -> dict[str, NDArray[Any]]:
-        """Ground and cloud as the file's input data and cloud groups show them."""
-        scene = self.scene
-        cloud = {
-            "cloud_fraction_crb": scene.cloud_fraction,
-            "cloud_pressure_crb": scene.cloud_pressure,
-            "cloud_albedo_crb": np.full(self.swath.shape, 0.8),
-            "scene_albedo": scene.scene_albedo,
-            "apparent_scene_pressure": scene.scene_pressure,
-            "surface_albedo": scene.surface_albedo,
-        }
-        found: dict[str, NDArray[Any]] = dict(cloud)
-        for prefix in ("o22cld", "fresco"):
-            found |= {f"{prefix}_{name}": values for name, values in cloud.items()}
-        return found | {
-            "surface_altitude": scene.surface_altitude,
-            "surface_altitude_precision": np.full(self.swath.shape, 20.0),
-            "surface_pressure": scene.surface_pressure,
-            "surface_albedo_nitrogendioxide_window": scene.surface_albedo,
-            "surface_classification": scene.is_ocean.astype(np.uint8),
-            "cloud_fraction_crb_nitrogendioxide_window": scene.cloud_fraction,
-            "snow_ice_flag": scene.snow_ice_flag,
-            "eastward_wind": scene.eastward_wind,
-            "northward_wind": scene.northward_wind,
-            "aerosol_index_354_388": scene.aerosol_index,
-        }
-
-    def _satellite(self) -> dict[str, Float]:
-        swath = self.swath
-        return {
-            "satellite_latitude": swath.satellite_latitude,
-            "satellite_longitude": swath.satellite_longitude,
-            "satellite_altitude": np.full(swath.shape[0], SATELLITE_ALTITUDE),
-            "satellite_orbit_phase": swath.satellite_orbit_phase,
-        }
-
-    def _content(self, variables: dict[str, NDArray[Any]], variant: Variant) -> L2Content:
-        swath = self.swath
-        is_whole = not variant.is_granule
-        crossing = swath.equator_crossing if _crosses_equator(swath) else None
-        return L2Content(
-            variables=variables,
-            scanline_time=swath.time,
-            orbit=swath.orbit,
-            scanline=swath.scanline,
-            ground_pixel=np.arange(swath.shape[1]),
-            window=swath.window if is_whole else (swath.time[0], swath.time[-1]),
-            created=swath.window[1] + np.timedelta64(8, "D"),
-            resolution=swath.resolution,
-            auxiliary_files={"Auxiliary CTM AUX_CTMANA model data": self.model.file_names},
-            equator_crossing=crossing,
-            attributes={
-                "comment": "synthetic: forward simulation of a known truth "
-                f"({self.truth_kind}); response {self.options.response}, heights of the "
-                f"{self.options.heights} atmosphere, seed {self.options.seed}"
-            },
-        )
-
-
-def _crosses_equator(swath: Swath) -> bool:
-    """Tell whether the nadir track crosses the equator northward inside of the swath."""
-    latitude = swath.satellite_latitude
-    return bool(((latitude[:-1] < 0) & (latitude[1:] >= 0)).any())
+        return SimulatedOrbit(content, variant, truth, profiles)
 
 
 def _single(values: NDArray[Any]) -> NDArray[np.float64]:
