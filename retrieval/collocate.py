@@ -279,6 +279,9 @@ def _steps(times: TimeWeights) -> list[_Step]:
 
 
 def _check_times(name: str, apriori: AprioriSet, scanline_times: NDArray[np.datetime64]) -> None:
+    if apriori.times.size == 0:
+        msg = f"Set {name} holds no field at all. Give a set of the orbit's day."
+        raise NoOverlapError(msg)
     distance = nearest_distance(apriori.times, scanline_times)
     if np.isnat(distance) or distance <= FARTHEST_FIELD:
         return

@@ -35,6 +35,8 @@ POLE_TOLERANCE = 1e-3
 ZERO_AREA = 1e-7
 """Area over squared diameter below which a quadrilateral is a line: float32 corners, 0.4 for a
 square."""
+LARGEST_PIXEL = 5.0
+"""Corners further apart in latitude [degree] are no pixel but damage (TROPOMI: 0.15)."""
 MAXIMUM_EXTENT = 1e6
 """A pixel larger than this in the plane of a set [m] is torn by the projection: it lies round the
 antipode of the set, where an azimuthal projection has no value."""
@@ -52,17 +54,21 @@ class FootprintWeights:
         Overlap area over the area of the whole pixel; rows sum to the share of the pixel that
         lies inside the grid.
     is_bad : ndarray of bool, shape (n_pixel,)
-        Corners missing, of zero area, self-crossing, or round a pole.
+        Corners missing, of zero area, self-crossing, degrees apart, or round a pole.
     is_outside : ndarray of bool, shape (n_pixel,)
         No part of the pixel touches the grid.
     shape : tuple of int
         (n_y, n_x) of the grid.
+    area : ndarray, shape (n_pixel,), optional
+        True area of the whole pixel by the same rule as the overlaps: square units of the plane,
+        steradian on longitude/latitude; 0 for bad and outside pixels.
     """
 
     matrix: csr_array
     is_bad: Bool
     is_outside: Bool
     shape: tuple[int, int]
+    area: Float | None = None
 
 
 @dataclass(frozen=True)
@@ -207,7 +213,8 @@ def footprint_weights(
     is_projected = _is_projected(x, y, grid)
     with np.errstate(invalid="ignore"):
         is_degenerate = crossing_quadrilaterals(x, y) | _is_flat(x, y)
-    is_bad = is_missing | has_pole | (is_degenerate & is_projected)
+        is_huge = np.ptp(lat, axis=1) > LARGEST_PIXEL
+    is_bad = is_missing | has_pole | is_huge | (is_degenerate & is_projected)
 
     n_y, n_x = grid.shape
     if grid.is_geographic:
@@ -226,7 +233,9 @@ def footprint_weights(
         shape=(lat.shape[0], n_y * n_x),
     )
     is_outside = ~is_bad & (np.diff(matrix.indptr) == 0)
-    return FootprintWeights(matrix, is_bad, is_outside, grid.shape)
+    area = np.zeros(lat.shape[0])
+    area[index] = total
+    return FootprintWeights(matrix, is_bad, is_outside, grid.shape, area)
 
 
 def _is_projected(x: Float, y: Float, grid: RectilinearGrid) -> Bool:

@@ -184,6 +184,14 @@ def test_scanlines_without_times_do_not_decide_the_distance():
     assert Collocator("a", array_set(URBAN, grid=GRID), TimeRule.DAILY, times, outline(geometry))
 
 
+def test_a_set_without_fields_is_an_error():
+    """No times at all: told, before anything asks for the first one."""
+    apriori = array_set(URBAN, grid=GRID)
+    apriori.times = apriori.times[:0]
+    with pytest.raises(NoOverlapError, match="holds no field at all"):
+        collocated(apriori, pixels([0.0], [48.0]))
+
+
 # --- windows ----------------------------------------------------------------------------------
 
 

@@ -275,6 +275,14 @@ def test_bad_corners_are_flagged_and_have_no_weights():
     assert not weights.is_outside.any()
 
 
+def test_corners_degrees_apart_are_damage():
+    """A corner at 0, 0 among corners in Europe is no pixel of a thousand kilometres."""
+    lat, lon = pixel([2.0, 2.0], [48.0, 48.0])
+    lat[0, 2], lon[0, 2] = 0.0, 0.0
+    for grid in (GLOBAL, domain_grid()):
+        assert footprint_weights(lat, lon, grid).is_bad.tolist() == [True, False]
+
+
 def test_corners_on_a_slanted_line_have_no_area_in_a_projected_plane():
     """Collinear corners are bad although rounding leaves them some square millimetres."""
     at = np.array([0.0, 0.3, 0.7, 1.0])
