@@ -435,6 +435,19 @@ def test_old_processors_have_no_cloud_groups(tmp_path, swath, scene, model):
         assert "O22CLD" not in file["PRODUCT/SUPPORT_DATA/DETAILED_RESULTS"].groups
 
 
+def test_granules_are_named_by_their_own_times(tmp_path, swath, scene, model):
+    """A near-real-time granule has its first and last scanline in its name, not the L1B window."""
+    simulated = simulate_orbit(small_truth(), model, scene, swath, QUIET, variant="nrti")
+    path, _ = simulated.write(tmp_path)
+    fields = path.stem.split("____")[1].split("_")
+    first = str(swath.time[0].astype("datetime64[s]")).replace("-", "").replace(":", "")
+    assert path.name.startswith("S5P_NRTI_L2__NO2____") and fields[0] == first
+    with netCDF4.Dataset(path) as file:
+        assert "5-minute" in file.title
+        crossing = file["METADATA/GRANULE_DESCRIPTION"].LongitudeOfDaysideNadirEquatorCrossing
+    assert crossing > 9e36  # fill: no crossing in the granule
+
+
 def test_numbers_are_those_of_real_orbits(ordinary):
     """AMFs, kernels, precision lie where method.md (appendix A, 2.7) says."""
     variables = ordinary.content.variables
