@@ -8,7 +8,6 @@ keeps each replaced original under a name that ends in `_TM5_apriori`.
 from __future__ import annotations
 
 import logging
-import shutil
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -95,10 +94,7 @@ def write_product(
     _check_shapes(result, crop, whole)
     with atomic_output(output, overwrite=overwrite, inputs=[source]) as temporary:
         with hdf5_errors(source, output):
-            if crop.shape == whole:
-                shutil.copyfile(source, temporary)
-            else:
-                _copy_part(source, temporary, crop)
+            _copy_part(source, temporary, crop)
         with hdf5_errors(source, output, (OSError, RuntimeError, KeyError)):
             _add_results(temporary, result, layout, provenance, crop, whole)
     logger.info("Wrote %s (%s layout, %d x %d pixels)", output, layout, *crop.shape)

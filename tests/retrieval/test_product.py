@@ -122,10 +122,13 @@ def test_extend_leaves_every_original_as_stored(orbit, written):
 
 
 def test_whole_orbit_keeps_the_bytes_of_the_original(orbit, written):
-    """Without a crop the originals keep even their place in the file."""
+    """Without a crop the originals keep even their compressed bytes."""
     with h5py.File(orbit.path) as a, h5py.File(written("extend", crop=None)) as b:
-        chunk = [f["PRODUCT/averaging_kernel"].id.get_chunk_info(0) for f in (a, b)]
-        assert chunk[0].byte_offset == chunk[1].byte_offset
+        for path in variables(a):
+            if a[path].chunks and a[path].id.get_num_chunks() and a[path].dtype.kind != "O":
+                first = (0,) * a[path].ndim
+                chunks = [f[path].id.read_direct_chunk(first) for f in (a, b)]
+                assert chunks[0] == chunks[1], path
         assert b["PRODUCT"].attrs["apriori_crop_scanline"].tolist() == [0, 59, 60]
         column = "PRODUCT/nitrogendioxide_tropospheric_column"
         assert a[column][...].tobytes() == b[column][...].tobytes()
