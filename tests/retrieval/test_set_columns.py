@@ -166,6 +166,15 @@ def test_flag_8_for_an_impossible_air_mass_factor(weights):
     assert np.isnan([found.amf[0], found.column[0], found.kernel_column[0]]).all()
 
 
+def test_flag_8_for_an_atmosphere_that_is_missing():
+    """No temperature, so no heights: M' is not finite (8), which is not an empty profile (7)."""
+    block = make_block()
+    columns = replace(columns_of(block), height_edges=np.full((1, 35), np.nan))
+    found = compute_set(HEIGHT_SET, make_profiles(URBAN), block, columns, Options())
+    assert found.flag[0] == SubstitutionFlag.BAD_AMF
+    assert np.isnan(found.amf[0])
+
+
 def test_flag_9_has_an_air_mass_factor_and_columns():
     """No L2 column: flagged 9, but AMF and a-priori columns are written (contract 4)."""
     found = compute(make_profiles(URBAN), make_block(1, column=np.nan))
