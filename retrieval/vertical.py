@@ -220,7 +220,8 @@ def mole_fraction(concentration: Float, pressure: Float, temperature: Float) -> 
 
 def _edges_below(height_edges: Float, top: float) -> int:
     """Count the interfaces that hold everything below `top`, one above it included."""
-    n_below = int((height_edges < top).any(axis=0).sum())
+    is_above = height_edges >= top  # missing heights are not above: their columns are NaN
+    n_below = int((~is_above).any(axis=0).sum())
     return min(n_below + 1, int(height_edges.shape[1]))
 
 

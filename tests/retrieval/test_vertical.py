@@ -85,6 +85,19 @@ def test_layers_on_the_nodes_are_trapezoids():
     np.testing.assert_allclose(found, expected, **ROUND_OFF)
 
 
+@pytest.mark.parametrize("integrate", [columns_from_heights, columns_from_height_layers])
+def test_missing_heights_give_missing_columns(integrate):
+    """A pixel without heights has NaN columns, alone in its block or not; never zeros."""
+    edges = np.repeat(TM5_HEIGHTS, 2, 0)
+    edges[1] = np.nan
+    nodes = HEIGHTS if integrate is columns_from_heights else np.append(HEIGHTS, 6000.0)
+    together = integrate(np.ones((2, 8)), nodes, edges)
+    alone = integrate(np.ones((1, 8)), nodes, edges[1:])
+    assert np.isfinite(together[0]).all()
+    assert np.isnan(together[1]).any()
+    assert np.isnan(alone).any()
+
+
 def test_pixels_are_independent():
     """Every pixel has its own layers; a block of pixels is the same as one by one."""
     rng = np.random.default_rng(0)
