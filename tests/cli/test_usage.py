@@ -156,7 +156,7 @@ def test_version(run):
     assert version("dacno2-s5p") in outcome.out
 
 
-@pytest.mark.parametrize("command", [["--help"], [], ["reretrieve", "--help"]])
+@pytest.mark.parametrize("command", [["--help"], [], *([name, "--help"] for name in COMMANDS)])
 def test_help_imports_nothing_heavy(command):
     """Help loads no numpy, torch or reader: it has half a second in all."""
     code = (
