@@ -33,7 +33,9 @@ BOX = (-5.0, 42.0, 9.0, 54.0)
 """The paper's domain: its statistics use pixels whose centre lies inside (contract 3)."""
 HEADLINE = Above.UPPER
 MODES = (Above.UPPER, Above.CONSTANT_VMR, Above.NONE)
-TM5, TRUE = "TM5", "truth"
+TM5 = "TM5"
+SETS = ("truth8", "cams", "truth")
+"""The sets of the story, the primary first."""
 
 
 @dataclass
@@ -76,7 +78,7 @@ def write_day(twin: Twin, date: str, swath: Swath, folder: Path) -> DayFiles:
     from dacno2_s5p.twin.write_ctmana import write_ctmana
     from dacno2_s5p.twin.write_profiles import write_moment, write_true_profiles
 
-    for name in ("ctm", "cams", "truth8", "truth"):
+    for name in ("ctm", *SETS):
         (folder / name).mkdir(parents=True, exist_ok=True)
     write_ctmana(twin, folder / "ctm", date, overwrite=True)
     write_cams_reanalysis(twin, folder / "cams", [date], overwrite=True)
@@ -84,7 +86,7 @@ def write_day(twin: Twin, date: str, swath: Swath, folder: Path) -> DayFiles:
     write_moment(twin, folder / "truth", overpass_time(swath), overwrite=True)
     return DayFiles(
         ctm=folder / "ctm",
-        sets={name: folder / name for name in ("cams", "truth8", "truth")},
+        sets={name: folder / name for name in SETS},
     )
 
 

@@ -12,6 +12,8 @@ from retrieval.constants import MOLEC_CM2_PER_MOL_M2
 from retrieval.results import SubstitutionFlag, SubstitutionWarning
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from retrieval.orbit import Crop, Orbit
@@ -72,13 +74,22 @@ def common_pixels(
     The quality value is compared as the stored integer; float32 0.75 is not safe (method.md 2.6).
     Files without `qa_value` are not filtered.
     """
-    mask = np.isfinite(orbit.read("nitrogendioxide_tropospheric_column", crop))
+    original = orbit.read("nitrogendioxide_tropospheric_column", crop)
+    columns = [original, *(fields.tropospheric_column for fields in result.sets)]
+    return common_pixels_of_file(orbit, crop, columns, qa_threshold)
+
+
+def common_pixels_of_file(
+    orbit: Orbit, crop: Crop, columns: Iterable[Float], qa_threshold: int = QA_RECOMMENDED
+) -> NDArray[np.bool_]:
+    """One mask for columns read from a file; see `common_pixels`."""
+    mask = np.ones(crop.shape, dtype=bool)
     if orbit.has("qa_value"):
         raw, is_valid = orbit.read_integer("qa_value", crop)
         mask &= is_valid & (raw > qa_threshold)
-    for fields in result.sets:
-        mask &= np.isfinite(fields.tropospheric_column)
-    return np.asarray(mask)
+    for column in columns:
+        mask &= np.isfinite(column)
+    return mask
 
 
 def further_columns(orbit: Orbit) -> dict[str, str]:
