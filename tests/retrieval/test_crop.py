@@ -81,16 +81,16 @@ def check(path, is_inside, **keywords):
 
 
 def test_boxes_are_those_of_brute_force(truth):
-    """Fifteen random boxes, from far smaller than a pixel's reach to the whole orbit."""
+    """Eight random boxes, from far smaller than a pixel's reach to the whole orbit."""
     rng = np.random.default_rng(0)
-    for _ in range(15):
+    for _ in range(8):
         centre = rng.uniform([-1.0, 45.5], [5.0, 50.5])
         half = np.exp(rng.uniform(np.log(0.02), np.log(3.0), 2))
         box = (*(centre - half), *(centre + half))
         check(truth.path, in_box(*box), bbox=box)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_grids_are_those_of_brute_force(truth, seed):
     """Random boxes of cells in degrees and in EPSG:3035."""
     rng = np.random.default_rng(seed)

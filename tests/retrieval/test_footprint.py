@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pytest
 import shapely
@@ -28,6 +30,12 @@ DEGREE_GRID = RectilinearGrid.from_centres(np.arange(-4.95, 5.0, 0.1), np.arange
 GLOBAL = RectilinearGrid.from_centres(np.arange(-179.9, 180.0, 0.2), np.arange(-89.9, 90.0, 0.2))
 
 
+@lru_cache
+def to_degrees():
+    """Build the transformation from EPSG:3035 once; it costs more than all its uses."""
+    return Transformer.from_crs("EPSG:3035", "EPSG:4326", always_xy=True)
+
+
 def pixel(lon, lat, width=0.08, length=0.05):
     """Corners of upright pixels, shape (n, 4), counter-clockwise from the south-west."""
     lon, lat = np.atleast_1d(lon).astype(float), np.atleast_1d(lat).astype(float)
@@ -42,7 +50,7 @@ def laea_pixels(x, y, width=5000.0, length=7000.0, turn=0.3):
     u, v = width / 2 * np.array([-1.0, 1, 1, -1]), length / 2 * np.array([-1.0, -1, 1, 1])
     px = np.atleast_1d(x)[:, None] + u * np.cos(turn) - v * np.sin(turn)
     py = np.atleast_1d(y)[:, None] + u * np.sin(turn) + v * np.cos(turn)
-    lon, lat = Transformer.from_crs("EPSG:3035", "EPSG:4326", always_xy=True).transform(px, py)
+    lon, lat = to_degrees().transform(px, py)
     return lat, lon
 
 
@@ -88,9 +96,7 @@ def test_partial_coverage_is_the_area_share_of_shapely(corners):
         3_210_000.0 + 1e3 * np.arange(-4.0, 5.0),
         "EPSG:3035",
     )
-    lon, lat = Transformer.from_crs("EPSG:3035", "EPSG:4326", always_xy=True).transform(
-        4_321_000.0 + x, 3_210_000.0 + y
-    )
+    lon, lat = to_degrees().transform(4_321_000.0 + x, 3_210_000.0 + y)
     weights = footprint_weights(lat[None], lon[None], grid)
     polygon = shapely.Polygon(np.stack(project(lon, lat, grid), axis=1))
     rim = shapely.box(grid.x_edges[0], grid.y_edges[0], grid.x_edges[-1], grid.y_edges[-1])
@@ -291,7 +297,7 @@ def test_corners_on_a_slanted_line_have_no_area_in_a_projected_plane():
     grid = domain_grid()
     x, y = project(lon, lat, grid)
     x, y = x[:, :1] + at * np.ptp(x), y[:, :1] + at * np.ptp(y)  # straight in the plane
-    back = Transformer.from_crs("EPSG:3035", "EPSG:4326", always_xy=True).transform(x, y)
+    back = to_degrees().transform(x, y)
     assert footprint_weights(back[1], back[0], grid).is_bad[0]
 
 

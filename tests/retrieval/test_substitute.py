@@ -426,6 +426,21 @@ def test_scanlines_out_of_the_window_get_flag_6(truth, tmp_path):
     assert six[1].any()
 
 
+def test_warnings_of_the_set_reach_the_result(truth, caplog):
+    """Negatives in a tenth of the cells and a model at 2 km: bits 16 and 4, counted."""
+    field = contrast_field(MIDDLE)
+    field[2, ::10] = -1e-9
+    terrain = np.full(MIDDLE.shape, 2000.0)
+    sets = {"a": array_set(field, grid=MIDDLE, surface_altitude=terrain)}
+    fields = run(truth.path, sets)[0].sets[0]
+    done = fields.substitution_flag == 0
+    warnings = fields.substitution_warning[done]
+    assert (warnings & 4 == 4).mean() > 0.9
+    assert 0 < (warnings & 16 == 16).mean() < 0.9
+    assert fields.attributes["negative_values_counted_as_zero"] > 0
+    assert "negative values counted as 0" in caplog.text
+
+
 def test_the_time_rule_of_a_daily_set_stays(truth):
     """`--time-rule` changes sets with several fields a day; a daily set has one choice."""
     found, _ = run(truth.path, time_rule=TimeRule.LINEAR)

@@ -153,6 +153,12 @@ def test_nearest_at_the_end_of_the_day(n_day, hour, served):
         assert at(times, found) == {24.0: 1.0}
 
 
+def test_nearest_with_one_field_serves_three_hours():
+    """A single field has no step of its own: it serves pixels within three hours."""
+    found = weights(hours(12), TimeRule.NEAREST, 9.0, 15.0, 15.01)
+    assert found.is_served.tolist() == [True, True, False]
+
+
 def test_nearest_does_not_reach_over_a_gap():
     """With the fields from 10 to 14 missing, noon is not served by 9:30."""
     times = hours(*np.arange(0, 10, 0.5), *np.arange(14, 24, 0.5))
