@@ -60,6 +60,10 @@ class Inputs:
         """Put samples together to a batch."""
         return cls(*(torch.stack([getattr(s, group) for s in samples]) for group in GROUPS))
 
+    def sample(self, index: int) -> Inputs:
+        """Return a batch of one sample of this batch."""
+        return self.map(lambda values: values[index : index + 1])
+
     def cut(self, patch: Patch) -> Inputs:
         """Cut a patch out of the inputs of the whole grid (one sample, not a batch)."""
         fine, coarse = patch.slices(), patch.slices(COARSE_FACTOR)
@@ -85,7 +89,7 @@ class Targets:
     station_weight : Tensor, shape (B, H, W)
         Weight of each cell in the station term, 0 without a station.
     reference : Tensor, shape (B, 8, H / 4, W / 4), or None
-        Scaled NO2 of the frozen phase-2 network [1]; phase 3 only.
+        Slices of the frozen phase-2 network, each scaled to 0-1; phase 3 only.
     """
 
     cams: Tensor | None

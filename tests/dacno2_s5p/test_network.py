@@ -15,15 +15,6 @@ from tests.network_builders import mini_config, random_inputs, random_network
 from tests.plain_network import fuse, plain_forward
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """Leave the other cores to others."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture
 def _double():
     """Compute in float64."""

@@ -15,14 +15,11 @@ ROUND_OFF = {"rtol": 0.0, "atol": 1e-12}  # float64 round-off of sums of some hu
 
 
 @pytest.fixture(autouse=True)
-def _double(monkeypatch):
-    """Compute in float64 on one thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def _double():
+    """Compute in float64."""
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)
-    torch.set_num_threads(threads)
 
 
 def normal(*shape, seed=0):

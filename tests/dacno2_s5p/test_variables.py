@@ -14,11 +14,11 @@ from dacno2_s5p.variables import InputTable, Preparation
 TABLE = InputTable.default()
 
 
-def changed(name, **columns):
+def changed(which, **columns):
     """Return the table's plain values with one row changed."""
     rows = TABLE.to_dict()
     for row in rows["variable"]:
-        if row["name"] == name:
+        if row["name"] == which:
             row.update(columns)
     return rows
 

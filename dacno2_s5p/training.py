@@ -1,0 +1,380 @@
+"""The three training phases as one loop over a recipe (section 2.4).
+
+A run is a folder: `state.safetensors` to resume from, `best.safetensors` (the checkpoint of least
+validation loss), `curves.csv`. A resumed run goes on bit for bit, or is refused: samples, dropout
+and learning rate follow from seed and step, everything else is in the state.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from dacno2_s5p.checkpoint import CheckpointInfo, package_versions, save_checkpoint
+from dacno2_s5p.curves import append_row, forget_after
+from dacno2_s5p.errors import ConfigurationError, TrainingError
+from dacno2_s5p.grid import CAMS_FACTOR
+from dacno2_s5p.losses import FLAT_RANGE, TERMS, LossTerms, Totals, loss_terms
+from dacno2_s5p.network.dacno2 import Dacno2
+from dacno2_s5p.normalisation import Normaliser
+from dacno2_s5p.optimisation import (
+    RunningMean,
+    learning_rate,
+    make_optimiser,
+    training_mode,
+)
+from dacno2_s5p.run_state import RunState, identity, read_state, write_state
+from dacno2_s5p.samples import Inputs, read_targets, station_weight
+from dacno2_s5p.sampling import make_sampler
+from dacno2_s5p.similarity import scale_slices
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from dacno2_s5p.recipe import PhaseRecipe, Recipe
+    from dacno2_s5p.samples import Crop, DaySource, Targets
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is, given to the callback after every step.
+
+    Attributes
+    ----------
+    phase, step, steps : int
+        Steps done of those of the phase.
+    loss : float
+        Training loss of the step.
+    validation_loss : float or None
+        Loss of the latest validation.
+    seconds_left : float
+        Estimate from the steps of this session.
+    """
+
+    phase: int
+    step: int
+    steps: int
+    loss: float
+    validation_loss: float | None
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class PhaseResult:
+    """What a phase ended with.
+
+    Attributes
+    ----------
+    checkpoint : Path
+        The best network of the phase; absent before the first validation.
+    best_loss : float
+        Its validation loss.
+    best_step, step : int
+        Step of the best network, and steps done.
+    is_finished : bool
+        False where the run was stopped early.
+    """
+
+    checkpoint: Path
+    best_loss: float
+    best_step: int
+    step: int
+    is_finished: bool
+
+
+class Reference:
+    """Structure of the frozen phase-2 network on the CAMS grid, computed once for each sample.
+
+    Slices are kept scaled to 0-1, as the loss compares them, in float16: 290 MB for the 12 x 365
+    samples of a year. Unscaled, float16 would be noise where a layer varies little about a large
+    mean. Flat slices are kept as 0 and so stay flat.
+
+    Parameters
+    ----------
+    network : Dacno2
+        The phase-2 network; copied by the caller where it is trained on.
+    """
+
+    def __init__(self, network: Dacno2) -> None:
+        self._network = network.eval()
+        self._fields: dict[Crop, Tensor] = {}
+
+    @torch.no_grad()
+    def fields(self, crops: Sequence[Crop], inputs: Inputs) -> Tensor:
+        """Return slices (B, n_level, H / 4, W / 4), 0-1, for a batch of normalised inputs."""
+        for i, crop in enumerate(crops):
+            if crop not in self._fields:
+                # one by one: the same bits however samples are put together, as resuming asks for
+                predicted = self._network(inputs.sample(i))[0]
+                pooled = functional.avg_pool2d(predicted, CAMS_FACTOR)
+                flat = pooled.amax((1, 2)) - pooled.amin((1, 2)) <= FLAT_RANGE
+                self._fields[crop] = scale_slices(pooled).masked_fill(flat[:, None, None], 0).half()
+        return torch.stack([self._fields[crop] for crop in crops]).float()
+
+
+class PhaseTrainer:
+    """One phase of a run: network, optimiser, running mean, samples.
+
+    Parameters
+    ----------
+    network : Dacno2
+        Start of the phase; trained in place.
+    source : DaySource
+        Days to train on.
+    info : CheckpointInfo
+        What the checkpoints will say; phase, step, metrics, recipe are filled in.
+    recipe : Recipe
+        The run's recipe.
+    phase : int
+        Phase to train.
+    folder : Path
+        Folder of the phase; created.
+
+    Raises
+    ------
+    ConfigurationError
+        If recipe, network, inputs and days do not fit together.
+    """
+
+    def __init__(
+        self,
+        network: Dacno2,
+        source: DaySource,
+        info: CheckpointInfo,
+        recipe: Recipe,
+        phase: int,
+        folder: Path,
+    ) -> None:
+        if network.config != info.network:
+            msg = (
+                "Invalid network. It must be the one of the checkpoint's description. Given "
+                "another configuration. Build both from one recipe."
+            )
+            raise ConfigurationError(msg)
+        self.network = network
+        self.source = source
+        self.sampler = make_sampler(source, recipe.sampling, recipe.seed + 1000 * phase)
+        self.recipe: PhaseRecipe = recipe.phase(phase).in_steps(self.sampler.n_train)
+        self.seed = recipe.seed
+        self.folder = folder
+        self.info = replace(
+            info,
+            grid=source.grid,
+            phase=phase,
+            recipe=recipe.to_dict(),
+            versions=package_versions(),
+        )
+        self.normaliser = Normaliser(info.inputs, info.statistics)
+        self.reference = Reference(_copy(network)) if self._needs_reference else None
+        self.optimiser = make_optimiser(network, self.recipe)
+        self.mean = RunningMean(network, self.recipe.mean_decay)
+        self.mean_network = _copy(network).eval()
+        self.state = RunState(identity(self.info, self.recipe, self.network))
+
+    @property
+    def _needs_reference(self) -> bool:
+        return self.recipe.weights.regularisation > 0.0
+
+    def run(
+        self,
+        *,
+        resume: bool = False,
+        stop_after: int | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> PhaseResult:
+        """Train to the end of the phase.
+
+        Parameters
+        ----------
+        resume : bool
+            Go on from the folder's state where there is one.
+        stop_after : int, optional
+            Stop after so many steps of this session, with the state written.
+        progress : callable, optional
+            Told after every step.
+
+        Returns
+        -------
+        PhaseResult
+
+        Raises
+        ------
+        TrainingError
+            If the folder holds a run and `resume` is not given, or holds another run; if the
+            loss is not finite.
+        DataError
+            If inputs are not finite; names the variable.
+        """
+        self._open(resume=resume)
+        started, first = time.monotonic(), self.state.step
+        last = self.recipe.steps
+        if stop_after is not None:
+            last = min(last, first + stop_after)
+        while self.state.step < last:
+            loss = self._step()
+            done = self.state.step
+            if done % self.recipe.validate_every == 0 or done == self.recipe.steps:
+                self._validate()
+                self._save()
+            if progress is not None:
+                pace = (time.monotonic() - started) / (done - first)
+                left = pace * (self.recipe.steps - done)
+                latest = self.state.validation_loss
+                progress(Progress(self.info.phase, done, self.recipe.steps, loss, latest, left))
+        self._save()
+        return PhaseResult(
+            self.folder / "best.safetensors",
+            self.state.best_loss,
+            self.state.best_step,
+            self.state.step,
+            self.state.step == self.recipe.steps,
+        )
+
+    def _open(self, *, resume: bool) -> None:
+        """Create the folder, or take up the run in it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / "state.safetensors"
+        if not path.exists():
+            (self.folder / "curves.csv").unlink(missing_ok=True)
+            return
+        if not resume:
+            msg = (
+                f"Invalid run folder {self.folder}. It must be empty. Given one that holds a run. "
+                "Give --resume to go on with it, or another folder."
+            )
+            raise TrainingError(msg)
+        self.state = read_state(
+            path, self.state.identity, self.network, self.mean.state, self.optimiser
+        )
+        forget_after(self.folder / "curves.csv", self.state.step)
+        logger.info("resumed phase %d at step %d", self.info.phase, self.state.step)
+
+    def _save(self) -> None:
+        path = self.folder / "state.safetensors"
+        write_state(path, self.state, self.network, self.mean.state, self.optimiser)
+
+    def _step(self) -> float:
+        """Take one optimiser step over a batch, micro-batch by micro-batch."""
+        recipe, step = self.recipe, self.state.step
+        crops = self.sampler.draw(step, recipe.batch)
+        totals = Totals(len(crops), station_weight(self.source, crops))
+        rate = learning_rate(step, recipe)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        training_mode(self.network, freeze_norm=recipe.norm_is_frozen)
+        self.optimiser.zero_grad(set_to_none=True)
+        sums = dict.fromkeys(TERMS, 0.0)
+        for i, micro in enumerate(_parts(crops, recipe.micro_batch)):
+            # dropout follows from seed, phase, step and part, not from what ran before
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(_seed(self.seed, self.info.phase, step, i))
+                terms = self._terms(self.network, micro, totals)
+            terms.weighted(recipe.weights).backward()  # type: ignore[no-untyped-call]
+            for name, value in terms.values().items():
+                sums[name] += value
+        loss = self._check(sums)
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip_norm)
+        if not bool(torch.isfinite(norm)):
+            self._refuse("the gradient")
+        self.optimiser.step()
+        self.mean.update(self.network, step)
+        self.state.step += 1
+        self.state.add(sums, loss)
+        return loss
+
+    def _terms(self, network: Dacno2, crops: Sequence[Crop], totals: Totals) -> LossTerms:
+        """Predict samples and return their share of the loss."""
+        raw = Inputs.stack([self.source.inputs(crop.day, crop.patch) for crop in crops])
+        inputs = self.normaliser.normalise(raw)
+        targets: Targets = read_targets(self.source, crops)
+        if self.reference is not None:
+            targets = replace(targets, reference=self.reference.fields(crops, inputs))
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
+            prediction = network(inputs)
+        return loss_terms(prediction, targets, self.info.scaling, self.recipe.weights, totals)
+
+    def _check(self, sums: dict[str, float]) -> float:
+        """Return the loss of the batch; stop where it is not finite."""
+        weights = self.recipe.weights
+        loss = float(sum(getattr(weights, name) * value for name, value in sums.items()))
+        if not abs(loss) < float("inf"):
+            wrong = [name for name, value in sums.items() if not abs(value) < float("inf")]
+            self._refuse(", ".join(wrong))
+        return loss
+
+    def _refuse(self, what: str) -> None:
+        msg = (
+            f"Invalid loss. It must be finite. Given {what} not finite at step {self.state.step} "
+            f"of phase {self.info.phase}. Check the targets of these days, or lower the learning "
+            "rate in another folder."
+        )
+        raise TrainingError(msg)
+
+    @torch.no_grad()
+    def _validate(self) -> None:
+        """Score the running mean on the validation part; keep it if it is the best so far."""
+        self.mean_network.load_state_dict(self.mean.state)
+        crops = self.sampler.validation
+        totals = Totals(len(crops), station_weight(self.source, crops))
+        sums = dict.fromkeys(TERMS, 0.0)
+        for part in _parts(crops, self.recipe.micro_batch):
+            for name, value in self._terms(self.mean_network, part, totals).values().items():
+                sums[name] += value
+        loss = self._check(sums)
+        state, phase = self.state, self.info.phase
+        row: dict[str, Any] = {"phase": phase, "step": state.step}
+        row["learning_rate"] = learning_rate(state.step - 1, self.recipe)
+        row.update({f"train_{name}": value for name, value in state.means().items()})
+        scores = {"validation_loss": loss, **{f"validation_{k}": v for k, v in sums.items()}}
+        append_row(self.folder / "curves.csv", {**row, **scores})
+        state.start_anew()
+        state.validation_loss = loss
+        if loss < state.best_loss:
+            state.best_loss, state.best_step = loss, state.step
+            info = replace(self.info, step=state.step, metrics=scores)
+            save_checkpoint(self.folder / "best.safetensors", self.mean.state, info)
+
+
+def train_phase(
+    network: Dacno2,
+    source: DaySource,
+    info: CheckpointInfo,
+    recipe: Recipe,
+    phase: int,
+    folder: Path,
+    **options: Any,
+) -> PhaseResult:
+    """Train one phase; parameters as `PhaseTrainer`, options as `PhaseTrainer.run`."""
+    return PhaseTrainer(network, source, info, recipe, phase, folder).run(**options)
+
+
+def new_network(recipe: Recipe) -> Dacno2:
+    """Return a network with random weights that follow from the recipe's seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        return Dacno2(recipe.network)
+
+
+def _seed(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
+
+
+def _copy(network: Dacno2) -> Dacno2:
+    twin = Dacno2(network.config)
+    twin.load_state_dict(network.state_dict())
+    return twin
+
+
+def _parts(crops: Sequence[Crop], size: int) -> Iterator[Sequence[Crop]]:
+    for first in range(0, len(crops), size):
+        yield crops[first : first + size]

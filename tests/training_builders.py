@@ -1,0 +1,113 @@
+"""Small worlds in memory and recipes for tests of training, checkpoints and prediction."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from dacno2_s5p.checkpoint import CheckpointInfo
+from dacno2_s5p.grid import ModelGrid
+from dacno2_s5p.normalisation import InputStatistics, StatisticsBuilder, TargetScaling, Welford
+from dacno2_s5p.recipe import PhaseRecipe, Recipe
+from dacno2_s5p.samples import GROUPS, ArrayDays, Inputs, Stations
+from dacno2_s5p.sampling import SamplingRecipe
+from dacno2_s5p.variables import InputTable, Preparation
+from tests.network_builders import mini_config
+
+TABLE = InputTable.default()
+GRID = ModelGrid("small world", "EPSG:3035", 3.6e6, 2.8e6, 2000.0, 64, 64, 48, 2, 2)
+RATIO = np.array([1.0, 0.95, 0.85, 0.7, 0.5, 0.25, 0.15, 0.1])
+
+
+def smooth(rng, *shape, cells=8):
+    """Return noise of a few waves across the last two axes, values about 0-1."""
+    n_y, n_x = shape[-2:]
+    y, x = np.linspace(0, 1, n_y)[:, None], np.linspace(0, 1, n_x)[None, :]
+    field = np.zeros(shape)
+    for _ in range(cells):
+        amplitude = rng.random(shape[:-2])[..., None, None]
+        phase = rng.random(4)
+        field += (
+            amplitude * np.sin(2 * np.pi * (phase[0] * 3 * x + phase[1] * 3 * y + phase[2])) ** 2
+        )
+    return field / cells
+
+
+def make_days(n_day=6, n_step=8, grid=GRID, n_station=30, seed=0) -> ArrayDays:
+    """Return days whose NO2 grows with emissions and falls with wind and height."""
+    rng = np.random.default_rng(seed)
+    coarse = (grid.n_y // 8, grid.n_x // 8)
+    emission = 1e-10 * smooth(rng, 12, *grid.shape) ** 4
+    emission[9:] *= 1e12
+    geography = np.concatenate(
+        [500.0 * smooth(rng, 1, *grid.shape), rng.integers(0, 2, (5, *grid.shape))]
+    )
+    rows, columns = rng.integers(0, grid.n_y, n_station), rng.integers(0, grid.n_x, n_station)
+    days, cams, stations = [], [], []
+    for day in range(n_day):
+        wind = 2.0 + 6.0 * rng.random()
+        single = smooth(rng, n_step, 13, *coarse) + wind
+        single[:, 8] *= 1e-4
+        multi = smooth(rng, n_step, 9, 8, *coarse) * 10.0 + wind
+        angle = 2 * np.pi * (day % 7) / 7
+        temporal = np.array([np.sin(angle), np.cos(angle), 2e4 + 1e3 * rng.random()])
+        groups = (temporal, emission, geography, single, multi)
+        days.append(Inputs(*(torch.tensor(g, dtype=torch.float32) for g in groups)))
+        surface = 2.0 + 60.0 * (emission[:9].sum(axis=0) / emission[:9].sum(axis=0).max()) / wind
+        profile = surface * RATIO[:, None, None]
+        blocks = profile.reshape(8, grid.n_y // 4, 4, grid.n_x // 4, 4).mean(axis=(2, 4))
+        cams.append(torch.tensor(blocks, dtype=torch.float32))
+        values = surface[rows, columns] * 1.1
+        stations.append(Stations(rows, columns, values, np.ones(n_station)))
+    return ArrayDays(grid, days, cams, stations)
+
+
+def statistics_of(days: ArrayDays) -> InputStatistics:
+    """Return the statistics of all days."""
+    builder = StatisticsBuilder(TABLE, 8)
+    for inputs in days.days:
+        for group in GROUPS:
+            builder.add(group, getattr(inputs, group).numpy())
+    return builder.statistics()
+
+
+def scaling_of(days: ArrayDays) -> TargetScaling:
+    """Return layer ratios and target scale of all days."""
+    total = Welford((8,))
+    for field in days.cams_fields:
+        total.add(field.numpy().reshape(8, -1), axis=1)
+    return TargetScaling.from_moments(total.mean.tolist(), float(total.std[0]))
+
+
+def make_info(days: ArrayDays, config=None, **changes) -> CheckpointInfo:
+    """Return the description of a checkpoint trained on these days."""
+    values = {
+        "network": config or mini_config(),
+        "inputs": TABLE,
+        "grid": days.grid,
+        "preparation": Preparation(weather_steps=8, weather_step_hours=3),
+        "statistics": statistics_of(days),
+        "scaling": scaling_of(days),
+        "phase": 1,
+        "step": 0,
+        "training_data": "synthetic",
+        "data_manifest": "0" * 64,
+    }
+    return CheckpointInfo(**{**values, **changes})
+
+
+def make_recipe(config=None, sampling=None, **changes) -> Recipe:
+    """Return a recipe of three short phases, `changes` applied to each."""
+    values = {
+        "steps": 6,
+        "batch": 2,
+        "micro_batch": 1,
+        "warmup": 2,
+        "learning_rate": 3e-3,
+        "validate_every": 3,
+        "mean_decay": 0.9,
+    }
+    phases = tuple(PhaseRecipe(phase, **{**values, **changes}) for phase in (1, 2, 3))
+    given = {"crop": 48, "validation_samples": 2, "validation_share": 0.3}
+    chosen = sampling or SamplingRecipe(**given)
+    return Recipe("test", 1, config or mini_config(), chosen, phases)
