@@ -53,7 +53,7 @@ def demo(output: Path, date: str | None, *, as_json: bool) -> None:
         write_table,
     )
 
-    day = _checked(date or DATE)
+    day = checked_date(date or DATE, "--date")
     modes = _run(output, day)
     found = summary(modes, day)
     legend = {name: LEGEND[name] for name in modes[HEADLINE].products if name in LEGEND}
@@ -73,7 +73,14 @@ def demo(output: Path, date: str | None, *, as_json: bool) -> None:
         click.echo(path)
 
 
-def _checked(date: str) -> str:
+def checked_date(date: str, option: str) -> str:
+    """Check a day of the twin world, YYYY-MM-DD.
+
+    Raises
+    ------
+    click.BadParameter
+        If it is no date, or none of 2019 to 2024.
+    """
     import datetime
 
     try:
@@ -82,7 +89,7 @@ def _checked(date: str) -> str:
         day = None
     if day is None or not 2019 <= day.year <= 2024:
         msg = f"{date!r} is not a day of the twin world: give YYYY-MM-DD from 2019 to 2024."
-        raise click.BadParameter(msg, param_hint="--date")
+        raise click.BadParameter(msg, param_hint=option)
     return day.isoformat()
 
 

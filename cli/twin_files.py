@@ -1,0 +1,261 @@
+"""What `dacno2-s5p twin` writes: kinds of files, in units of work that can be resumed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retrieval.atomic import atomic_output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from dacno2_s5p.twin.twin import Twin
+
+    Writer = Callable[["Request", "Unit"], None]
+
+MANIFEST = "twin.json"
+BOX = (-10.0, 40.0, 10.0, 56.0)
+"""Box of users' own deliveries (contract section 3): orbits that touch it are simulated."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call of the command: the world, the folder, the options."""
+
+    twin: Twin
+    folder: Path
+    full: bool = False
+    all_hours: bool = False
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A piece of work: a kind of files for some dates."""
+
+    kind: str
+    label: str
+    dates: tuple[str, ...]
+
+
+def plan(kinds: list[str], dates: list[str]) -> list[Unit]:
+    """Divide kinds and dates into units: days, months, years, or one for all times.
+
+    Examples
+    --------
+    >>> [unit.label for unit in plan(["ctm", "cams"], ["2023-01-31", "2023-02-01"])]
+    ['2023-01-31', '2023-02-01', '2023-01', '2023-02']
+    """
+    units = []
+    for kind in kinds:
+        length = PERIODS[kind]
+        labels = sorted({date[:length] for date in dates}) if length else ["static"]
+        for label in labels:
+            chosen = tuple(date for date in dates if not length or date.startswith(label))
+            units.append(Unit(kind, label, chosen))
+    return units
+
+
+def missing(units: list[Unit], request: Request) -> list[Unit]:
+    """Return the units that the manifest of the folder does not hold as done."""
+    done = _read_manifest(request)
+    return [unit for unit in units if _key(unit, request) not in done]
+
+
+def write(unit: Unit, request: Request) -> None:
+    """Write one unit and note it in the manifest; a unit cut short is written again."""
+    WRITERS[unit.kind](request, unit)
+    done = _read_manifest(request) | {_key(unit, request)}
+    with atomic_output(request.folder / MANIFEST, overwrite=True) as temporary:
+        temporary.write_text(json.dumps(sorted(done), indent=1) + "\n", encoding="utf-8")
+
+
+def _key(unit: Unit, request: Request) -> str:
+    options = f"{'full' if request.full else 'cut'}, {'24 h' if request.all_hours else 'overpass'}"
+    days = f"{unit.dates[0]}..{unit.dates[-1]} {len(unit.dates)}" if unit.dates else ""
+    return f"{unit.kind} {unit.label} [{days}] seed {request.twin.seed} ({options})"
+
+
+def _read_manifest(request: Request) -> set[str]:
+    path = request.folder / MANIFEST
+    if not path.exists():
+        return set()
+    return set(json.loads(path.read_text(encoding="utf-8")))
+
+
+def date_range(start: str, end: str) -> list[str]:
+    """Return all dates from start to end, both included."""
+    days = np.arange(np.datetime64(start, "D"), np.datetime64(end, "D") + np.timedelta64(1, "D"))
+    return [str(day) for day in days]
+
+
+def _subfolder(request: Request, name: str) -> Path:
+    folder = request.folder / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _write_l2(request: Request, unit: Unit) -> None:
+    from cli.story import overpass_time
+    from dacno2_s5p.twin.profile import HEIGHTS
+    from dacno2_s5p.twin.scene import build_scene
+    from dacno2_s5p.twin.write_ctmana import write_ctmana
+    from retrieval.apriori.base import ArraySet, HeightLevels, Quantity, TimeRule
+    from retrieval.operational import open_operational
+    from retrieval.scene import scene_on_swath, synthetic_scene
+    from retrieval.simulate import SimulationOptions, simulate_orbit
+    from retrieval.swath import orbits_over
+
+    twin, (date,) = request.twin, unit.dates
+    ctm = _subfolder(request, "ctm")
+    write_ctmana(twin, ctm, date, full=request.full, overwrite=True)
+    for swath in orbits_over(date, BOX):
+        time = overpass_time(swath)
+        scene = build_scene(twin, time)
+        truth = ArraySet(
+            "twin world",
+            twin.grid,
+            HeightLevels(np.asarray(HEIGHTS, dtype=np.float64)),
+            Quantity.CONCENTRATION,
+            np.array([time]).astype("datetime64[ms]"),
+            TimeRule.DAILY,
+            [],
+            is_synthetic=True,
+            values=scene["no2"].values[None],
+        )
+        fields = {str(name): field.values for name, field in scene.data_vars.items()}
+        ground = scene_on_swath(fields, twin.grid, swath, synthetic_scene(swath, twin.seed))
+        model = open_operational(ctm, time)
+        options = SimulationOptions(seed=twin.seed)
+        orbit = simulate_orbit(truth, model, ground, swath, options)
+        model.close()
+        orbit.write(
+            _subfolder(request, "orbits"),
+            overwrite=True,
+            truth_folder=_subfolder(request, "orbits_truth"),
+        )
+
+
+def _write_ctm(request: Request, unit: Unit) -> None:
+    from dacno2_s5p.twin.write_ctmana import write_ctmana
+
+    folder = _subfolder(request, "ctm")
+    write_ctmana(request.twin, folder, unit.dates[0], full=request.full, overwrite=True)
+
+
+def _write_cams(request: Request, unit: Unit) -> None:
+    from dacno2_s5p.twin.write_cams_europe import OVERPASS_HOURS, write_cams_reanalysis
+
+    hours = tuple(range(24)) if request.all_hours else OVERPASS_HOURS
+    folder = _subfolder(request, "cams")
+    write_cams_reanalysis(
+        request.twin, folder, unit.dates, hours, full=request.full, overwrite=True
+    )
+
+
+def _write_cams_forecast(request: Request, unit: Unit) -> None:
+    from dacno2_s5p.twin.write_cams_europe import write_cams_forecast
+
+    folder = _subfolder(request, "cams_forecast")
+    write_cams_forecast(request.twin, folder, unit.dates[0], full=request.full, overwrite=True)
+
+
+def _write_cams_global(request: Request, unit: Unit) -> None:
+    from dacno2_s5p.twin.write_cams_global import write_cams_global
+
+    folder = _subfolder(request, "cams_global")
+    write_cams_global(request.twin, folder, unit.dates[0], full=request.full, overwrite=True)
+
+
+def _write_truth(request: Request, unit: Unit) -> None:
+    from dacno2_s5p.twin.write_profiles import write_true_profiles
+
+    folder = _subfolder(request, "truth8")
+    write_true_profiles(request.twin, folder, unit.dates[0], overwrite=True)
+
+
+def _write_era5(request: Request, unit: Unit) -> None:
+    from dacno2_s5p.twin.write_era5 import write_era5_pressure, write_era5_single
+
+    folder = _subfolder(request, "era5")
+    write_era5_single(request.twin, folder, unit.dates[0], overwrite=True)
+    write_era5_pressure(request.twin, folder, unit.dates[0], overwrite=True)
+
+
+def _write_eea(request: Request, unit: Unit) -> None:
+    from dacno2_s5p.twin.write_eea import write_eea, write_eea_metadata, write_station_lists
+
+    folder = _subfolder(request, "eea")
+    write_eea(request.twin, folder, unit.dates, overwrite=True)
+    write_eea_metadata(request.twin, folder, overwrite=True)
+    write_station_lists(request.twin, folder, overwrite=True)
+
+
+def _write_flights(request: Request, unit: Unit) -> None:
+    from dacno2_s5p.twin.write_flights import write_flights
+
+    write_flights(request.twin, _subfolder(request, "flights"), unit.dates, overwrite=True)
+
+
+def _write_inventory(request: Request, unit: Unit) -> None:
+    from dacno2_s5p.twin.write_inventory import write_inventory
+
+    folder = _subfolder(request, "emissions")
+    write_inventory(request.twin, folder, int(unit.label), full=request.full, overwrite=True)
+
+
+def _write_geography(request: Request, _unit: Unit) -> None:
+    from dacno2_s5p.twin.write_rasters import (
+        write_grip4,
+        write_land_cover,
+        write_night_light,
+        write_population,
+        write_terrain,
+    )
+
+    folder = _subfolder(request, "geography")
+    for writer in (write_grip4, write_night_light, write_population, write_land_cover):
+        writer(request.twin, folder, overwrite=True)
+    write_terrain(request.twin, folder, overwrite=True)
+
+
+WRITERS: dict[str, Writer] = {
+    "l2": _write_l2,
+    "ctm": _write_ctm,
+    "cams": _write_cams,
+    "cams-forecast": _write_cams_forecast,
+    "cams-global": _write_cams_global,
+    "truth": _write_truth,
+    "era5": _write_era5,
+    "eea": _write_eea,
+    "flights": _write_flights,
+    "emissions": _write_inventory,
+    "geography": _write_geography,
+}
+"""Kinds of files and what writes them."""
+
+PERIODS = {
+    "l2": 10,
+    "ctm": 10,
+    "cams": 7,
+    "cams-forecast": 10,
+    "cams-global": 10,
+    "truth": 10,
+    "era5": 10,
+    "eea": 4,
+    "flights": 4,
+    "emissions": 4,
+    "geography": 0,
+}
+"""How much of the date names a unit of each kind: 10 a day, 7 a month, 4 a year, 0 all."""
+
+
+def progress_units(units: list[Unit], request: Request) -> Iterator[tuple[int, Unit]]:
+    """Write units one after the other, telling each before it is written."""
+    for i, unit in enumerate(units):
+        yield i, unit
+        write(unit, request)

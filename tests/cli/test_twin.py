@@ -1,0 +1,62 @@
+"""The twin command: wrong calls, units of work, and a day written and resumed."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+import cli.twin_files as twin_files
+from cli.twin import KINDS, twin
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--start", "2018-01-01"], "2019 to 2024"),
+        (["--start", "2023-06-02", "--end", "2023-06-01"], "before"),
+        (["--start", "2023-06-01", "--files", "l2,l3"], "'l3'"),
+    ],
+)
+def test_wrong_calls_are_usage_errors(arguments, named, tmp_path):
+    """Dates outside of the calendar, reversed ranges and unknown kinds are named."""
+    result = CliRunner().invoke(twin, [str(tmp_path / "out"), *arguments])
+    assert result.exit_code == 2
+    assert named in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_kind_has_a_writer_and_a_period():
+    """The command's list, the writers and the periods agree."""
+    assert set(KINDS) == set(twin_files.WRITERS) == set(twin_files.PERIODS)
+
+
+def test_units_are_days_months_years_and_one():
+    """A range is divided by the files that hold it."""
+    dates = twin_files.date_range("2022-12-31", "2023-01-02")
+    units = twin_files.plan(["l2", "cams", "eea", "geography"], dates)
+    labels = [unit.label for unit in units]
+    assert labels == ["2022-12-31", "2023-01-01", "2023-01-02", "2022-12", "2023-01", "2022",
+                      "2023", "static"]  # fmt: skip
+    assert units[4].dates == ("2023-01-01", "2023-01-02")
+
+
+def test_finished_units_are_not_written_again(tmp_path, monkeypatch):
+    """A unit that fails is written again, those before it are not."""
+    calls = []
+
+    def writer(_request, unit):
+        calls.append(unit.label)
+        if unit.label == "2023-06-02" and calls.count("2023-06-02") == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(twin_files.WRITERS, "ctm", writer)
+    arguments = [str(tmp_path), "--start", "2023-06-01", "--end", "2023-06-03", "--files", "ctm"]
+    first = CliRunner().invoke(twin, arguments)
+    assert first.exit_code != 0
+    second = CliRunner().invoke(twin, arguments)
+    assert second.exit_code == 0
+    assert calls == ["2023-06-01", "2023-06-02", "2023-06-02", "2023-06-03"]
+    assert len(json.loads((tmp_path / "twin.json").read_text())) == 3
+    third = CliRunner().invoke(twin, arguments)
+    assert "3 of 3 done before" in third.output
+    assert len(calls) == 4
