@@ -109,17 +109,19 @@ def test_upper_with_the_constant_is_the_constant():
     assert upper.amf[0] == pytest.approx(constant.amf[0], **{"rel": 1e-11})
 
 
-def test_a_set_to_the_tropopause_needs_no_part_above():
-    """A set on all 34 layers is not added to, in any mode, nor flagged for want of an upper."""
-    whole = array_set(np.full(34, 1e-10), vertical=TM5_LAYERS, quantity=Quantity.MOLE_FRACTION)
-    profiles = make_profiles(np.full(34, 1e-10))
+@pytest.mark.parametrize("n", [17, 20, 34])
+def test_a_set_to_the_tropopause_needs_no_part_above(n):
+    """Sets that end on or above the tropopause are not added to, nor flagged without an upper."""
+    layers = HybridLayers(TM5_A[: n + 1], TM5_B[: n + 1])
+    v = np.full(n, 1e-10)
+    whole = array_set(v, vertical=layers, quantity=Quantity.MOLE_FRACTION)
     missing = hybrid_upper(is_served=np.zeros(1, bool))
     for options, upper in (
         (Options(), None),
         (Options(above=Above.NONE), None),
         (Options(above=Above.UPPER), missing),
     ):
-        found = compute(profiles, options=options, upper=upper, apriori=whole)
+        found = compute(make_profiles(v), options=options, upper=upper, apriori=whole)
         assert (found.flag[0], found.fraction_above[0]) == (0, 0.0)
 
 
