@@ -18,7 +18,8 @@ import numpy as np
 
 from retrieval.apriori.registry import open_apriori
 from retrieval.atomic import check_output
-from retrieval.errors import NoOverlapError
+from retrieval.columns import reretrieved_sets
+from retrieval.errors import NoOverlapError, ProductError
 from retrieval.options import Above, Options
 from retrieval.orbit import Orbit
 from retrieval.product import Layout, write_product
@@ -149,6 +150,7 @@ def reretrieve(
     with ExitStack() as stack:
         checksums = stack.enter_context(ThreadPoolExecutor(1))
         opened = stack.enter_context(Orbit.open(source))
+        _check_original(opened)
         found = open_sets(opened, job, stack)
         inputs = _input_paths(source, found)
         check_output(target, overwrite=job.overwrite, inputs=[path for _, path in inputs])
@@ -178,6 +180,16 @@ def reretrieve(
             overwrite=job.overwrite,
         )
     return summary
+
+
+def _check_original(orbit: Orbit) -> None:
+    """Refuse a re-retrieved orbit before anything is computed; the writer would refuse it."""
+    if given := reretrieved_sets(orbit):
+        msg = (
+            f"Invalid orbit {orbit.path.name}. It must be an original L2 file. Given one already "
+            f"re-retrieved with {' '.join(given)}. Give the original orbit, with all sets at once."
+        )
+        raise ProductError(msg)
 
 
 @dataclass

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from retrieval.columns import find_columns
 from retrieval.constants import MOLEC_CM2_PER_MOL_M2
 from retrieval.results import SubstitutionFlag, SubstitutionWarning
 
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 QA_RECOMMENDED = 75
 """`qa_value > 0.75` on the stored integer (PUM; decision D9)."""
-
-KNMI_COLUMN = re.compile(r"nitrogendioxide_tropospheric_column_(\w*apriori\w*)$", re.IGNORECASE)
-"""Columns that KNMI's European product adds beside the operational one (formats.md B)."""
 
 
 @dataclass(frozen=True)
@@ -98,16 +95,12 @@ def further_columns(orbit: Orbit) -> dict[str, str]:
     Returns
     -------
     dict
-        Label to variable name, e.g. "CAMS_apriori_Europe" to
+        Label to variable name, e.g. "CAMS_Europe" to
         "nitrogendioxide_tropospheric_column_CAMS_apriori_Europe".
     """
-    found = {}
-    for name in orbit.variables:
-        match = KNMI_COLUMN.match(name)
-        is_error = "precision" in name
-        if match and not is_error:
-            found[match.group(1)] = name
-    return found
+    return {
+        product.label: product.column for product in find_columns(orbit) if product.label != "TM5"
+    }
 
 
 def summarise(

@@ -141,9 +141,9 @@ def test_the_column_of_knmis_european_product_is_a_further_product(truth, outcom
     """`_eu` files: found by name pattern, 15 % above TM5 as stored, on the same pixels."""
     result, crop = outcome
     with Orbit.open(truth.path) as orbit:
-        assert further_columns(orbit) == {"CAMS_apriori_Europe": KNMI}
+        assert further_columns(orbit) == {"CAMS_Europe": KNMI}
         found = summarise(orbit, crop, result)
-    assert [p.name for p in found.products] == ["TM5", "DACNO2", "CAMS", "CAMS_apriori_Europe"]
+    assert [p.name for p in found.products] == ["TM5", "DACNO2", "CAMS", "CAMS_Europe"]
     assert found.products[-1].ratio_of_means == pytest.approx(15.0, abs=1e-3)  # float32 columns
 
 
@@ -155,7 +155,7 @@ def test_precisions_of_further_columns_are_no_columns(truth, tmp_path):
         product.createVariable(f"{COLUMN}_precision_CAMS_apriori_Europe", "f4", dims)
 
     with Orbit.open(edited(truth, tmp_path / "p.nc", edit)) as orbit:
-        assert list(further_columns(orbit)) == ["CAMS_apriori_Europe"]
+        assert list(further_columns(orbit)) == ["CAMS_Europe"]
 
 
 def test_plain_orbits_have_no_further_product(tmp_path):
