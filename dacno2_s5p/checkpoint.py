@@ -262,7 +262,9 @@ def save_checkpoint(path: Path, weights: Mapping[str, Tensor], info: CheckpointI
     Raises
     ------
     CheckpointError
-        If weights are not finite or the file cannot be written.
+        If weights are not finite.
+    OutputError
+        If the file cannot be written.
     """
     _check_finite(path, weights)
     return write_tensors(path, weights, info.to_dict())

@@ -79,7 +79,7 @@ def plot_curves(rows: Sequence[Mapping[str, float]], path: Path) -> None:
     figure = Figure(figsize=(9.0, 5.0), layout="constrained")
     axes = figure.subplots(1, 2)
     names = (("loss", axes[0]), *((term, axes[1]) for term in TERMS))
-    offset = 0.0
+    offset, labelled = 0.0, set()
     for phase in sorted({row["phase"] for row in rows}):
         own = [row for row in rows if row["phase"] == phase]
         steps = [offset + row["step"] for row in own]
@@ -88,7 +88,8 @@ def plot_curves(rows: Sequence[Mapping[str, float]], path: Path) -> None:
             if not any(values):
                 continue
             colour = f"C{max(i - 1, 0)}"
-            label = name.replace("_", " ") if phase == min(r["phase"] for r in rows) else None
+            label = None if name in labelled else name.replace("_", " ")
+            labelled.add(name)
             axis.plot(steps, values, color=colour, label=label)
             trained = [row[f"train_{name}"] for row in own]
             axis.plot(steps, trained, color=colour, linestyle=":")

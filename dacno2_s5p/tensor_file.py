@@ -6,8 +6,6 @@ Weights and the state of a training run are stored this way. A file appears whol
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from dacno2_s5p.errors import CheckpointError
+from retrieval.atomic import atomic_output, output_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,25 +48,16 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
 
     Raises
     ------
-    CheckpointError
+    OutputError
         If the file cannot be written.
     """
     text = json.dumps({**metadata, "tensors_sha256": hash_tensors(tensors)}, sort_keys=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    try:
-        save_file(plain, temporary, metadata={KEY: text})
-        with temporary.open("rb+") as written:  # on the disk before it takes the name
-            os.fsync(written.fileno())
-        temporary.replace(path)
-    except (OSError, SafetensorError) as error:
-        msg = (
-            f"Invalid output {path}. It could not be written. Given {_one_line(error)}. "
-            "Check the folder and the space left on the disk."
-        )
-        raise CheckpointError(msg) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_output(path, overwrite=True) as temporary:
+        try:
+            save_file(plain, temporary, metadata={KEY: text})
+        except SafetensorError as error:
+            raise output_error(path, error) from error
     return hash_file(path)
 
 

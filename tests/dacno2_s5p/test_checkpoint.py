@@ -16,6 +16,7 @@ from dacno2_s5p.grid import named_grid
 from dacno2_s5p.samples import GROUPS
 from dacno2_s5p.tensor_file import KEY, hash_tensors, read_tensors, write_tensors
 from dacno2_s5p.variables import InputTable, Preparation
+from retrieval.errors import OutputError
 from tests.network_builders import mini_config, random_inputs, random_network
 from tests.training_builders import make_days, make_info
 
@@ -255,5 +256,5 @@ def test_the_metadata_are_readable_by_any_safetensors_reader(path):
 
 def test_an_unwritable_folder_is_one_line(tmp_path, network, info):
     """The message says where and why."""
-    with pytest.raises(CheckpointError, match=r"It could not be written. Given .*No such file"):
+    with pytest.raises(OutputError, match=r"Invalid output .* Its folder must exist"):
         save_checkpoint(tmp_path / "none" / "model.safetensors", network.state_dict(), info)

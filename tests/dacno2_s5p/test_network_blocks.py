@@ -104,7 +104,7 @@ def test_cell_is_the_lstm_of_shi():
 
 
 def test_gradients_of_the_cell():
-    """The hand-written backward step agrees with finite differences."""
+    """The backward step agrees with finite differences."""
     gates = normal(2, 8, 2, 3).requires_grad_()
     cell = normal(2, 2, 2, 3, seed=1).requires_grad_()
     assert torch.autograd.gradcheck(lstm_cell, (gates, cell))
