@@ -54,7 +54,7 @@ class Binning:
         self._index = np.concatenate(rows).ravel()
 
     def total(self, field: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Sum what the cells of a (976, 912) field hold, shape of the grid."""
+        """Sum what the cells of a (1000, 912) field hold, shape of the grid."""
         split = np.repeat(np.repeat(field, SPLIT, 0), SPLIT, 1).ravel()
         n_y, n_x = self.grid.shape
         total = np.bincount(self._index, split, minlength=n_y * n_x + 1)[:-1]

@@ -112,7 +112,7 @@ class CamsModel:
     def fields(
         self, date: np.datetime64 | str, hour: int, heights: Sequence[float] = CAMS_HEIGHTS
     ) -> NDArray[np.float32]:
-        """Analysed NO2 on the 8 km frame at a stamp [mol m-3], shape (n_height, 244, 228)."""
+        """Analysed NO2 on the 8 km frame at a stamp [mol m-3], shape (n_height, 250, 228)."""
         date = as_day(date)
         background = self.background(date, hour, (0.0, *heights))
         ground, background = background[0], background[1:]

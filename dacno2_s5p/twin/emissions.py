@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FRAME_TOTALS = {
-    "tro": 1340.0,
-    "tnr": 300.0,
-    "shp": 580.0,
+    "tro": 1190.0,
+    "tnr": 270.0,
+    "shp": 500.0,
     "ene": 300.0,
-    "ind": 500.0,
+    "ind": 450.0,
     "ref": 40.0,
-    "res": 420.0,
+    "res": 385.0,
     "ags": 330.0,
     "swd": 30.0,
 }

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import ndtr
 
 from retrieval.constants import (
     GAS_CONSTANT,
@@ -148,7 +149,7 @@ def concentration(state: ColumnState, heights: Sequence[float]) -> NDArray[np.fl
     aged = state.aged * inverse / np.float32(_AGED_NORM)
     fresh = state.ground / ground_scale
     # a Gaussian of which a few per cent lie below the ground, and are given back
-    cut = 0.5 + 0.5 * np.tanh(1.13 * centre / (STACK_WIDTH * np.sqrt(2.0)))
+    cut = ndtr(centre / np.float32(STACK_WIDTH))
     stacks = state.stacks / (STACK_WIDTH * np.float32(np.sqrt(2.0 * np.pi)) * cut)
     residual = state.residual / (RESIDUAL_SCALE + depth / 3.0)
     out = np.empty((len(heights), *depth.shape), np.float32)

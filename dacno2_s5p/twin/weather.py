@@ -444,7 +444,7 @@ def _temperatures(
     annual = 0.5 * (land_wave + sea_wave)
     contrast = (site.land - 0.5) * (land_wave - sea_wave)
     north = (site.points.latitude - 48.0).astype(np.float32)
-    sea_level = 284.6 - 0.62 * north + annual + 1.2 * warmth + mass_temperature
+    sea_level = 285.4 - 0.62 * north + annual + 1.2 * warmth + mass_temperature
     # two hours after the sun: the mean of the day is taken off by the clear-night cooling
     late = times - np.timedelta64(9000, "s")
     lagged = np.maximum(cos_zenith(late, site.points.longitude, site.points.latitude), 0.0)

@@ -24,7 +24,7 @@ CRS = "EPSG:3035"
 FRAME_X = (2_592_000.0, 4_416_000.0)
 """West and east edge of the frame [m]; multiples of 16 km away from the domain's edges."""
 
-FRAME_Y = (1_856_000.0, 3_808_000.0)
+FRAME_Y = (1_856_000.0, 3_856_000.0)
 """South and north edge of the frame [m]."""
 
 BOX = (-10.0, 40.0, 10.0, 56.0)
@@ -35,7 +35,7 @@ SYNTHETIC = "synthetic"
 
 
 def frame_grid(spacing: float = 2000.0) -> RectilinearGrid:
-    """Build the simulated frame: 912 x 976 cells of 2 km, 228 x 244 of 8 km, 114 x 122 of 16 km.
+    """Build the simulated frame: 912 x 1000 cells of 2 km, 228 x 250 of 8 km, 114 x 125 of 16 km.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def frame_grid(spacing: float = 2000.0) -> RectilinearGrid:
     Examples
     --------
     >>> frame_grid().shape, frame_grid(16000.0).shape
-    ((976, 912), (122, 114))
+    ((1000, 912), (125, 114))
     """
     x = np.arange(FRAME_X[0], FRAME_X[1] + 1.0, spacing)
     y = np.arange(FRAME_Y[0], FRAME_Y[1] + 1.0, spacing)

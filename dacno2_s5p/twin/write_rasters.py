@@ -138,11 +138,9 @@ def _ascii_header(grid: RectilinearGrid) -> str:
 
 def write_night_light(twin: Twin, folder: Path, *, overwrite: bool = False) -> Path:
     """Write night light [nW cm-2 sr-1] as a VIIRS annual composite cut to the box."""
-    from rasterio.transform import from_origin
-
     grid = _degree_grid(VIIRS_CELLS)
     path = folder / "VNL_v2_npp_2020_global_vcmslcfg_c202102150000.average_masked.tif"
-    origin = from_origin(BOX[0], BOX[3], 1.0 / VIIRS_CELLS, 1.0 / VIIRS_CELLS)
+    origin = _north_up(BOX[0], BOX[3], 1.0 / VIIRS_CELLS)
     light = np.where(twin.geography.night_light < 0.3, 0.0, twin.geography.night_light)
     with _geotiff(
         path, overwrite, grid.shape, "float32", crs="EPSG:4326", transform=origin
@@ -156,14 +154,12 @@ def write_night_light(twin: Twin, folder: Path, *, overwrite: bool = False) -> P
 
 def write_population(twin: Twin, folder: Path, *, overwrite: bool = False) -> Path:
     """Write people per 1 km cell as JRC-GEOSTAT 2018, on the frame."""
-    from rasterio.transform import from_origin
-
     people = np.repeat(np.repeat(twin.geography.population / 4.0, 2, 0), 2, 1)
     rng = child_seed(twin.seed, 95)
     # whole people: rounded up or down at random, so that sums stay
     whole = np.floor(people + rng.random(people.shape)).astype(np.float32)
     path = folder / "JRC_1K_POP_2018.tif"
-    origin = from_origin(FRAME_X[0], FRAME_Y[1], 1000.0, 1000.0)
+    origin = _north_up(FRAME_X[0], FRAME_Y[1], 1000.0)
     shape = (whole.shape[0], whole.shape[1])
     with _geotiff(
         path, overwrite, shape, "float32", crs=CRS, transform=origin, nodata=-1.0
@@ -177,8 +173,6 @@ def write_land_cover(twin: Twin, folder: Path, *, overwrite: bool = False) -> Pa
 
     Each 2 km cell holds its own class on most of its area and others on some.
     """
-    from rasterio.transform import from_origin
-
     rows, columns = domain_window()
     rows = slice(rows.start - 8, rows.stop + 8)
     columns = slice(columns.start - 8, columns.stop + 8)
@@ -190,7 +184,7 @@ def write_land_cover(twin: Twin, folder: Path, *, overwrite: bool = False) -> Pa
     for kind, codes in CORINE_CODES.items():
         table[kind] = codes
     rng = child_seed(twin.seed, 96)
-    origin = from_origin(left, top, 100.0, 100.0)
+    origin = _north_up(left, top, 100.0)
     with _geotiff(
         path, overwrite, shape, "uint8", crs=CRS, transform=origin, nodata=CORINE_NODATA
     ) as raster:
@@ -254,13 +248,11 @@ def tile_name(left: int, lower: int) -> str:
 def _write_tile(
     twin: Twin, folder: Path, left: int, lower: int, cells: int, overwrite: bool
 ) -> Path:
-    from rasterio.transform import from_origin
-
     step, n = 1.0 / cells, 5 * cells
     x_edges = left - step / 2 + step * np.arange(n + 1)
     y_edges = lower + step / 2 + step * np.arange(n + 1)
     grid = RectilinearGrid(x_edges, y_edges)
-    origin = from_origin(x_edges[0], y_edges[-1], step, step)
+    origin = _north_up(x_edges[0], y_edges[-1], step)
     path = folder / tile_name(left, lower)
     g = twin.geography
     with _geotiff(
@@ -295,3 +287,10 @@ def _window(rows: slice, width: int) -> Any:
     from rasterio.windows import Window
 
     return Window(0, rows.start, width, rows.stop - rows.start)
+
+
+def _north_up(left: float, top: float, step: float) -> Any:
+    """Transform of a raster of square cells whose first row is the northernmost."""
+    from rasterio import Affine
+
+    return Affine(step, 0.0, left, 0.0, -step, top)
