@@ -15,14 +15,8 @@ import numpy as np
 
 from retrieval.apriori.base import AprioriSet, TimeRule
 from retrieval.errors import NoOverlapError
-from retrieval.footprint import (
-    FULL_CIRCLE,
-    Weights,
-    apply_weights,
-    project,
-    unwrap_longitudes,
-    weights_for,
-)
+from retrieval.footprint import Weights, apply_weights, weights_for
+from retrieval.quadrilaterals import FULL_CIRCLE, project, unwrap_longitudes
 from retrieval.times import FARTHEST_FIELD, TimeWeights, nearest_distance, time_weights
 
 if TYPE_CHECKING:

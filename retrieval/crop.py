@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.errors import NoOverlapError
-from retrieval.footprint import FULL_CIRCLE, project
 from retrieval.orbit import Crop, Orbit
+from retrieval.quadrilaterals import FULL_CIRCLE, project
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,36 +12,33 @@ value: they are built once for a geometry and applied to as many levels and time
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from retrieval.errors import ProductError
 from retrieval.grids import RectilinearGrid
-from retrieval.overlap import overlap_areas, polygon_area
+from retrieval.overlap import overlap_areas
+from retrieval.quadrilaterals import (
+    FULL_CIRCLE,
+    crossing_quadrilaterals,
+    is_flat,
+    is_projected,
+    project,
+    shift_to_grid,
+    unwrap_longitudes,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from pyproj import Transformer
 
     Float = NDArray[np.floating]
     Bool = NDArray[np.bool_]
 
-FULL_CIRCLE = 360.0
 POLE_TOLERANCE = 1e-3
 """Grids whose outer edge is this near to a pole [degree] reach it."""
-ZERO_AREA = 1e-7
-"""Area over squared diameter below which a quadrilateral is a line: float32 corners, 0.4 for a
-square."""
 LARGEST_PIXEL = 5.0
 """Corners further apart in latitude [degree] are no pixel but damage (TROPOMI: 0.15)."""
-MAXIMUM_EXTENT = 1e6
-"""A pixel larger than this in the plane of a set [m] is torn by the projection: it lies round the
-antipode of the set, where an azimuthal projection has no value."""
-ORDER_SAMPLE = 20_000
-"""Pixels whose corner order is checked, spread over the orbit."""
 
 
 @dataclass(frozen=True)
@@ -97,79 +94,6 @@ class BilinearWeights:
 Weights = FootprintWeights | BilinearWeights
 
 
-def unwrap_longitudes(longitude: Float) -> tuple[Float, Bool]:
-    """Make the corner longitudes of each pixel continuous round the pixel.
-
-    Parameters
-    ----------
-    longitude : ndarray, shape (n, corner)
-        Corner longitudes [degrees], in any range.
-
-    Returns
-    -------
-    unwrapped : ndarray, shape (n, corner)
-        Longitudes without jumps of 360 between neighbouring corners.
-    has_pole : ndarray of bool, shape (n,)
-        True where going once round the pixel goes round the pole.
-
-    Examples
-    --------
-    >>> unwrap_longitudes(np.array([[179.0, -179.0, -179.0, 179.0]]))[0].tolist()
-    [[179.0, 181.0, 181.0, 179.0]]
-    """
-    steps = np.diff(longitude, axis=1, append=longitude[:, :1])
-    steps -= FULL_CIRCLE * np.round(steps / FULL_CIRCLE)
-    has_pole = np.abs(steps.sum(axis=1)) > 0.5 * FULL_CIRCLE
-    unwrapped = longitude[:, :1] + np.concatenate(
-        [np.zeros((longitude.shape[0], 1)), np.cumsum(steps[:, :-1], axis=1)], axis=1
-    )
-    return unwrapped, has_pole
-
-
-def crossing_quadrilaterals(x: Float, y: Float) -> Bool:
-    """Quadrilaterals whose opposite sides cross, shape (n, 4) -> (n,).
-
-    Examples
-    --------
-    >>> x = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 1.0, 0.0, 1.0]])
-    >>> y = np.array([[0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0, 1.0]])
-    >>> crossing_quadrilaterals(x, y).tolist()
-    [False, True]
-    """
-
-    def turn(i: int, j: int, k: int) -> Float:
-        return np.asarray(
-            (x[:, j] - x[:, i]) * (y[:, k] - y[:, i]) - (y[:, j] - y[:, i]) * (x[:, k] - x[:, i])
-        )
-
-    def cross(i: int, j: int, k: int, m: int) -> Bool:
-        return np.asarray((turn(i, j, k) * turn(i, j, m) < 0) & (turn(k, m, i) * turn(k, m, j) < 0))
-
-    return cross(0, 1, 2, 3) | cross(1, 2, 3, 0)
-
-
-@lru_cache(maxsize=8)
-def _transformer(crs: str) -> Transformer:
-    from pyproj import Transformer  # 0.1 s to import, not needed for longitude/latitude sets
-
-    return Transformer.from_crs("EPSG:4326", crs, always_xy=True)
-
-
-def project(longitude: Float, latitude: Float, grid: RectilinearGrid) -> tuple[Float, Float]:
-    """Coordinates of points in the plane of a grid; inf where its projection has no value."""
-    if grid.is_geographic:
-        return longitude, latitude
-    x, y = _transformer(grid.crs).transform(longitude, latitude)
-    return np.asarray(x), np.asarray(y)
-
-
-def _shift_to_grid(x: Float, grid: RectilinearGrid) -> Float:
-    """Shift whole polygons by turns of 360 degrees to where the grid is."""
-    middle = 0.5 * (grid.x_edges[0] + grid.x_edges[-1])
-    turns = np.round((x.mean(axis=1) - middle) / FULL_CIRCLE)
-    return np.asarray(x - FULL_CIRCLE * turns[:, None])
-
-
 def _extended_edges(edges: Float, low: float, high: float, limit: float) -> tuple[Float, int]:
     """Continue edges with their end spacings until they span low..high; return the shift."""
     first, last = edges[1] - edges[0], edges[-1] - edges[-2]
@@ -210,16 +134,16 @@ def footprint_weights(
     lon, has_pole = unwrap_longitudes(np.asarray(longitude_bounds, dtype=np.float64))
     x, y = project(lon, lat, grid)
     is_missing = np.asarray(~(np.isfinite(lat) & np.isfinite(lon)).all(axis=1))
-    is_projected = _is_projected(x, y, grid)
+    has_image = is_projected(x, y, grid)
     with np.errstate(invalid="ignore"):
-        is_degenerate = crossing_quadrilaterals(x, y) | _is_flat(x, y)
+        is_degenerate = crossing_quadrilaterals(x, y) | is_flat(x, y)
         is_huge = np.ptp(lat, axis=1) > LARGEST_PIXEL
-    is_bad = is_missing | has_pole | is_huge | (is_degenerate & is_projected)
+    is_bad = is_missing | has_pole | is_huge | (is_degenerate & has_image)
 
     n_y, n_x = grid.shape
     if grid.is_geographic:
-        x = _shift_to_grid(x, grid)
-    candidate = ~is_bad & is_projected & _touches(x, y, grid)
+        x = shift_to_grid(x, grid)
+    candidate = ~is_bad & has_image & _touches(x, y, grid)
     index = np.flatnonzero(candidate)
     areas, rows, columns, indptr = _overlaps(x[index], y[index], grid)
     total = np.add.reduceat(areas, indptr[:-1]) if index.size else np.zeros(0)
@@ -236,22 +160,6 @@ def footprint_weights(
     area = np.zeros(lat.shape[0])
     area[index] = total
     return FootprintWeights(matrix, is_bad, is_outside, grid.shape, area)
-
-
-def _is_projected(x: Float, y: Float, grid: RectilinearGrid) -> Bool:
-    """Pixels that have one connected image in the plane of the grid."""
-    is_finite = np.isfinite(x).all(axis=1) & np.isfinite(y).all(axis=1)
-    if grid.is_geographic:
-        return np.asarray(is_finite)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(
-            is_finite & (np.ptp(x, axis=1) < MAXIMUM_EXTENT) & (np.ptp(y, axis=1) < MAXIMUM_EXTENT)
-        )
-
-
-def _is_flat(x: Float, y: Float) -> Bool:
-    diameter_2 = np.ptp(x, axis=1) ** 2 + np.ptp(y, axis=1) ** 2
-    return np.asarray(np.abs(polygon_area(x, y)) <= ZERO_AREA * diameter_2)
 
 
 def _touches(x: Float, y: Float, grid: RectilinearGrid) -> Bool:
@@ -284,35 +192,6 @@ def _overlaps(
     return overlap.area * factor[overlap.row], overlap.row - row_0, column, overlap.indptr
 
 
-def check_corner_order(latitude_bounds: Float, longitude_bounds: Float) -> None:
-    """Check that the corners of an orbit run round its pixels; a matter of the whole file.
-
-    Parameters
-    ----------
-    latitude_bounds, longitude_bounds : ndarray, shape (..., 4)
-        Corners [degrees]; NaN where missing.
-
-    Raises
-    ------
-    ProductError
-        If they cross in most pixels.
-    """
-    lat = latitude_bounds.reshape(-1, latitude_bounds.shape[-1])
-    lon = longitude_bounds.reshape(-1, longitude_bounds.shape[-1])
-    every = slice(None, None, max(1, lat.shape[0] // ORDER_SAMPLE))
-    lat, (lon, has_pole) = lat[every].astype(np.float64), unwrap_longitudes(lon[every])
-    is_valid = np.isfinite(lat).all(axis=1) & np.isfinite(lon).all(axis=1) & ~has_pole
-    n_valid = int(is_valid.sum())
-    n_crossing = int(crossing_quadrilaterals(lon[is_valid], lat[is_valid]).sum())
-    if n_crossing > 0.5 * n_valid:
-        msg = (
-            "Invalid latitude_bounds/longitude_bounds. The four corners must run round the pixel. "
-            f"Given corners that cross in {n_crossing} of {n_valid} pixels. "
-            "Reorder the corner dimension of the file (0 and 2, 1 and 3 must be opposite)."
-        )
-        raise ProductError(msg)
-
-
 def bilinear_weights(latitude: Float, longitude: Float, grid: RectilinearGrid) -> BilinearWeights:
     """Bilinear weights at pixel centres, as the operational processor collocates TM5-MP.
 
@@ -339,7 +218,7 @@ def bilinear_weights(latitude: Float, longitude: Float, grid: RectilinearGrid) -
     x_centres, y_centres = grid.x, grid.y
     n_y, n_x = grid.shape
     if grid.is_geographic:
-        x = _shift_to_grid(x[:, None], grid)[:, 0]
+        x = shift_to_grid(x[:, None], grid)[:, 0]
     if grid.is_periodic:
         x_centres = np.concatenate(
             [x_centres[-1:] - FULL_CIRCLE, x_centres, x_centres[:1] + FULL_CIRCLE]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.footprint import project
+from retrieval.quadrilaterals import project
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from retrieval.footprint import project, unwrap_longitudes
 from retrieval.geography import outlines
 from retrieval.grid_geometry import (
     BoundingBox,
@@ -26,6 +25,7 @@ from retrieval.grid_geometry import (
     unproject,
 )
 from retrieval.grids import GEOGRAPHIC, RectilinearGrid
+from retrieval.quadrilaterals import project, unwrap_longitudes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -370,37 +370,78 @@ def map_row(
     titles : sequence of str
         Above the maps.
     area : grid or box, or a sequence of them
-        One for all, or one for each map.
+        One for all, or one for each map; maps of different areas are widened to one shape.
     crs : str
         Plane for boxes of degrees.
     """
     areas = [area] * len(titles) if isinstance(area, RectilinearGrid | tuple) else list(area)
+    frames = _one_shape([_frame(place, crs) for place in areas])
     axes = np.ravel(figure.subplots(1, len(titles), squeeze=False))
     return [
-        map_axes(one, place, crs=crs, title=title)
-        for one, place, title in zip(axes, areas, titles, strict=True)
+        map_axes(one, frame, title=title)
+        for one, frame, title in zip(axes, frames, titles, strict=True)
     ]
+
+
+def _one_shape(frames: Sequence[RectilinearGrid]) -> list[RectilinearGrid]:
+    """Widen frames so that all have the same height over width, and panels the same size."""
+    ratios = [float(np.ptp(frame.y_edges) / np.ptp(frame.x_edges)) for frame in frames]
+    ratio = float(np.exp(np.mean(np.log(ratios))))
+    found = []
+    for frame, own in zip(frames, ratios, strict=True):
+        x, y = frame.x_edges, frame.y_edges
+        if own < ratio:
+            y = y.mean() + (y - y.mean()) * ratio / own
+        else:
+            x = x.mean() + (x - x.mean()) * own / ratio
+        found.append(RectilinearGrid(x, y, frame.crs))
+    return found
+
+
+def draw_caption(panel: MapAxes, text: str) -> None:
+    """Write a few lines of numbers below a map, where they cover nothing."""
+    panel.axes.set_xlabel(text, fontsize=6.2, linespacing=1.25, labelpad=3)
 
 
 def colour_bar(
     figure: FigureBase,
-    image: ScalarMappable,
+    images: ScalarMappable | Sequence[ScalarMappable],
     panels: Sequence[MapAxes],
     scale: ColourScale,
     *,
     location: Literal["right", "bottom"] = "right",
 ) -> Colorbar:
-    """Draw one colour bar for several maps; its ends are arrows where values lie beyond."""
-    values = np.ma.filled(np.ma.asarray(image.get_array()), np.nan) / scale.factor
+    """Draw one colour bar for several maps; its ends are arrows where values lie beyond.
+
+    Parameters
+    ----------
+    figure : Figure or SubFigure
+        That holds the maps.
+    images : ScalarMappable, or a sequence of them
+        What was drawn with the scale.
+    panels : sequence of MapAxes
+        Maps that give room to the bar.
+    scale : ColourScale
+        Common to the images.
+    location : {"right", "bottom"}
+        Beside or below the maps.
+    """
+    from matplotlib.cm import ScalarMappable
+
+    drawn = [images] if isinstance(images, ScalarMappable) else list(images)
+    arrays = [
+        np.ma.filled(np.ma.asarray(one.get_array(), dtype=np.float64), np.nan) for one in drawn
+    ]
+    shown = np.concatenate([np.ravel(array) for array in arrays])
     bar = figure.colorbar(
-        image,
+        drawn[0],
         ax=[panel.axes for panel in panels],
         location=location,
-        extend=scale.extend(values),
+        extend=scale.extend(shown / scale.factor),
         shrink=0.85,
-        aspect=22,
+        aspect=22 if location == "right" else 16 * len(panels),
         pad=0.02,
     )
-    bar.set_label(scale.label, fontsize=8)
+    bar.set_label(scale.label, fontsize=7.5)
     bar.ax.tick_params(labelsize=7, length=2, width=0.5)
     return bar

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_array
 
-from retrieval.footprint import FootprintWeights, project, unwrap_longitudes
+from retrieval.footprint import FootprintWeights
+from retrieval.quadrilaterals import project, unwrap_longitudes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from retrieval.footprint import apply_weights, footprint_weights, project
+from retrieval.footprint import apply_weights, footprint_weights
+from retrieval.quadrilaterals import project
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,10 +17,10 @@ from retrieval.blocks import OrbitBlocks, take_block
 from retrieval.collocate import Collocator
 from retrieval.crop import find_crop
 from retrieval.errors import AprioriError, NoOverlapError
-from retrieval.footprint import check_corner_order
 from retrieval.layers import StandardAtmosphere, pressure_edges
 from retrieval.options import Above, Options
 from retrieval.profiles import PixelColumns
+from retrieval.quadrilaterals import check_corner_order
 from retrieval.results import OrbitResult, SubstitutionFlag
 from retrieval.set_columns import COMPUTED, UpperPart, compute_set
 

@@ -10,9 +10,9 @@ import pytest
 
 from retrieval.crop import find_crop
 from retrieval.errors import NoOverlapError
-from retrieval.footprint import project
 from retrieval.grids import RectilinearGrid, domain_grid
 from retrieval.orbit import Orbit
+from retrieval.quadrilaterals import project
 from tests.array_sets import box_grid
 from tests.orbit_builder import build_orbit
 

@@ -13,17 +13,14 @@ from pyproj import Transformer
 from scipy.interpolate import RegularGridInterpolator
 
 from retrieval.errors import ProductError
-from retrieval.footprint import (
-    apply_weights,
-    bilinear_weights,
+from retrieval.footprint import apply_weights, bilinear_weights, footprint_weights, weights_for
+from retrieval.grids import RectilinearGrid, domain_grid
+from retrieval.quadrilaterals import (
     check_corner_order,
     crossing_quadrilaterals,
-    footprint_weights,
     project,
     unwrap_longitudes,
-    weights_for,
 )
-from retrieval.grids import RectilinearGrid, domain_grid
 from tests.strategies import quadrilaterals, quick
 
 DEGREE_GRID = RectilinearGrid.from_centres(np.arange(-4.95, 5.0, 0.1), np.arange(-4.95, 5.0, 0.1))

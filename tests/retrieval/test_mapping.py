@@ -12,7 +12,6 @@ from retrieval.colour_scales import (
     column_scale,
     percent_scale,
 )
-from retrieval.footprint import project
 from retrieval.geography import COVERED, outlines
 from retrieval.grid_geometry import cell_areas, centres_in_degrees, corners_in_degrees, unproject
 from retrieval.grids import RectilinearGrid, domain_grid
@@ -27,6 +26,7 @@ from retrieval.mapping import (
     map_row,
     new_figure,
 )
+from retrieval.quadrilaterals import project
 
 GRID = domain_grid(16_000.0)
 PERCENT = ColourScale("Relative difference (%)", -10.0, 10.0, "RdBu_r")
