@@ -24,7 +24,9 @@ COLUMN_FACTOR = MOLEC_CM2_PER_MOL_M2 / 1e15
 COLUMN_UNIT = r"$10^{15}$ molec cm$^{-2}$"
 NICE_STEPS = np.array([1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0])
 SHOWN_SHARE = 98.0
-"""Percentile of the values that a scale made from data reaches."""
+"""Percentile of the absolute differences that a scale made from data reaches."""
+SHOWN_COLUMNS = 99.5
+"""The same for columns: cities are few and what the map is about."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +73,14 @@ def column_scale(*values: ArrayLike, label: str = "NO$_2$ column") -> ColourScal
     Returns
     -------
     ColourScale
-        From 0 to a round number at the 98th percentile.
+        From 0 to a round number at the 99.5th percentile.
 
     Examples
     --------
     >>> column_scale([1e-5, 9e-5]).high
     6.0
     """
-    top = _round_up(_percentile(values, SHOWN_SHARE) * COLUMN_FACTOR)
+    top = _round_up(_percentile(values, SHOWN_COLUMNS) * COLUMN_FACTOR)
     return ColourScale(f"{label} ({COLUMN_UNIT})", 0.0, top, SEQUENTIAL, COLUMN_FACTOR)
 
 

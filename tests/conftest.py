@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.l3_builder import Season
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "real"
 
@@ -20,3 +24,11 @@ def real_file():
         return found[0]
 
     return find
+
+
+@pytest.fixture(scope="session")
+def season(tmp_path_factory) -> Season:
+    """Orbits of three days near Paris, re-retrieved with two sets; tests only read them."""
+    from tests.l3_builder import build_season
+
+    return build_season(tmp_path_factory.mktemp("season"))

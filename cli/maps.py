@@ -1,0 +1,251 @@
+"""`dacno2-s5p maps`: mean columns, their changes and regional numbers of a gridded file."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from cli.console import note, print_json, print_table
+from cli.options import json_option, overwrite_option, verbosity_options
+
+if TYPE_CHECKING:
+    from retrieval.compare import AreaNumbers, Sampling
+    from retrieval.l3_file import L3
+    from retrieval.maps import MapData
+    from retrieval.regions import Region
+
+SHIFT = 0.5
+"""By how much regions are moved to show what depends on where they end [degree]."""
+
+
+@click.command(short_help="Maps of columns and their changes, with regional numbers (Fig. 7).")
+@click.argument("gridded", metavar="FILE.nc", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder for figures and tables.  [default: FILE_maps beside the file]",
+)
+@click.option(
+    "--pair",
+    "pairs",
+    multiple=True,
+    metavar="PRODUCT/REFERENCE",
+    help="Two products to compare; the last pair is shown by region. Repeatable.  "
+    "[default: each set / TM5, then the primary set / each other]",
+)
+@click.option(
+    "--region",
+    "regions",
+    multiple=True,
+    metavar="NAME=W,S,E,N",
+    help="A region [degrees]. Repeatable.  [default: northern region, Paris, Alps]",
+)
+@click.option(
+    "--minimum-days",
+    type=click.IntRange(1),
+    default=None,
+    show_default="20 in a year, 8 in a season, else 1",
+    metavar="N",
+    help="Distinct days that a cell needs.",
+)
+@click.option(
+    "--minimum-column",
+    type=float,
+    default=0.3,
+    show_default=True,
+    metavar="1E15",
+    help="Cells with a smaller absolute column have no relative difference [1e15 molec cm-2].",
+)
+@click.option(
+    "--days",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Daily sums, for intervals.  [default: FILE_days beside the file, where it exists]",
+)
+@click.option(
+    "--bootstrap",
+    type=click.IntRange(0),
+    default=200,
+    show_default=True,
+    metavar="N",
+    help="Draws of days for 95 % intervals; 0 for none.",
+)
+@click.option(
+    "--format",
+    "suffix",
+    type=click.Choice(["png", "pdf", "svg"]),
+    default="png",
+    show_default=True,
+    help="Of the figures.",
+)
+@overwrite_option
+@json_option
+@verbosity_options
+def maps(**given: Any) -> None:
+    """Draw mean columns, relative and absolute differences and regions of a file made by `grid`.
+
+    Writes figure7 (all parts on a page), columns, differences and regions, and the numbers as
+    numbers.csv; numbers_shifted.csv has them with regions moved by half a degree.
+
+    Relative differences of an area are given in three ways, labelled, because they differ: ratio of
+    means, mean of the cells' relative differences, median with 5 and 95 %.
+
+    Examples:
+
+    \b
+      dacno2-s5p maps map_2km.nc
+      dacno2-s5p maps map_2km.nc --pair DACNO2/CAMS --region "Po valley=7.5,44.5,12,46" -o po
+    """
+    from retrieval.l3_file import read_l3
+    from retrieval.maps import map_data
+
+    path: Path = given["gridded"]
+    folder: Path = given["output"] or path.with_name(f"{path.stem}_maps")
+    targets = _targets(folder, given["suffix"], overwrite=given["overwrite"])
+    l3 = read_l3(path)
+    data = map_data(
+        l3, pairs=_pairs(given["pairs"]), regions=_regions(given), sampling=_sampling(l3, given)
+    )
+    data = _with_intervals(data, path, given)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = _draw(data, targets)
+    _write_table(targets["numbers"], data.numbers)
+    _write_table(targets["numbers_shifted"], _shifted(data))
+    written += [targets["numbers"], targets["numbers_shifted"]]
+    if given["as_json"]:
+        numbers = [one.as_dict() for one in data.numbers]
+        print_json({"files": [str(one) for one in written], "numbers": numbers})
+    else:
+        _show(data, written)
+
+
+def _targets(folder: Path, suffix: str, *, overwrite: bool) -> dict[str, Path]:
+    """Names of what is written; refuses before any work where something would be replaced."""
+    from retrieval.atomic import check_output
+
+    names = ("figure7", "columns", "differences", "regions")
+    targets = {name: folder / f"{name}.{suffix}" for name in names}
+    targets |= {name: folder / f"{name}.csv" for name in ("numbers", "numbers_shifted")}
+    if folder.is_dir():
+        for target in targets.values():
+            check_output(target, overwrite=overwrite)
+    return targets
+
+
+def _pairs(texts: tuple[str, ...]) -> list[tuple[str, str]] | None:
+    pairs = []
+    for text in texts:
+        product, _, reference = text.partition("/")
+        if not product or not reference:
+            msg = f"{text!r} is not PRODUCT/REFERENCE. Write for example DACNO2/CAMS."
+            raise click.BadParameter(msg, param_hint="--pair")
+        pairs.append((product, reference))
+    return pairs or None
+
+
+def _regions(given: dict[str, Any]) -> tuple[Region, ...]:
+    from retrieval.regions import REGIONS, parse_region
+
+    try:
+        return tuple(parse_region(text) for text in given["regions"]) or REGIONS
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--region") from error
+
+
+def _sampling(l3: L3, given: dict[str, Any]) -> Sampling:
+    from retrieval.compare import Sampling
+    from retrieval.constants import MOLEC_CM2_PER_MOL_M2
+
+    rule = Sampling.for_period(l3.n_span)
+    rule = replace(rule, minimum_column=given["minimum_column"] * 1e15 / MOLEC_CM2_PER_MOL_M2)
+    days = given["minimum_days"]
+    return rule if days is None else replace(rule, minimum_days=days)
+
+
+def _with_intervals(data: MapData, path: Path, given: dict[str, Any]) -> MapData:
+    """Add bootstrap intervals where the daily sums are there."""
+    from retrieval.bootstrap import bootstrap_numbers
+
+    days: Path = given["days"] or path.with_name(f"{path.stem}_days")
+    if not given["bootstrap"] or (given["days"] is None and not days.is_dir()):
+        return data
+    numbers = bootstrap_numbers(
+        days, data.numbers, data.cells, period=data.l3.period, n_replicate=given["bootstrap"]
+    )
+    return replace(data, numbers=tuple(numbers))
+
+
+def _draw(data: MapData, targets: dict[str, Path]) -> list[Path]:
+    from retrieval.maps import columns_figure, differences_figure, figure7, regions_figure, save
+
+    figures = {"figure7": figure7, "columns": columns_figure}
+    if data.differences:
+        figures["differences"] = differences_figure
+        if data.regions:
+            figures["regions"] = regions_figure
+    for name, draw in figures.items():
+        save(draw(data), targets[name])
+        note(str(targets[name]))
+    return [targets[name] for name in figures]
+
+
+def _shifted(data: MapData) -> list[AreaNumbers]:
+    """Numbers of the regions moved by half a degree each way."""
+    from retrieval.compare import area_masks, area_numbers
+
+    shifts = [(0.0, 0.0), (SHIFT, 0.0), (-SHIFT, 0.0), (0.0, SHIFT), (0.0, -SHIFT)]
+    moved = [region.shifted(*shift) for region in data.regions for shift in shifts]
+    pairs = [(one.product, one.reference) for one in data.differences]
+    return area_numbers(data.l3, pairs, area_masks(data.l3.grid, moved), data.sampling)
+
+
+def _write_table(path: Path, numbers: tuple[AreaNumbers, ...] | list[AreaNumbers]) -> None:
+    """Write numbers as CSV: columns in molec cm-2, relative differences in percent."""
+    from retrieval.atomic import atomic_output
+    from retrieval.compare import AreaNumbers
+
+    header = list(AreaNumbers.__dataclass_fields__)
+    with (
+        atomic_output(path, overwrite=True) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as stream,
+    ):
+        writer = csv.DictWriter(stream, header, lineterminator="\n")
+        writer.writeheader()
+        for one in numbers:
+            row = {key: _cell(value) for key, value in asdict(one).items()}
+            writer.writerow(row)
+
+
+def _cell(value: Any) -> Any:
+    """Six digits of a number, nothing for one that is missing."""
+    if not isinstance(value, float):
+        return value
+    return "" if value != value else f"{value:.6g}"
+
+
+def _show(data: MapData, written: list[Path]) -> None:
+    header = ["area", "pair", "cells", "ratio of means [%]", "mean of cells [%]", "median [%]"]
+    header += ["5 % [%]", "95 % [%]", "mean difference [1e15 molec cm-2]"]
+    rows = [
+        [
+            one.area,
+            f"{one.product}/{one.reference}",
+            str(one.n_cell),
+            *(
+                f"{value:+.1f}"
+                for value in (one.ratio_of_means, one.mean_of_cells, one.median, one.p5, one.p95)
+            ),
+            f"{one.mean_difference / 1e15:+.3f}",
+        ]
+        for one in data.numbers
+    ]
+    first, last = data.l3.period
+    print_table(f"{first} to {last}, {data.l3.n_day} days", header, rows)
+    for path in written:
+        click.echo(str(path))

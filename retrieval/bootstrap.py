@@ -1,0 +1,164 @@
+"""Uncertainty of mean changes by a bootstrap over days (method.md 7.3).
+
+Two columns with different a priori share their noise, and pixels of one day share weather, light
+and profile errors: what varies independently is the day. Days are drawn with replacement, the maps
+are made again of the drawn days, cell by cell, and the numbers of each area are computed again.
+Blocks of rows are treated one after the other, so that memory does not grow with the grid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retrieval.compare import MINIMUM_COLUMN, AreaNumbers, relative_change
+from retrieval.errors import ProductError
+from retrieval.grid_geometry import cell_areas
+from retrieval.l3_day_file import ROWS_IN_CHUNK, read_day, read_day_record
+from retrieval.l3_days import day_files
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    Float = NDArray[np.floating]
+    Bool = NDArray[np.bool_]
+
+N_REPLICATE = 200
+INTERVAL = (2.5, 97.5)
+"""Percentiles of the interval: 95 %."""
+LEAST_DAYS = 5
+"""Fewer days say nothing of the scatter between days."""
+
+
+def bootstrap_numbers(
+    folder: str | Path,
+    numbers: Sequence[AreaNumbers],
+    cells: Mapping[tuple[str, str, str], Bool],
+    *,
+    period: tuple[np.datetime64, np.datetime64] | None = None,
+    n_replicate: int = N_REPLICATE,
+    seed: int = 0,
+) -> list[AreaNumbers]:
+    """Add 95 % intervals to the numbers of areas.
+
+    Parameters
+    ----------
+    folder : path
+        Daily sums that the map was made of.
+    numbers : sequence of AreaNumbers
+        As `area_numbers` gives them.
+    cells : mapping of (area, product, reference) to ndarray of bool
+        Cells that the numbers were computed from, shape (n_y, n_x); the same in all replicates.
+    period : tuple of datetime64[D], optional
+        First and last day.
+    n_replicate : int
+        How often days are drawn.
+    seed : int
+        Of the random draws.
+
+    Returns
+    -------
+    list of AreaNumbers
+        In the order of `numbers`; unchanged where there are fewer than five days.
+
+    Raises
+    ------
+    ProductError
+        If the folder holds no day of the period.
+    """
+    files = _files(Path(folder), period)
+    if not files:
+        msg = (
+            f"Invalid folder {folder}. It must hold the daily sums of the map. Given no day of the "
+            "period. Check the folder."
+        )
+        raise ProductError(msg)
+    if len(files) < LEAST_DAYS:
+        return list(numbers)
+    rng = np.random.default_rng(seed)
+    draws = rng.multinomial(len(files), np.full(len(files), 1 / len(files)), size=n_replicate)
+    sums = {_key(one): np.zeros((5, n_replicate)) for one in numbers}
+    record = read_day_record(files[0])
+    areas = cell_areas(record.grid)
+    for first in range(0, record.grid.shape[0], ROWS_IN_CHUNK):
+        rows = slice(first, min(first + ROWS_IN_CHUNK, record.grid.shape[0]))
+        wanted = {key: cells[key][rows] for key in sums if cells[key][rows].any()}
+        if wanted:
+            is_used = np.any(list(wanted.values()), axis=0)
+            means, products = _replicates(files, rows, is_used, draws)
+            for key, mask in wanted.items():
+                sums[key] += _area_sums(means, products, key, mask[is_used], areas[rows][is_used])
+    return [_with_intervals(one, sums[_key(one)]) for one in numbers]
+
+
+def _replicates(
+    files: Sequence[Path], rows: slice, is_used: Bool, draws: NDArray[np.int64]
+) -> tuple[Float, tuple[str, ...]]:
+    """Means of the used cells of some rows for each draw of days: (product, draw, cell)."""
+    weight = np.zeros((len(files), int(is_used.sum())))
+    weighted: Float = np.zeros(0)
+    products: tuple[str, ...] = ()
+    for i, path in enumerate(files):
+        day, _ = read_day(path, rows)
+        if not products:
+            products = day.products
+            weighted = np.zeros((len(products), *weight.shape))
+        weight[i] = day.weight[is_used]
+        weighted[:, i] = day.weighted[:, is_used]
+    total = draws @ weight
+    means = np.full((len(products), *total.shape), np.nan)
+    for mean, one in zip(means, weighted, strict=True):
+        np.divide(draws @ one, total, out=mean, where=total > 0)
+    return means, products
+
+
+def _area_sums(
+    means: Float, products: tuple[str, ...], key: tuple[str, str, str], mask: Bool, area: Float
+) -> Float:
+    """Sum area, product, reference; area and relative change where there is one, (5, draw)."""
+    _, product, reference = key
+    new, old = (means[products.index(name)][:, mask] for name in (product, reference))
+    weight = np.where(np.isfinite(new) & np.isfinite(old), area[mask], 0.0)
+    change = relative_change(new, old, MINIMUM_COLUMN)
+    has_change = np.isfinite(change)
+    return np.stack(
+        [
+            weight.sum(axis=1),
+            (weight * np.nan_to_num(new)).sum(axis=1),
+            (weight * np.nan_to_num(old)).sum(axis=1),
+            (weight * has_change).sum(axis=1),
+            (weight * np.nan_to_num(change)).sum(axis=1),
+        ]
+    )
+
+
+def _with_intervals(one: AreaNumbers, sums: Float) -> AreaNumbers:
+    _, new, old, area, change = sums
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio, mean = 100.0 * (new / old - 1.0), change / area
+    low, high = np.nanpercentile(ratio, INTERVAL)
+    mean_low, mean_high = np.nanpercentile(mean, INTERVAL)
+    return replace(
+        one,
+        ratio_of_means_low=float(low),
+        ratio_of_means_high=float(high),
+        mean_of_cells_low=float(mean_low),
+        mean_of_cells_high=float(mean_high),
+    )
+
+
+def _files(folder: Path, period: tuple[np.datetime64, np.datetime64] | None) -> list[Path]:
+    def is_inside(path: Path) -> bool:
+        day = np.datetime64(path.stem.removeprefix("sums_"), "D")
+        return period is None or bool(period[0] <= day <= period[1])
+
+    return [path for path in day_files(folder) if is_inside(path)]
+
+
+def _key(one: AreaNumbers) -> tuple[str, str, str]:
+    return one.area, one.product, one.reference

@@ -1,0 +1,367 @@
+"""A folder of daily sums: the state of a map in the making, in constant memory, resumable.
+
+One file a day holds the sums of that day and the list of what is in them, so that a file can be
+added at any later time, an orbit never twice, and a period of any length, the number of distinct
+days and a bootstrap over days come from the same folder. Each file is written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retrieval.errors import NoOverlapError, OutputError, ProductError
+from retrieval.grid_l3 import Sums, Weighting, same_grid
+from retrieval.l3_day_file import DayRecord, read_day, read_day_record, write_day
+from retrieval.l3_input import OrbitIdentity, OrbitPixels, read_pixels
+from retrieval.provenance import file_checksum
+from retrieval.summary import QA_RECOMMENDED
+
+if TYPE_CHECKING:
+    from retrieval.grids import RectilinearGrid
+    from retrieval.side_column import SideColumn
+
+logger = logging.getLogger(__name__)
+
+PATTERN = "sums_????-??-??.nc"
+
+
+@dataclass(frozen=True)
+class GridJob:
+    """How files are gridded; one folder of days has one.
+
+    Attributes
+    ----------
+    grid : RectilinearGrid
+        The cells.
+    products : tuple of str
+        Labels of the columns to take from each file.
+    side : tuple of SideColumn
+        Further columns from side files.
+    qa_threshold : int
+        Pixels with a stored quality value above it take part.
+    weighting : Weighting
+        Rule of the weights.
+    allow_mixed : bool
+        Take files of processor versions 1 and 2, or re-retrieved with different options, together.
+    """
+
+    grid: RectilinearGrid
+    products: tuple[str, ...]
+    side: tuple[SideColumn, ...] = ()
+    qa_threshold: int = QA_RECOMMENDED
+    weighting: Weighting = Weighting.OVERLAP
+    allow_mixed: bool = False
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels of all columns, those of side files last."""
+        return self.products + tuple(one.name for one in self.side)
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What must be the same for all days, as plain types."""
+        return {
+            "products": list(self.labels),
+            "further_products": [one.name for one in self.side],
+            "qa_threshold": self.qa_threshold,
+            "weighting": str(self.weighting),
+        }
+
+
+@dataclass
+class DayStore:
+    """The folder.
+
+    Attributes
+    ----------
+    folder : Path
+        Where the days are; made when it is missing.
+    job : GridJob
+        Settings; those of days already there must be the same.
+    """
+
+    folder: Path
+    job: GridJob
+    _records: dict[np.datetime64, DayRecord] = field(default_factory=dict)
+    _open: dict[np.datetime64, Sums] = field(default_factory=dict)
+    _files: dict[str, OrbitIdentity] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, folder: str | Path, job: GridJob) -> DayStore:
+        """Open or make a folder.
+
+        Raises
+        ------
+        OutputError
+            If the days in it were made with other settings or on another grid.
+        """
+        store = cls(Path(folder), job)
+        store.folder.mkdir(parents=True, exist_ok=True)
+        for path in day_files(store.folder):
+            record = read_day_record(path)
+            if record.settings != job.settings or not same_grid(record.grid, job.grid):
+                raise OutputError(_other_settings(store.folder, record, job))
+            store._records[record.day] = record
+            store._files.update({entry.sha256: entry for entry in record.orbits})
+        return store
+
+    @property
+    def days(self) -> list[np.datetime64]:
+        """Days that hold something, in order."""
+        return sorted(self._records)
+
+    @property
+    def orbits(self) -> list[OrbitIdentity]:
+        """Everything that has been added, each orbit once, in order."""
+        found = {entry.orbit: entry for record in self._records.values() for entry in record.orbits}
+        return [found[key] for key in sorted(found)]
+
+    def holds(self, checksum: str) -> bool:
+        """Tell whether the file of this content has been added with all its days."""
+        entry = self._files.get(checksum)
+        # after an interruption only one of two days may be written
+        return entry is not None and all(
+            (record := self._records.get(np.datetime64(text))) and entry in record.orbits
+            for text in entry.days
+        )
+
+    def add(self, path: str | Path, checksum: str = "") -> Sums:
+        """Add the pixels of an orbit.
+
+        Parameters
+        ----------
+        path : path
+            An L2 NO2 file.
+        checksum : str
+            Its SHA-256, where known already.
+
+        Returns
+        -------
+        Sums
+            Those of this orbit alone, all days together.
+
+        Raises
+        ------
+        ProductError
+            If the orbit has been added before, from whatever file, if it lacks a product, or if
+            its processor version or options differ from what is there.
+        NoOverlapError
+            If no pixel touches the grid.
+        """
+        path = Path(path)
+        pixels = read_pixels(
+            path,
+            self.job.grid,
+            self.job.products,
+            qa_threshold=self.job.qa_threshold,
+            side=self.job.side,
+        )
+        days = np.unique(pixels.day)
+        identity = replace(
+            pixels.identity,
+            sha256=checksum or file_checksum(path),
+            days=tuple(str(day) for day in days),
+        )
+        self._check(identity, pixels)
+        total = self._empty()
+        parts: dict[np.datetime64, Sums] = {}
+        for day in days:
+            is_day = pixels.day == day
+            sums = self._empty()
+            sums.add(
+                pixels.latitude_bounds[is_day],
+                pixels.longitude_bounds[is_day],
+                pixels.values[is_day],
+            )
+            parts[day] = sums
+            total.merge(sums)
+        for day in self._days_without(identity, parts):
+            self._add_to_day(day, parts[day], identity, pixels)
+        return total
+
+    def flush(self) -> None:
+        """Write the days in memory."""
+        for day, sums in self._open.items():
+            write_day(self.path_of(day), sums, self._records[day])
+        self._open.clear()
+
+    def path_of(self, day: np.datetime64) -> Path:
+        """File of a day."""
+        return self.folder / f"sums_{day}.nc"
+
+    def _empty(self) -> Sums:
+        return Sums(self.job.grid, self.job.labels, self.job.weighting)
+
+    def _check(self, identity: OrbitIdentity, pixels: OrbitPixels) -> None:
+        entries = [(record, e) for record in self._records.values() for e in record.orbits]
+        for _, entry in entries:
+            is_same = entry.sha256 == identity.sha256
+            if entry.orbit == identity.orbit and not is_same:
+                raise ProductError(_twice(identity, entry))
+        if self.job.allow_mixed or not entries:
+            return
+        record, entry = entries[0]
+        if entry.major_version != identity.major_version:
+            raise ProductError(_mixed_versions(identity, entry))
+        if pixels.options and record.options and pixels.options not in record.options:
+            raise ProductError(_mixed_options(identity, pixels.options, record.options[0]))
+
+    def _days_without(
+        self, identity: OrbitIdentity, parts: dict[np.datetime64, Sums]
+    ) -> list[np.datetime64]:
+        """Days that lack this orbit: after an interruption at midnight one of two may have it."""
+        lacking = [
+            day
+            for day in parts
+            if day not in self._records or identity not in self._records[day].orbits
+        ]
+        if parts and not lacking:
+            raise ProductError(_twice(identity, identity))
+        return lacking
+
+    def _add_to_day(
+        self, day: np.datetime64, sums: Sums, identity: OrbitIdentity, pixels: OrbitPixels
+    ) -> None:
+        if day not in self._open:
+            self.flush()  # one day in memory: constant, whatever the length of the period
+            is_known = day in self._records
+            self._open[day] = read_day(self.path_of(day))[0] if is_known else self._empty()
+        record = self._records.get(day) or DayRecord(day, self.job.grid, self.job.settings)
+        self._open[day].merge(sums)
+        options = {*record.options, *([pixels.options] if pixels.options else [])}
+        self._records[day] = replace(
+            record,
+            orbits=tuple(sorted((*record.orbits, identity), key=lambda one: one.orbit)),
+            options=tuple(sorted(options)),
+            units={**record.units, **pixels.units},
+            is_synthetic=record.is_synthetic or pixels.is_synthetic,
+        )
+        self._files[identity.sha256] = identity
+
+
+@dataclass
+class AddReport:
+    """What became of the files of one call.
+
+    Attributes
+    ----------
+    added, skipped, outside : list of str
+        Files added; files that were there already; files whose orbit does not touch the grid.
+    failed : list of (str, Exception)
+        Files that could not be added; the others are.
+    n_pixel, n_dropped : int
+        Pixels added; valid pixels without usable corners.
+    """
+
+    added: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+    failed: list[tuple[str, Exception]] = field(default_factory=list)
+    n_pixel: int = 0
+    n_dropped: int = 0
+
+
+def add_files(
+    store: DayStore,
+    paths: Sequence[Path],
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> AddReport:
+    """Add orbits one by one; those that are in the folder already are skipped.
+
+    Parameters
+    ----------
+    store : DayStore
+        The folder.
+    paths : sequence of Path
+        L2 NO2 files, one an orbit (`one_file_an_orbit`).
+    progress : callable, optional
+        Called with files done and to do.
+
+    Returns
+    -------
+    AddReport
+        One bad file does not stop the rest. What was added is written also when interrupted.
+    """
+    report = AddReport()
+    try:
+        for done, path in enumerate(paths, start=1):
+            _add_one(store, path, report)
+            if progress:
+                progress(done, len(paths))
+    finally:
+        store.flush()
+    return report
+
+
+def _add_one(store: DayStore, path: Path, report: AddReport) -> None:
+    checksum = file_checksum(path)
+    if store.holds(checksum):
+        report.skipped.append(path.name)
+        return
+    try:
+        sums = store.add(path, checksum)
+    except NoOverlapError as error:
+        logger.info("%s", error)
+        report.outside.append(path.name)
+    except ProductError as error:
+        report.failed.append((path.name, error))
+    else:
+        report.added.append(path.name)
+        report.n_pixel += sums.n_pixel
+        report.n_dropped += sums.n_dropped
+
+
+def day_files(folder: Path) -> list[Path]:
+    """Files of the days of a folder, in order."""
+    return sorted(folder.glob(PATTERN))
+
+
+def read_days(
+    folder: Path, period: tuple[np.datetime64, np.datetime64] | None = None
+) -> Iterator[tuple[Sums, DayRecord]]:
+    """Read the days of a folder one by one, in order; a period is first and last day."""
+    for path in day_files(folder):
+        day = np.datetime64(path.stem.removeprefix("sums_"), "D")
+        if period is None or period[0] <= day <= period[1]:
+            yield read_day(path)
+
+
+def _twice(identity: OrbitIdentity, entry: OrbitIdentity) -> str:
+    return (
+        f"Invalid file {identity.file}. An orbit may be in a map once, else it has double weight. "
+        f"Given orbit {identity.orbit}, which is there from {entry.file}. Leave it out, or start "
+        "a new folder of days."
+    )
+
+
+def _mixed_versions(identity: OrbitIdentity, entry: OrbitIdentity) -> str:
+    return (
+        f"Invalid file {identity.file}. Processor versions 1 and 2 have different clouds and "
+        f"quality values and do not mix. Given {identity.processor_version} after "
+        f"{entry.processor_version} ({entry.file}). Use reprocessed files, or --allow-mixed."
+    )
+
+
+def _mixed_options(identity: OrbitIdentity, options: str, others: str) -> str:
+    return (
+        f"Invalid file {identity.file}. All files of a map are re-retrieved with the same options. "
+        f"Given {options} after {others}. Re-retrieve them alike, or --allow-mixed."
+    )
+
+
+def _other_settings(folder: Path, record: DayRecord, job: GridJob) -> str:
+    have, want = json.dumps(record.settings), json.dumps(job.settings)
+    if record.settings == job.settings:
+        have, want = f"another grid {record.grid.shape}", f"{job.grid.shape}"
+    return (
+        f"Invalid folder {folder}. Its days must be on the same grid and made with the same "
+        f"settings. Given {have}, wanted {want}. Choose another folder."
+    )

@@ -1,0 +1,242 @@
+"""What an orbit gives to a map: valid pixels of all products on one mask, and where they lie.
+
+The mask is one for all products (method.md 7.2): the stored quality value above the threshold and
+every product finite. So maps of two products never differ by the pixels they are made of.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retrieval.columns import find_columns
+from retrieval.crop import find_crop
+from retrieval.errors import ProductError
+from retrieval.formats.filenames import S5P_STEM_LENGTH, parse_s5p
+from retrieval.inspect_l2 import open_lenient
+from retrieval.product_table import COLUMN_UNITS
+from retrieval.side_column import SideColumn, read_side_column
+from retrieval.summary import QA_RECOMMENDED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from retrieval.grids import RectilinearGrid
+    from retrieval.orbit import Crop, Orbit
+
+    Float = NDArray[np.floating]
+
+logger = logging.getLogger(__name__)
+
+NEEDED = ("latitude_bounds", "longitude_bounds", "time", "delta_time", "qa_value")
+SCIENCE_OPTIONS = ("above", "above_vmr_ppt", "merge_height_m", "time_rule", "tropopause")
+"""Options of `reretrieve` that change columns; a map is made of files that agree in them."""
+
+
+@dataclass(frozen=True)
+class OrbitIdentity:
+    """Which measurement a file holds.
+
+    Attributes
+    ----------
+    file : str
+        Name of the file.
+    orbit : str
+        Orbit number; for a near-real-time granule orbit number and start time; what may be in a
+        map once.
+    stream : str
+        RPRO, OFFL, NRTI, or what the name says.
+    processor_version : str
+        As the file says, such as "02.04.00".
+    sha256 : str
+        Checksum of the file, empty until it is needed.
+    days : tuple of str
+        UTC dates of its pixels in a map, empty until they are known.
+    """
+
+    file: str
+    orbit: str
+    stream: str
+    processor_version: str
+    sha256: str = ""
+    days: tuple[str, ...] = ()
+
+    @property
+    def major_version(self) -> str:
+        """Processor generation: 1 and 2 have different clouds and qa_value (method.md 2.6)."""
+        return self.processor_version.split(".")[0].lstrip("0") or "unknown"
+
+
+@dataclass(frozen=True)
+class OrbitPixels:
+    """Valid pixels of an orbit.
+
+    Attributes
+    ----------
+    identity : OrbitIdentity
+    products : tuple of str
+        Labels of the columns.
+    day : ndarray of datetime64[D], shape (n,)
+        UTC date of each pixel.
+    latitude_bounds, longitude_bounds : ndarray, shape (n, 4)
+        Corners [degree].
+    values : ndarray, shape (n, product)
+        Columns [mol m-2]; all finite.
+    options : str
+        Options of the re-retrieval that change columns, as JSON; empty for original files.
+    is_synthetic : bool
+        Whether the file says that it is synthetic.
+    """
+
+    identity: OrbitIdentity
+    products: tuple[str, ...]
+    day: NDArray[np.datetime64]
+    latitude_bounds: Float
+    longitude_bounds: Float
+    values: Float
+    options: str = ""
+    is_synthetic: bool = False
+    units: dict[str, str] = field(default_factory=dict)
+
+
+def identify(path: str | Path, orbit: Orbit | None = None) -> OrbitIdentity:
+    """Say which measurement a file holds, from its name or, where that is no S5P name, its `id`.
+
+    Raises
+    ------
+    ProductError
+        If it is no L2 NO2 file.
+    """
+    path = Path(path)
+    if orbit is None:
+        with open_lenient(path) as opened:
+            return identify(path, opened)
+    name = parse_s5p(path.name) or parse_s5p(orbit.attribute("id")[:S5P_STEM_LENGTH])
+    number = orbit.attribute("orbit").strip("[] ")
+    version = orbit.attribute("processor_version")
+    if name is None:
+        return OrbitIdentity(path.name, number or path.stem, "", version)
+    version = version or ".".join(f"{part:02d}" for part in name.processor_version)
+    key = f"{name.orbit:05d}"
+    if name.stream == "NRTI":
+        key += f" {name.start}"
+    return OrbitIdentity(path.name, key, name.stream, version)
+
+
+def product_labels(path: str | Path) -> tuple[str, ...]:
+    """Labels of the tropospheric columns of a file, TM5 first."""
+    with open_lenient(Path(path)) as orbit:
+        return tuple(product.label for product in find_columns(orbit))
+
+
+def read_pixels(
+    path: str | Path,
+    grid: RectilinearGrid,
+    products: Sequence[str],
+    *,
+    qa_threshold: int = QA_RECOMMENDED,
+    side: Sequence[SideColumn] = (),
+) -> OrbitPixels:
+    """Read the valid pixels of an orbit that touch a grid.
+
+    Parameters
+    ----------
+    path : path
+        An original or re-retrieved L2 NO2 file.
+    grid : RectilinearGrid
+        Only rows and columns of the orbit that touch it are read.
+    products : sequence of str
+        Labels of the columns; each must be in the file.
+    qa_threshold : int
+        Pixels with a stored quality value above it take part.
+    side : sequence of SideColumn
+        Further columns from side files; they take part in the mask.
+
+    Returns
+    -------
+    OrbitPixels
+
+    Raises
+    ------
+    ProductError
+        If the file lacks a product or a variable that gridding needs.
+    NoOverlapError
+        If no pixel touches the grid.
+    """
+    path = Path(path)
+    with open_lenient(path) as orbit:
+        _check_variables(orbit)
+        columns = _columns(orbit, products)
+        crop = find_crop(orbit, grid)
+        values = [orbit.read(column, crop) for column in columns.values()]
+        values += [read_side_column(one, orbit, crop) for one in side]
+        mask = _mask(orbit, crop, values, qa_threshold)
+        days = orbit.scanline_times(crop).astype("datetime64[D]")
+        mask &= ~np.isnat(days)[:, None]
+        bounds = [orbit.read(f"{name}_bounds", crop)[mask] for name in ("latitude", "longitude")]
+        labels = tuple(columns) + tuple(one.name for one in side)
+        units = dict.fromkeys(columns, COLUMN_UNITS) | {
+            one.name: one.units_in(path) for one in side
+        }
+        return OrbitPixels(
+            identity=identify(path, orbit),
+            products=labels,
+            day=np.broadcast_to(days[:, None], mask.shape)[mask],
+            latitude_bounds=bounds[0].astype(np.float64),
+            longitude_bounds=bounds[1].astype(np.float64),
+            values=np.stack([one[mask].astype(np.float64) for one in values], axis=1),
+            options=_options(orbit),
+            is_synthetic=orbit.is_synthetic,
+            units=units,
+        )
+
+
+def _check_variables(orbit: Orbit) -> None:
+    missing = [name for name in NEEDED if not orbit.has(name)]
+    if missing:
+        msg = (
+            f"{orbit.path.name} has no variable {missing[0]}. Gridding needs {', '.join(NEEDED)}. "
+            "Given a file without. Get the full file."
+        )
+        raise ProductError(msg)
+
+
+def _columns(orbit: Orbit, products: Sequence[str]) -> dict[str, str]:
+    found = {product.label: product.column for product in find_columns(orbit)}
+    missing = [label for label in products if label not in found]
+    if missing:
+        msg = (
+            f"{orbit.path.name} has no column with the {missing[0]} a priori. All files of a map "
+            f"hold the same products. Given {', '.join(found)}. Re-retrieve it with the same sets "
+            "or choose products."
+        )
+        raise ProductError(msg)
+    return {label: found[label] for label in products}
+
+
+def _mask(
+    orbit: Orbit, crop: Crop, values: Sequence[Float], qa_threshold: int
+) -> NDArray[np.bool_]:
+    """One mask for all products, on the stored integer of the quality value."""
+    raw, is_valid = orbit.read_integer("qa_value", crop)
+    # float32 0.75 is below 0.75: a comparison of scaled values lets 75 pass (method.md 2.6)
+    mask = is_valid & (raw > qa_threshold)
+    for one in values:
+        mask &= np.isfinite(one)
+    return np.asarray(mask)
+
+
+def _options(orbit: Orbit) -> str:
+    group = orbit.dataset.groups.get("PRODUCT")
+    text = "" if group is None else str(getattr(group, "apriori_options", ""))
+    if not text:
+        return ""
+    options = json.loads(text)
+    return json.dumps({key: options.get(key) for key in SCIENCE_OPTIONS})

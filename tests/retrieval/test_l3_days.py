@@ -1,0 +1,189 @@
+"""Daily sums: adding files in any order and at any time, never twice, whole days only."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from retrieval import l3_days
+from retrieval.errors import NoOverlapError, OutputError, ProductError
+from retrieval.grid_l3 import Weighting, regular_grid
+from retrieval.l3_days import DayStore, GridJob, add_files, day_files, read_days
+from retrieval.l3_file import period_mean
+from tests.orbit_builder import build_orbit
+
+GRID = regular_grid(8000.0, (0.5, 47.0, 4.5, 50.5))
+JOB = GridJob(GRID, ("TM5", "DACNO2", "CAMS"))
+
+
+def _gridded(folder: Path, paths, job: GridJob = JOB):
+    store = DayStore.open(folder, job)
+    report = add_files(store, paths)
+    assert report.failed == []
+    return store
+
+
+def test_files_in_any_order_give_the_same_means(season, tmp_path):
+    """Two orders of adding, in one go or in two, agree to round-off."""
+    _gridded(tmp_path / "one", season.outputs)
+    _gridded(tmp_path / "two", season.outputs[2:])
+    _gridded(tmp_path / "two", season.outputs[1::-1])
+    one, two = (period_mean(tmp_path / name) for name in ("one", "two"))
+    np.testing.assert_allclose(one.mean, two.mean, rtol=1e-12)  # float64 sums of three days
+    assert np.array_equal(one.count, two.count)
+    assert one.days.max() == 3
+    assert one.attributes == two.attributes
+
+
+def test_all_products_have_the_same_pixels(season, tmp_path):
+    """Means of all products are finite in the same cells."""
+    _gridded(tmp_path / "days", season.outputs)
+    is_finite = np.isfinite(period_mean(tmp_path / "days").mean)
+    assert is_finite.any()
+    assert (is_finite == is_finite[:1]).all()
+
+
+def test_files_that_are_there_are_skipped(season, tmp_path):
+    """Running again adds nothing; a new file is added to what is there."""
+    _gridded(tmp_path / "days", season.outputs[:2])
+    before = period_mean(tmp_path / "days")
+    report = add_files(DayStore.open(tmp_path / "days", JOB), season.outputs)
+    assert report.skipped == [path.name for path in season.outputs[:2]]
+    assert report.added == [season.outputs[2].name]
+    after = period_mean(tmp_path / "days")
+    assert after.count.sum() > before.count.sum()
+    assert (before.n_day, after.n_day) == (2, 3)
+
+
+def test_one_orbit_twice_is_an_error(season, tmp_path):
+    """The same file, or the same orbit from another file, never has double weight."""
+    store = _gridded(tmp_path / "days", season.outputs)
+    with pytest.raises(ProductError, match="An orbit may be in a map once"):
+        store.add(season.outputs[0])
+    other = Path(shutil.copy(season.outputs[0], tmp_path / season.outputs[0].name))
+    with h5py.File(other, "a") as file:
+        file.attrs["history"] = "another file of the same orbit"
+    report = add_files(DayStore.open(tmp_path / "days", JOB), [other])
+    assert report.added == report.skipped == []
+    assert "which is there from" in str(report.failed[0][1])
+
+
+def test_an_interrupted_run_is_continued(season, tmp_path, monkeypatch):
+    """What was added before an interruption is kept; running again gives the whole."""
+    real = l3_days.read_pixels
+
+    def interrupted(path, *args, **kwargs):
+        if path == season.outputs[1]:
+            raise KeyboardInterrupt
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr(l3_days, "read_pixels", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        add_files(DayStore.open(tmp_path / "days", JOB), season.outputs)
+    assert len(day_files(tmp_path / "days")) == 1
+    monkeypatch.undo()
+    _gridded(tmp_path / "days", season.outputs)
+    _gridded(tmp_path / "whole", season.outputs)
+    found, expected = (period_mean(tmp_path / name) for name in ("days", "whole"))
+    assert np.array_equal(found.mean, expected.mean, equal_nan=True)
+
+
+def test_one_day_at_most_is_in_memory(season, tmp_path):
+    """Sums of a finished day are on disk before those of the next are made."""
+    store = DayStore.open(tmp_path / "days", JOB)
+    for i, path in enumerate(season.outputs):
+        store.add(path)
+        assert len(store._open) == 1
+        assert len(day_files(store.folder)) == i
+
+
+def test_an_orbit_across_midnight_counts_on_both_days(tmp_path):
+    """Pixels belong to their own UTC date, here also across the antimeridian."""
+    orbit = build_orbit(
+        tmp_path, n_scanline=40, n_ground_pixel=20, date="2019-06-02", overpass="00:00",
+        area=(178.5, 47.0, 181.5, 49.0), dead_rows=(),
+    )  # fmt: skip
+    grid = regular_grid(0.25, (177.0, 45.0, -177.0, 51.0), "EPSG:4326")
+    job = GridJob(grid, ("TM5",))
+    store = _gridded(tmp_path / "days", [orbit.path], job)
+    assert [str(day) for day in store.days] == ["2019-06-01", "2019-06-02"]
+    assert len(store.orbits) == 1
+    l3 = period_mean(tmp_path / "days")
+    good = (orbit.arrays["qa_value"] > 75) & np.isfinite(
+        orbit.arrays["nitrogendioxide_tropospheric_column"]
+    )
+    total = sum(sums.n_pixel for sums, _ in read_days(tmp_path / "days"))
+    assert total == good.sum() > 0
+    assert l3.count.any(axis=0)[10:14].all()  # columns of cells round 180 degrees
+    # the day before is lost after an interruption: running again adds it alone
+    store.path_of(store.days[0]).unlink()
+    again = add_files(DayStore.open(tmp_path / "days", job), [orbit.path])
+    assert again.added == [orbit.path.name]
+    assert np.array_equal(period_mean(tmp_path / "days").mean, l3.mean, equal_nan=True)
+
+
+def test_processor_generations_do_not_mix(season, tmp_path):
+    """Version 1 after version 2 is refused unless told to; then both are recorded."""
+    old = build_orbit(
+        tmp_path, n_scanline=24, n_ground_pixel=20, variant="v1", orbit_number=7000,
+        area=(1.3, 47.8, 3.4, 49.8), date="2019-06-09",
+    )  # fmt: skip
+    job = GridJob(GRID, ("TM5",))
+    store = _gridded(tmp_path / "days", season.originals[:1], job)
+    report = add_files(store, [old.path])
+    assert "Processor versions 1 and 2" in str(report.failed[0][1])
+    mixed = GridJob(GRID, ("TM5",), allow_mixed=True)
+    _gridded(tmp_path / "days", [old.path], mixed)
+    versions = period_mean(tmp_path / "days").attributes["processor_versions"].split()
+    assert {version.split(".")[0].lstrip("0") for version in versions} == {"1", "2"}
+
+
+def test_options_of_the_reretrieval_do_not_mix(season, tmp_path):
+    """A file re-retrieved with nothing above the set does not join others."""
+    other = Path(shutil.copy(season.outputs[1], tmp_path / season.outputs[1].name))
+    with h5py.File(other, "a") as file:
+        text = file["PRODUCT"].attrs["apriori_options"]
+        text = text.decode() if isinstance(text, bytes) else str(text)
+        file["PRODUCT"].attrs["apriori_options"] = text.replace("constant-vmr", "none")
+    store = _gridded(tmp_path / "days", season.outputs[:1])
+    report = add_files(store, [other])
+    assert "re-retrieved with the same options" in str(report.failed[0][1])
+
+
+def test_folders_keep_their_settings(season, tmp_path):
+    """Another grid, threshold, weighting or product list needs another folder."""
+    _gridded(tmp_path / "days", season.outputs[:1])
+    for job in (
+        GridJob(regular_grid(4000.0, (0.5, 47.0, 4.5, 50.5)), JOB.products),
+        GridJob(GRID, JOB.products, qa_threshold=50),
+        GridJob(GRID, JOB.products, weighting=Weighting.SHARP),
+        GridJob(GRID, ("TM5",)),
+    ):
+        with pytest.raises(OutputError, match="Choose another folder"):
+            DayStore.open(tmp_path / "days", job)
+
+
+def test_orbits_beside_the_grid_are_reported(season, tmp_path):
+    """An orbit that does not touch the grid is no failure; alone it is an error of `add`."""
+    far = GridJob(regular_grid(0.5, (20.0, 40.0, 25.0, 45.0), "EPSG:4326"), ("TM5",))
+    store = DayStore.open(tmp_path / "days", far)
+    report = add_files(store, season.outputs[:1])
+    assert report.outside == [season.outputs[0].name]
+    assert report.failed == []
+    with pytest.raises(NoOverlapError):
+        store.add(season.outputs[0])
+    with pytest.raises(ProductError, match="It must hold daily sums"):
+        period_mean(tmp_path / "days")
+
+
+def test_damaged_days_are_named(season, tmp_path):
+    """A truncated or foreign file among the days says what to do."""
+    store = _gridded(tmp_path / "days", season.outputs[:1])
+    path = store.path_of(store.days[0])
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(ProductError, match="Remove it and grid its day again"):
+        DayStore.open(tmp_path / "days", JOB)
