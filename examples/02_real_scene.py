@@ -1,7 +1,7 @@
 """Re-retrieve a real TROPOMI scene with an illustrative profile file, both layouts, and draw it.
 
-The profiles are made up: a clean background and one plume that drifts south-west of the Matimba power
-plant, well mixed up to 1 km. They show what substitution does to real kernels; they are not an
+The profiles are made up: a clean background and one plume that drifts south-west of the Matimba
+power plant, well mixed up to 1 km. They show what substitution does to real kernels and are no
 estimate of anything. Run: `python examples/02_real_scene.py SCENE.nc [FOLDER]`.
 """
 
