@@ -1,0 +1,129 @@
+"""`dacno2-s5p grid`: files in, one gridded file out, state beside it, errors in one line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from retrieval.l3_file import read_l3
+
+
+@pytest.fixture
+def grid(run, season, tmp_path):
+    """Return a function that grids the season's files on 8 km, unless told otherwise."""
+
+    def call(*args: object, files=None, output="map.nc"):
+        chosen = season.outputs if files is None else files
+        return run("grid", *chosen, "-o", tmp_path / output, "--cell", "8km", *args)
+
+    return call
+
+
+def test_files_become_a_map(grid, tmp_path):
+    """The table of means and the path are all that stdout holds; the state lies beside."""
+    done = grid()
+    assert done.status == 0, done.err
+    lines = done.out.splitlines()
+    assert lines[0].startswith("product\t")
+    assert [line.split("\t")[0] for line in lines[1:4]] == ["TM5", "DACNO2", "CAMS"]
+    assert lines[-1] == str(tmp_path / "map.nc")
+    assert done.err == ""
+    l3 = read_l3(tmp_path / "map.nc")
+    assert l3.n_day == 3
+    assert l3.grid.crs == "EPSG:3035"
+    assert len(list((tmp_path / "map_days").glob("sums_*.nc"))) == 3
+
+
+def test_adding_files_later_gives_the_same(grid, season, tmp_path):
+    """Two runs on one folder of days end where a single run does."""
+    assert grid().status == 0
+    days = tmp_path / "state"
+    assert grid("--days", days, files=season.outputs[2:], output="a.nc").status == 0
+    done = grid("--days", days, "--json", output="b.nc")
+    summary = json.loads(done.out)
+    assert (summary["added"], summary["skipped_already_there"]) == (2, 1)
+    whole, parts = read_l3(tmp_path / "map.nc"), read_l3(tmp_path / "b.nc")
+    np.testing.assert_allclose(parts.mean, whole.mean, rtol=1e-7)  # float32 on disk
+
+
+def test_another_period_needs_no_files(grid, tmp_path):
+    """From the days of a map another period is averaged without reading orbits again."""
+    assert grid().status == 0
+    done = grid(
+        "--days", tmp_path / "map_days", "--period", "2019-06-02", "2019-06-03",
+        files=[], output="june.nc",
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    assert read_l3(tmp_path / "june.nc").n_day == 2
+    nothing = grid(files=[], output="other.nc")
+    assert nothing.status == 2
+    assert "nothing to average" in nothing.error
+
+
+def test_degrees_and_products(grid, tmp_path):
+    """Longitude and latitude, a box and chosen products."""
+    box = ("--cell", "0.1deg", "--bbox", "1", "47.5", "4", "50")
+    assert grid(*box, "-p", "TM5", "-p", "CAMS").status == 0
+    l3 = read_l3(tmp_path / "map.nc")
+    assert l3.products == ("TM5", "CAMS")
+    assert l3.grid.shape == (25, 30)
+
+
+def test_plan_writes_nothing(grid, tmp_path):
+    """The plan names files, products, grid and rules, and leaves no trace."""
+    done = grid("--dry-run", "--json")
+    plan = json.loads(done.out)
+    assert plan["products"] == ["TM5", "DACNO2", "CAMS"]
+    assert plan["grid"] == "148 x 180 cells, EPSG:3035"
+    assert plan["qa_value_above"] == 0.75
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_orbit_twice_is_one_line(grid, season):
+    """Original and re-retrieved file of an orbit together are refused."""
+    done = grid(files=[season.originals[0], season.outputs[0]])
+    assert done.status == 1
+    assert "An orbit may be in a map once" in done.error
+
+
+def test_one_bad_file_does_not_stop_the_rest(grid, season, tmp_path):
+    """The others are gridded and written; the bad one is reported; the exit status is 1."""
+    bad = tmp_path / season.originals[1].name
+    shutil.copy(season.originals[1], bad)  # has TM5 only
+    done = grid(files=[season.outputs[0], bad])
+    assert done.status == 1
+    assert "no column with the DACNO2 a priori" in done.error
+    assert read_l3(tmp_path / "map.nc").n_day == 1
+
+
+def test_existing_maps_are_kept(grid, tmp_path):
+    """An output is replaced only when told to."""
+    assert grid().status == 0
+    assert "give --overwrite" in grid().error
+    assert grid("--overwrite").status == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("--cell", "2 miles"), "Invalid cell"),
+        (("--with", "TRUTH"), "NAME=FILEPATTERN:VARIABLE"),
+        (("--cell", "7km"), "divide the domain"),
+    ],
+)
+def test_wrong_calls_are_one_line(grid, args, words):
+    """Wrong options exit with 2 and say how to write them."""
+    done = grid(*args)
+    assert done.status == 2
+    assert words in done.error
+
+
+def test_settings_of_a_folder_are_kept(grid, season, tmp_path):
+    """A folder of days on another grid is refused with both grids' settings."""
+    assert grid().status == 0
+    done = grid("--cell", "16km", "--days", tmp_path / "map_days", output="b.nc")
+    assert done.status == 1
+    assert "Choose another folder" in done.error

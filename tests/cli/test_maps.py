@@ -1,0 +1,89 @@
+"""`dacno2-s5p maps`: figures and tables of a gridded file in one command."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+from tests.cli.conftest import names
+
+FILES = ["columns.png", "differences.png", "figure7.png", "numbers.csv", "numbers_shifted.csv",
+         "regions.png"]  # fmt: skip
+
+
+@pytest.fixture
+def gridded(run, season, tmp_path):
+    """Return a gridded file of the season with its days beside it."""
+    path = tmp_path / "map.nc"
+    assert run("grid", *season.outputs, "-o", path, "--cell", "16km").status == 0
+    return path
+
+
+def test_one_command_makes_all(run, gridded):
+    """All parts of the figure and both tables are written; stdout has the numbers and paths."""
+    folder = gridded.parent / "map_maps"
+    folder.mkdir()
+    (folder / "columns.png").write_text("an old one")
+    done = run("maps", gridded, "-q", "--overwrite")
+    assert done.status == 0, done.err
+    assert (folder / "columns.png").stat().st_size > 1000
+    assert names(folder) == FILES
+    lines = done.out.splitlines()
+    assert lines[0].startswith("area\tpair")
+    assert any(line.startswith("Paris\tDACNO2/CAMS") for line in lines)
+    assert lines[-1].endswith("numbers_shifted.csv")
+    with (folder / "numbers.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert {row["area"] for row in rows} == {"domain", "Paris"}
+    assert all(float(row["ratio_of_means"]) for row in rows if row["reference"] == "TM5")
+    assert rows[0]["ratio_of_means_low"] == ""  # three days have no interval
+    with (folder / "numbers_shifted.csv").open(newline="") as stream:
+        assert "Paris +0.5E +0N" in {row["area"] for row in csv.DictReader(stream)}
+
+
+def test_own_pairs_and_regions(run, gridded, tmp_path):
+    """Pairs, regions, folder and minimum counts are the user's."""
+    done = run(
+        "maps", gridded, "-o", tmp_path / "own", "--pair", "CAMS/TM5", "--json", "--bootstrap", "0",
+        "--region", "Chartres=1,48,2,49", "--minimum-days", "2", "--format", "svg", "-q",
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    found = json.loads(done.out)
+    assert {(n["area"], n["product"]) for n in found["numbers"]} <= {
+        ("domain", "CAMS"),
+        ("Chartres", "CAMS"),
+    }
+    assert (tmp_path / "own" / "figure7.svg").read_text(encoding="utf-8").startswith("<?xml")
+
+
+def test_existing_figures_are_kept(run, gridded):
+    """Nothing is replaced unless told to, and nothing is drawn before that is known."""
+    folder = gridded.parent / "map_maps"
+    folder.mkdir()
+    (folder / "regions.png").write_text("mine")
+    assert "give --overwrite" in run("maps", gridded, "-q").error
+    assert names(folder) == ["regions.png"]
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "words"),
+    [
+        (("--pair", "DACNO2"), 2, "is not PRODUCT/REFERENCE"),
+        (("--region", "Paris=1,2"), 2, "NAME=W,S,E,N"),
+        (("--pair", "XY/TM5"), 1, "Invalid product 'XY'"),
+    ],
+)
+def test_wrong_calls_are_one_line(run, gridded, args, status, words):
+    """Wrong pairs and regions say how to write them."""
+    done = run("maps", gridded, "-q", *args)
+    assert done.status == status
+    assert words in done.err
+
+
+def test_orbits_are_not_maps(run, season):
+    """An orbit given instead of a gridded file is refused with what to do."""
+    done = run("maps", season.outputs[0])
+    assert done.status == 1
+    assert "Make one with the command grid" in done.error
