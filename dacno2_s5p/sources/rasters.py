@@ -1,0 +1,394 @@
+"""Static rasters on the 2 km grid: area means and class shares, window by window.
+
+A raster may be larger than memory (CORINE has 3e9 cells): only strips that the grid needs are
+read. Means are conservative by exact overlap; where a raster is much finer than the grid, blocks
+of its cells are averaged first. Classes are counted by cell centres: on nested grids each fine
+cell lies in one coarse cell, so that counts are areas.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dacno2_s5p.errors import DataError
+from dacno2_s5p.sources.regrid import centres_in, corners_in, transform_points
+from retrieval.grids import GEOGRAPHIC, RectilinearGrid
+from retrieval.overlap import overlap_areas, polygon_area
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    Float = NDArray[np.floating]
+
+STRIP_CELLS = 2_000_000
+"""Cells of a raster that are read at once: some 300 MB with all that overlaps need."""
+
+FINEST_RATIO = 4
+"""Cells finer than a quarter of the grid's are averaged in blocks before the exact overlap; a
+block that straddles an edge is then shared by area, an error of a per cent of a cell's content
+at most."""
+
+LEAST_COVERAGE = 0.999
+"""Share of each cell that rasters must cover: tiles that meet leave round-off."""
+
+
+@dataclass(frozen=True)
+class Raster:
+    """An open raster, its rows from north to south.
+
+    Attributes
+    ----------
+    file : rasterio dataset
+    name : str
+    x_edges, y_edges : ndarray
+        Edges west to east and north to south, in `crs`.
+    crs : str
+    nodata : float or None
+    """
+
+    file: Any
+    name: str
+    x_edges: Float
+    y_edges: Float
+    crs: str
+    nodata: float | None
+
+    def block(self, x: tuple[float, float], y: tuple[float, float]) -> tuple[slice, slice] | None:
+        """Return rows and columns that meet an extent (least, largest), None without any."""
+        columns = _cells_within(self.x_edges, *x)
+        rows = _cells_within(-self.y_edges, -y[1], -y[0])
+        return None if columns is None or rows is None else (rows, columns)
+
+    def read(self, rows: slice, columns: slice) -> NDArray[Any]:
+        """Read a block as stored, rows from north to south."""
+        from rasterio.windows import Window
+
+        window = Window(
+            columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start
+        )
+        return np.asarray(self.file.read(1, window=window))
+
+
+@contextmanager
+def open_raster(path: Path, crs: str = "") -> Iterator[Raster]:
+    """Open a GeoTIFF or ESRI ASCII grid, also gzipped.
+
+    Parameters
+    ----------
+    path : Path
+    crs : str
+        CRS of formats that do not say one.
+
+    Raises
+    ------
+    DataError
+        If rasterio is absent, or the file is damaged, rotated, or says no CRS.
+    """
+    try:
+        import rasterio
+        from rasterio.errors import RasterioError
+    except ImportError as error:
+        msg = (
+            f"Invalid raster {path}. Rasters need rasterio. Given none installed. Run pip install "
+            "'dacno2-s5p[data]'."
+        )
+        raise DataError(msg) from error
+    place = f"/vsigzip/{path.resolve()}" if path.suffix.lower() == ".gz" else path
+    try:
+        with rasterio.open(place) as file:
+            yield _describe(file, path, crs)
+    except RasterioError as error:
+        msg = (
+            f"Damaged raster {path}. It must be readable. Given: "
+            f"{' '.join(str(error).split())}. Download it again."
+        )
+        raise DataError(msg) from error
+
+
+def _describe(file: Any, path: Path, crs: str) -> Raster:
+    t = file.transform
+    code = file.crs.to_epsg() if file.crs else None
+    name = f"EPSG:{code}" if code else (file.crs.to_wkt() if file.crs else crs)
+    if t.b or t.d or t.a <= 0 or t.e >= 0 or not name:
+        given = "no CRS" if not name else f"transform {tuple(t)[:6]}"
+        msg = (
+            f"Invalid raster {path}. It must lie north up in a known CRS. Given {given}. "
+            "Convert it with gdalwarp."
+        )
+        raise DataError(msg)
+    x_edges = t.c + t.a * np.arange(file.width + 1)
+    y_edges = t.f + t.e * np.arange(file.height + 1)
+    return Raster(file, str(path), x_edges, y_edges, name, file.nodata)
+
+
+def raster_files(path: Path, patterns: Sequence[str], what: str) -> list[Path]:
+    """Return the files behind a path: itself, or those of a folder that match a pattern.
+
+    The first pattern with files counts.
+
+    Raises
+    ------
+    DataError
+        If there are none.
+    """
+    if path.is_file():
+        return [path]
+    for pattern in patterns:
+        found = sorted(path.glob(pattern)) if path.is_dir() else []
+        if found:
+            return found
+    msg = (
+        f"Invalid {what} files {path}. They must be named {' or '.join(patterns)}. Given none. "
+        "Give the file, or the folder it was unpacked to."
+    )
+    raise DataError(msg)
+
+
+def area_mean(
+    paths: Sequence[Path],
+    grid: RectilinearGrid,
+    *,
+    crs: str = GEOGRAPHIC,
+    empty: float | None = None,
+    least: float = -np.inf,
+    per_square_kilometre: bool = False,
+) -> Float:
+    """Average rasters (tiles) over the cells of a grid.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Tiles; where they overlap, all count.
+    grid : RectilinearGrid
+        Target cells.
+    crs : str
+        CRS of formats that do not say one.
+    empty : float, optional
+        Value of cells without data (the sea of road maps: 0); without it they do not count.
+    least : float
+        Lower values are no data.
+    per_square_kilometre : bool
+        Values are amounts per raster cell, returned per km2; projected rasters only.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_y, n_x)
+
+    Raises
+    ------
+    DataError
+        If a cell is not covered, or has no data and `empty` is not given.
+    """
+    total = np.zeros(grid.shape)
+    weight = np.zeros(grid.shape)
+    covered = np.zeros(grid.shape)
+    for path in paths:
+        with open_raster(path, crs) as raster:
+            scale = _density_scale(raster) if per_square_kilometre else 1.0
+            x, y = corners_in(grid, raster.crs)
+            share = _Share(raster, x, y, grid.shape)
+            for rows, values, valid, block in _strips(raster, share, empty, least):
+                share.add(rows, block, values * scale, valid, total, weight, covered)
+    names = f"{paths[0]}" + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
+    _check_covered(covered, grid, names)
+    if not (weight > 0.0).all():
+        msg = (
+            f"Invalid raster {names}. Every cell of the grid must have data. Given none in "
+            f"{int((weight <= 0.0).sum())} cells. Use the complete raster."
+        )
+        raise DataError(msg)
+    return np.asarray(total / weight)
+
+
+class _Share:
+    """Which grid cells a strip of a raster can touch, and sums over their overlaps."""
+
+    def __init__(self, raster: Raster, x: Float, y: Float, shape: tuple[int, int]) -> None:
+        self._x, self._y, self._shape = x, y, shape
+        self._area = np.abs(polygon_area(x, y))
+        self._lowest, self._highest = y.min(axis=1), y.max(axis=1)
+        self.crs = raster.crs
+        self.extent_x = (float(x.min()), float(x.max()))
+        self.extent_y = (float(y.min()), float(y.max()))
+        self.coarsening = self._coarsening(raster)
+
+    def _coarsening(self, raster: Raster) -> int:
+        """Cells of a block along each side, so that blocks are a quarter of a grid cell."""
+        side = float(np.sqrt(np.median(self._area)))
+        cell = float(np.sqrt(abs(np.diff(raster.x_edges)[0] * np.diff(raster.y_edges)[0])))
+        return max(int(side / cell / FINEST_RATIO), 1)
+
+    def add(
+        self,
+        rows: tuple[float, float],
+        block: RectilinearGrid,
+        values: Float,
+        valid: Float,
+        total: Float,
+        weight: Float,
+        covered: Float,
+    ) -> None:
+        """Add a strip: `values` are means of the valid share `valid` of each cell."""
+        cell = np.flatnonzero((self._highest > rows[0]) & (self._lowest < rows[1]))
+        overlap = overlap_areas(self._x[cell], self._y[cell], block.x_edges, block.y_edges)
+        owner = cell[np.repeat(np.arange(cell.size), np.diff(overlap.indptr))]
+        place = overlap.row, overlap.column
+        true = overlap.area * block.row_area_factor[overlap.row] * valid[place]
+        n = self._area.size
+        total += np.bincount(owner, true * values[place], n).reshape(self._shape)
+        weight += np.bincount(owner, true, n).reshape(self._shape)
+        shares = np.bincount(owner, overlap.area, n) / self._area
+        covered += shares.reshape(self._shape)
+
+
+def _strips(
+    raster: Raster, share: _Share, empty: float | None, least: float
+) -> Iterator[tuple[tuple[float, float], Float, Float, RectilinearGrid]]:
+    """Read strips: extent in y, means, valid shares, and their cells; rows ascend."""
+    block = raster.block(share.extent_x, share.extent_y)
+    if block is None:
+        return
+    rows, columns = block
+    step = share.coarsening
+    columns = slice(columns.start - columns.start % step, columns.stop)
+    width = columns.stop - columns.start
+    height = max(STRIP_CELLS // width // step, 1) * step
+    for first in range(rows.start - rows.start % step, rows.stop, height):
+        strip = slice(first, min(first + height, rows.stop))
+        raw = raster.read(strip, columns).astype(np.float64)
+        is_valid = np.isfinite(raw) & (raw >= least)
+        if raster.nodata is not None:
+            is_valid &= raw != raster.nodata
+        raw[~is_valid] = 0.0 if empty is None else empty
+        valid = is_valid.astype(np.float64) if empty is None else np.ones_like(raw)
+        y_edges = raster.y_edges[strip.start : strip.stop + 1]
+        x_edges = raster.x_edges[columns.start : columns.stop + 1]
+        means, shares = _coarsen(raw * valid, step), _coarsen(valid, step)
+        means = np.divide(means, shares, out=np.zeros_like(means), where=shares > 0.0)
+        grid = RectilinearGrid(
+            _coarse_edges(x_edges, step), _coarse_edges(y_edges, step)[::-1], raster.crs
+        )
+        yield (float(y_edges[-1]), float(y_edges[0])), means[::-1], shares[::-1], grid
+
+
+def _coarsen(values: Float, step: int) -> Float:
+    """Mean of blocks; the last ones may be smaller."""
+    if step == 1:
+        return values
+    rows, columns = (np.arange(0, n, step) for n in values.shape)
+    sums = np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1)
+    n_row = np.diff(np.append(rows, values.shape[0]))
+    n_column = np.diff(np.append(columns, values.shape[1]))
+    return np.asarray(sums / (n_row[:, None] * n_column))
+
+
+def _coarse_edges(edges: Float, step: int) -> Float:
+    return np.append(edges[:-1:step], edges[-1])
+
+
+def class_counts(
+    path: Path, grid: RectilinearGrid, classes: Sequence[tuple[int, int]]
+) -> NDArray[np.int64]:
+    """Count a raster's cells of each class in the cells of a grid.
+
+    Parameters
+    ----------
+    path : Path
+    grid : RectilinearGrid
+    classes : sequence of (int, int)
+        First and last code of each class; other codes do not count.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_class + 1, n_y, n_x)
+        The last plane counts cells of no class.
+    """
+    n_y, n_x = grid.shape
+    n_class = len(classes)
+    counts = np.zeros((n_class + 1) * n_y * n_x, dtype=np.int64)
+    with open_raster(path) as raster:
+        table = _class_table(classes)
+        outline_x, outline_y = corners_in(grid, raster.crs)
+        block = raster.block(
+            (float(outline_x.min()), float(outline_x.max())),
+            (float(outline_y.min()), float(outline_y.max())),
+        )
+        if block is not None:
+            rows, columns = block
+            height = max(STRIP_CELLS // (columns.stop - columns.start), 1)
+            for first in range(rows.start, rows.stop, height):
+                strip = slice(first, min(first + height, rows.stop))
+                codes = raster.read(strip, columns).astype(np.int64)
+                cell = _cells_of(raster, strip, columns, grid)
+                kind = table[np.clip(codes, 0, table.size - 1)]
+                index = kind * (n_y * n_x) + cell
+                counts += np.bincount(index[cell >= 0], minlength=counts.size)
+    return counts.reshape(n_class + 1, n_y, n_x)
+
+
+def _class_table(classes: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
+    """Class of each code 0..255; the number of classes for codes of none."""
+    table = np.full(256, len(classes), dtype=np.int64)
+    for i, (first, last) in enumerate(classes):
+        table[first : last + 1] = i
+    return table
+
+
+def _cells_of(
+    raster: Raster, rows: slice, columns: slice, grid: RectilinearGrid
+) -> NDArray[np.int64]:
+    """Grid cell that holds each raster cell's centre, -1 outside, shape of the block."""
+    x_edges = raster.x_edges[columns.start : columns.stop + 1]
+    y_edges = raster.y_edges[rows.start : rows.stop + 1]
+    x, y = 0.5 * (x_edges[1:] + x_edges[:-1]), 0.5 * (y_edges[1:] + y_edges[:-1])
+    n_y, n_x = grid.shape
+    if raster.crs == grid.crs:
+        column, row = _places(grid.x_edges, x)[None, :], _places(grid.y_edges, y)[:, None]
+    else:
+        mesh_x, mesh_y = np.meshgrid(x, y)
+        px, py = transform_points(mesh_x, mesh_y, raster.crs, grid.crs)
+        column, row = _places(grid.x_edges, px), _places(grid.y_edges, py)
+    inside = (column >= 0) & (column < n_x) & (row >= 0) & (row < n_y)
+    return np.where(inside, row * n_x + column, -1)
+
+
+def _places(edges: Float, points: Float) -> NDArray[np.intp]:
+    return np.asarray(np.searchsorted(edges, points, side="right") - 1)
+
+
+def _cells_within(edges: Float, low: float, high: float) -> slice | None:
+    """Cells of an ascending axis that meet an interval."""
+    first = int(np.searchsorted(edges, low, side="right")) - 1
+    last = int(np.searchsorted(edges, high, side="left"))
+    first, last = max(first, 0), min(last, edges.size - 1)
+    return slice(first, last) if first < last else None
+
+
+def _density_scale(raster: Raster) -> float:
+    if raster.crs == GEOGRAPHIC:
+        msg = (
+            f"Invalid raster {raster.name}. Amounts per cell need cells of one area. Given "
+            "longitude/latitude. Use the raster in its projected CRS."
+        )
+        raise DataError(msg)
+    area = abs(np.diff(raster.x_edges)[0] * np.diff(raster.y_edges)[0])
+    return 1e6 / float(area)
+
+
+def _check_covered(covered: Float, grid: RectilinearGrid, names: str) -> None:
+    bare = covered < LEAST_COVERAGE
+    if bare.any():
+        longitude, latitude = (axis[bare] for axis in centres_in(grid, GEOGRAPHIC))
+        msg = (
+            f"Invalid raster {names}. It must cover the grid. Given nothing for {int(bare.sum())} "
+            f"cells at {longitude.min():.1f}..{longitude.max():.1f}E, "
+            f"{latitude.min():.1f}..{latitude.max():.1f}N. Add the tiles of that area."
+        )
+        raise DataError(msg)
