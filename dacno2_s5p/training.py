@@ -30,19 +30,23 @@ from dacno2_s5p.optimisation import (
     make_optimiser,
     training_mode,
 )
+from dacno2_s5p.processes import Processes
 from dacno2_s5p.run_state import RunState, identity, read_state, write_state
 from dacno2_s5p.samples import Inputs, read_targets, station_weight
 from dacno2_s5p.sampling import make_sampler
 from dacno2_s5p.similarity import scale_slices
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from dacno2_s5p.recipe import PhaseRecipe, Recipe
     from dacno2_s5p.samples import Crop, DaySource, Targets
 
 logger = logging.getLogger(__name__)
+
+ALONE = Processes()
+"""One process."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,8 @@ class PhaseTrainer:
         Phase to train.
     folder : Path
         Folder of the phase; created.
+    processes : Processes
+        The processes of the run; alone by default.
 
     Raises
     ------
@@ -154,6 +160,7 @@ class PhaseTrainer:
         recipe: Recipe,
         phase: int,
         folder: Path,
+        processes: Processes = ALONE,
     ) -> None:
         if network.config != info.network:
             msg = (
@@ -167,6 +174,7 @@ class PhaseTrainer:
         self.recipe: PhaseRecipe = recipe.phase(phase).in_steps(self.sampler.n_train)
         self.seed = recipe.seed
         self.folder = folder
+        self.processes = processes
         self.info = replace(
             info,
             grid=source.grid,
@@ -232,6 +240,7 @@ class PhaseTrainer:
                 latest = self.state.validation_loss
                 progress(Progress(self.info.phase, done, self.recipe.steps, loss, latest, left))
         self._save()
+        self.processes.wait()
         return PhaseResult(
             self.folder / "best.safetensors",
             self.state.best_loss,
@@ -244,8 +253,11 @@ class PhaseTrainer:
         """Create the folder, or take up the run in it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / "state.safetensors"
-        if not path.exists():
-            (self.folder / "curves.csv").unlink(missing_ok=True)
+        there = path.exists()
+        self.processes.wait()  # all have looked before one writes
+        if not there:
+            if self.processes.writes:
+                (self.folder / "curves.csv").unlink(missing_ok=True)
             return
         if not resume:
             msg = (
@@ -256,10 +268,13 @@ class PhaseTrainer:
         self.state = read_state(
             path, self.state.identity, self.network, self.mean.state, self.optimiser
         )
-        forget_after(self.folder / "curves.csv", self.state.step)
+        if self.processes.writes:
+            forget_after(self.folder / "curves.csv", self.state.step)
         logger.info("resumed phase %d at step %d", self.info.phase, self.state.step)
 
     def _save(self) -> None:
+        if not self.processes.writes:
+            return
         path = self.folder / "state.safetensors"
         write_state(path, self.state, self.network, self.mean.state, self.optimiser)
 
@@ -274,7 +289,7 @@ class PhaseTrainer:
         training_mode(self.network, freeze_norm=recipe.norm_is_frozen)
         self.optimiser.zero_grad(set_to_none=True)
         sums = dict.fromkeys(TERMS, 0.0)
-        for i, micro in enumerate(_parts(crops, recipe.micro_batch)):
+        for i, micro in self.processes.share(_parts(crops, recipe.micro_batch)):
             # dropout follows from seed, phase, step and part, not from what ran before
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(_seed(self.seed, self.info.phase, step, i))
@@ -282,11 +297,15 @@ class PhaseTrainer:
             terms.weighted(recipe.weights).backward()  # type: ignore[no-untyped-call]
             for name, value in terms.values().items():
                 sums[name] += value
+        sums = self.processes.add_numbers(sums)
         loss = self._check(sums)
+        self.processes.add_gradients(self.network)
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip_norm)
         if not bool(torch.isfinite(norm)):
             self._refuse("the gradient")
         self.optimiser.step()
+        if not recipe.norm_is_frozen:
+            self.processes.average_statistics(self.network)
         self.mean.update(self.network, step)
         self.state.step += 1
         self.state.add(sums, loss)
@@ -327,20 +346,24 @@ class PhaseTrainer:
         crops = self.sampler.validation
         totals = Totals(len(crops), station_weight(self.source, crops))
         sums = dict.fromkeys(TERMS, 0.0)
-        for part in _parts(crops, self.recipe.micro_batch):
+        for _, part in self.processes.share(_parts(crops, self.recipe.micro_batch)):
             for name, value in self._terms(self.mean_network, part, totals).values().items():
                 sums[name] += value
+        sums = self.processes.add_numbers(sums)
         loss = self._check(sums)
         state, phase = self.state, self.info.phase
         row: dict[str, Any] = {"phase": phase, "step": state.step}
         row["learning_rate"] = learning_rate(state.step - 1, self.recipe)
         row.update({f"train_{name}": value for name, value in state.means().items()})
         scores = {"validation_loss": loss, **{f"validation_{k}": v for k, v in sums.items()}}
-        append_row(self.folder / "curves.csv", {**row, **scores})
+        if self.processes.writes:
+            append_row(self.folder / "curves.csv", {**row, **scores})
         state.start_anew()
         state.validation_loss = loss
         if loss < state.best_loss:
             state.best_loss, state.best_step = loss, state.step
+            if not self.processes.writes:
+                return
             info = replace(self.info, step=state.step, metrics=scores)
             save_checkpoint(self.folder / "best.safetensors", self.mean.state, info)
 
@@ -352,10 +375,12 @@ def train_phase(
     recipe: Recipe,
     phase: int,
     folder: Path,
+    processes: Processes = ALONE,
     **options: Any,
 ) -> PhaseResult:
     """Train one phase; parameters as `PhaseTrainer`, options as `PhaseTrainer.run`."""
-    return PhaseTrainer(network, source, info, recipe, phase, folder).run(**options)
+    trainer = PhaseTrainer(network, source, info, recipe, phase, folder, processes)
+    return trainer.run(**options)
 
 
 def new_network(recipe: Recipe) -> Dacno2:
@@ -375,6 +400,5 @@ def _copy(network: Dacno2) -> Dacno2:
     return twin
 
 
-def _parts(crops: Sequence[Crop], size: int) -> Iterator[Sequence[Crop]]:
-    for first in range(0, len(crops), size):
-        yield crops[first : first + size]
+def _parts(crops: Sequence[Crop], size: int) -> list[Sequence[Crop]]:
+    return [crops[first : first + size] for first in range(0, len(crops), size)]
