@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from retrieval.grids import RectilinearGrid
 
-SPLIT = 4
+SPLIT = 2
 """Each 2 km cell is spread over SPLIT x SPLIT points."""
 
 CELL_AREA = 4.0e6

@@ -6,6 +6,7 @@ is the same whether or not the days before it were computed.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 EPOCH = np.datetime64("2018-01-01T00:00:00", "s")
 """Origin of the absolute time of all random processes."""
+
+KEPT_BASES = 4
+"""Sets of points whose waves are kept."""
 
 CENTRE = (3_664_000.0, 2_816_000.0)
 """Origin of the waves' phases [m], the middle of the domain."""
@@ -124,13 +128,15 @@ class TravellingFields:
         self.k = np.column_stack([k * np.cos(angle), k * np.sin(angle)])
         self.specs = tuple(specs)
         self._seed = (seed, 42, stream)
-        self._bases: dict[int, tuple[Points, WaveBasis]] = {}
+        self._bases: OrderedDict[int, tuple[Points, WaveBasis]] = OrderedDict()
 
     def basis(self, points: Points) -> WaveBasis:
         """Waves at the points, kept for further calls with the same object."""
         key = id(points)
         if key not in self._bases:
             self._bases[key] = (points, WaveBasis(self.k, points))
+            while len(self._bases) > KEPT_BASES:
+                self._bases.popitem(last=False)
         return self._bases[key][1]
 
     def amplitudes(self, i_field: int, times: NDArray[np.datetime64]) -> NDArray[np.complex128]:

@@ -10,11 +10,11 @@ import xarray as xr
 
 from dacno2_s5p.twin.geography import FOREST, WETLAND
 from dacno2_s5p.twin.modes import smooth_noise
+from dacno2_s5p.twin.near_ground import summer
 from dacno2_s5p.twin.profile import HEIGHTS, partial_column
 from dacno2_s5p.twin.terrain import spectral_noise
 from dacno2_s5p.twin.truth import MARGIN
 from dacno2_s5p.twin.twin import Twin
-from dacno2_s5p.twin.weather import summer
 from dacno2_s5p.twin.world import CRS, Points, as_day, child_seed, domain_window, stamp
 from retrieval.constants import LAPSE_RATE
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from dacno2_s5p.twin.modes import FieldSpec, TravellingFields
-from dacno2_s5p.twin.weather import summer
+from dacno2_s5p.twin.near_ground import summer
 from retrieval.constants import MOLEC_CM2_PER_MOL_M2
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from scipy.ndimage import gaussian_filter
 
 from dacno2_s5p.twin import chemistry
 from dacno2_s5p.twin.emissions import Emissions, heating_factor
+from dacno2_s5p.twin.near_ground import friction
 from dacno2_s5p.twin.transport import STEP, HourOfFlow, Plane, advance_hour, refine
-from dacno2_s5p.twin.weather import SurfaceWeather, Weather, friction
+from dacno2_s5p.twin.weather import SurfaceWeather, Weather
 from dacno2_s5p.twin.world import as_day, block_mean, domain_window
 
 if TYPE_CHECKING:

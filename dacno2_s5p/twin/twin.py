@@ -14,13 +14,14 @@ from dacno2_s5p.twin.cams_model import CamsModel
 from dacno2_s5p.twin.emissions import Emissions, Inventory
 from dacno2_s5p.twin.geography import Geography, build_geography
 from dacno2_s5p.twin.modes import FieldSpec, TravellingFields
+from dacno2_s5p.twin.near_ground import summer
 from dacno2_s5p.twin.partition import Surroundings, column_state
 from dacno2_s5p.twin.profile import HEIGHTS, ColumnState, concentration, partial_column
 from dacno2_s5p.twin.stations import Stations, place_stations
 from dacno2_s5p.twin.stratosphere import Stratosphere
 from dacno2_s5p.twin.tm5_model import Tm5Model
 from dacno2_s5p.twin.truth import MARGIN, Columns, Simulator
-from dacno2_s5p.twin.weather import SurfaceWeather, Weather, summer
+from dacno2_s5p.twin.weather import SurfaceWeather, Weather
 from dacno2_s5p.twin.world import Points, as_day, block_mean, domain_window, stamp
 from retrieval.constants import LAPSE_RATE, MICROGRAM_M3_TO_MOL_M3
 from retrieval.grids import RectilinearGrid, domain_grid

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dacno2_s5p.twin.weather import Site, SurfaceWeather, friction, saturation_pressure, skin_depth
+from dacno2_s5p.twin.near_ground import friction, saturation_pressure, skin_depth
+from dacno2_s5p.twin.site import Site
+from dacno2_s5p.twin.weather import SurfaceWeather
 from retrieval.constants import (
     GAS_CONSTANT_DRY_AIR,
     GRAVITY,

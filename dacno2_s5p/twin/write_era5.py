@@ -17,8 +17,10 @@ from dacno2_s5p.twin.files import (
     put,
     seconds_since_1970,
 )
+from dacno2_s5p.twin.near_ground import STEFAN_BOLTZMANN, summer
+from dacno2_s5p.twin.site import Site
 from dacno2_s5p.twin.upper_air import LEVELS, UpperAir, pressure_levels
-from dacno2_s5p.twin.weather import STEFAN_BOLTZMANN, Site, SurfaceWeather, summer
+from dacno2_s5p.twin.weather import SurfaceWeather
 from dacno2_s5p.twin.world import BOX, Points, as_day, day_hours
 from retrieval.atomic import atomic_output
 from retrieval.grids import RectilinearGrid

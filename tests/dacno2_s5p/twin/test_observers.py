@@ -159,7 +159,7 @@ def test_ctmana_grid_covers_the_box():
 @pytest.mark.parametrize("hour", [0, 12])
 def test_stratosphere_has_seasons_and_grows_by_day(twin, hour):
     """Summer above winter, afternoon above morning, in the range of the instrument's columns."""
-    points = twin.points
+    points = twin.weather.frame.points
 
     def mean(day, h=hour):
         column = twin.stratosphere.column(np.datetime64(f"{day}T{h:02d}:00"), points)
