@@ -11,7 +11,7 @@ import torch
 from dacno2_s5p.checkpoint import Checkpoint
 from dacno2_s5p.errors import CheckpointError, DataError
 from dacno2_s5p.grid import ModelGrid, named_grid
-from dacno2_s5p.predict import predict_day
+from dacno2_s5p.predict import predict_day, predict_spread
 from tests.network_builders import random_network
 from tests.training_builders import make_days, make_info
 
@@ -100,3 +100,44 @@ def test_inputs_off_the_grid_are_refused(model, days):
         ValueError, match=r"group emission must be on the grid three by two, 64 x 48"
     ):
         predict_day(model, cut)
+
+
+def test_the_spread_of_an_ensemble(model, days):
+    """Mean and standard deviation over the members' own predictions."""
+    members = [
+        replace(model, network=random_network(model.info.network, seed)) for seed in (0, 1, 2)
+    ]
+    fields = np.stack([predict_day(member, days.days[0]) for member in members])
+    mean, spread = predict_spread(members, days.days[0])
+    np.testing.assert_allclose(mean, fields.mean(axis=0), rtol=1e-6)  # float32 on output
+    np.testing.assert_allclose(spread, fields.std(axis=0, ddof=1), rtol=1e-4, atol=1e-6)
+
+
+def test_dropout_samples_follow_from_their_seed(days, model):
+    """Masks are repeatable, differ between samples, and are off again afterwards."""
+    network = random_network(replace(model.info.network, dropout=0.2))
+    noisy = replace(model, network=network)
+    plain = predict_day(noisy, days.days[0])
+    first = predict_day(noisy, days.days[0], dropout_seed=1)
+    assert not np.array_equal(first, plain)
+    np.testing.assert_array_equal(predict_day(noisy, days.days[0], dropout_seed=1), first)
+    assert not np.array_equal(predict_day(noisy, days.days[0], dropout_seed=2), first)
+    np.testing.assert_array_equal(predict_day(noisy, days.days[0]), plain)
+    _, spread = predict_spread([noisy], days.days[0], n_dropout=3)
+    assert spread.min() > 0.0
+
+
+def test_a_spread_needs_samples(model, days):
+    """One plain prediction has none, and a network without dropout gives no others."""
+    with pytest.raises(ValueError, match=r"at least two samples. Given 1"):
+        predict_spread([model], days.days[0])
+    with pytest.raises(ValueError, match=r"The network must have dropout"):
+        predict_spread([model], days.days[0], n_dropout=2)
+
+
+def test_bfloat16_is_close(model, days):
+    """Halving the mantissa moves the field by less than a percent of its size."""
+    exact = predict_day(model, days.days[0])
+    rough = predict_day(model, days.days[0], bfloat16=True)
+    np.testing.assert_allclose(rough, exact, rtol=0.02)  # eight bits, as in test_network
+    assert np.sqrt(np.mean((rough - exact) ** 2)) < 0.01 * exact.mean()
