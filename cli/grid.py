@@ -87,6 +87,13 @@ DAYS_SUFFIX = "_days"
     help="Pixels with a stored qa_value above this take part.",
 )
 @click.option(
+    "--where",
+    multiple=True,
+    metavar="VARIABLE=LOW..HIGH",
+    help="Only pixels with a variable of the orbit in a range, for example "
+    "solar_zenith_angle=0..60. Repeatable.",
+)
+@click.option(
     "--weights",
     type=click.Choice(["overlap", "sharp"]),
     default="overlap",
@@ -192,7 +199,7 @@ def _choose(
 def _job(files: list[Path], given: dict[str, Any]) -> GridJob:
     from retrieval.grid_l3 import Weighting
     from retrieval.l3_days import GridJob
-    from retrieval.l3_input import product_labels
+    from retrieval.l3_input import PixelRange, product_labels
     from retrieval.side_column import SideColumn
 
     try:
@@ -201,6 +208,7 @@ def _job(files: list[Path], given: dict[str, Any]) -> GridJob:
             products=given["products"] or product_labels(files[0]),
             side=tuple(SideColumn.parse(text) for text in given["side"]),
             qa_threshold=given["qa"],
+            where=tuple(PixelRange.parse(text) for text in given["where"]),
             weighting=Weighting(given["weights"]),
             allow_mixed=given["allow_mixed"],
         )

@@ -93,8 +93,9 @@ def maps(**given: Any) -> None:
     Writes figure7 (all parts on a page), columns, differences and regions, and the numbers as
     numbers.csv; numbers_shifted.csv has them with regions moved by half a degree.
 
-    Relative differences of an area are given in three ways, labelled, because they differ: ratio of
-    means, mean of the cells' relative differences, median with 5 and 95 %.
+    The numbers are of the domain, the regions, hotspots and background. Relative differences are
+    given in three ways, labelled, because they differ: ratio of means, mean of the cells' relative
+    differences, median with 5 and 95 %.
 
     Examples:
 
@@ -103,14 +104,19 @@ def maps(**given: Any) -> None:
       dacno2-s5p maps map_2km.nc --pair DACNO2/CAMS --region "Po valley=7.5,44.5,12,46" -o po
     """
     from retrieval.l3_file import read_l3
-    from retrieval.maps import map_data
+    from retrieval.maps import map_data, polluted_and_clean
 
     path: Path = given["gridded"]
     folder: Path = given["output"] or path.with_name(f"{path.stem}_maps")
     targets = _targets(folder, given["suffix"], overwrite=given["overwrite"])
     l3 = read_l3(path)
+    rule = _sampling(l3, given)
     data = map_data(
-        l3, pairs=_pairs(given["pairs"]), regions=_regions(given), sampling=_sampling(l3, given)
+        l3,
+        pairs=_pairs(given["pairs"]),
+        regions=_regions(given),
+        further=polluted_and_clean(l3, rule),
+        sampling=rule,
     )
     data = _with_intervals(data, path, given)
     folder.mkdir(parents=True, exist_ok=True)

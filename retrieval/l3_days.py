@@ -19,7 +19,7 @@ import numpy as np
 from retrieval.errors import NoOverlapError, OutputError, ProductError
 from retrieval.grid_l3 import Sums, Weighting, same_grid
 from retrieval.l3_day_file import DayRecord, read_day, read_day_record, write_day
-from retrieval.l3_input import OrbitIdentity, OrbitPixels, read_pixels
+from retrieval.l3_input import OrbitIdentity, OrbitPixels, PixelRange, read_pixels
 from retrieval.provenance import file_checksum
 from retrieval.summary import QA_RECOMMENDED
 
@@ -46,6 +46,8 @@ class GridJob:
         Further columns from side files.
     qa_threshold : int
         Pixels with a stored quality value above it take part.
+    where : tuple of PixelRange
+        Further conditions on the pixels, for statistics by cloud fraction, sun angle, ...
     weighting : Weighting
         Rule of the weights.
     allow_mixed : bool
@@ -56,6 +58,7 @@ class GridJob:
     products: tuple[str, ...]
     side: tuple[SideColumn, ...] = ()
     qa_threshold: int = QA_RECOMMENDED
+    where: tuple[PixelRange, ...] = ()
     weighting: Weighting = Weighting.OVERLAP
     allow_mixed: bool = False
 
@@ -71,6 +74,7 @@ class GridJob:
             "products": list(self.labels),
             "further_products": [one.name for one in self.side],
             "qa_threshold": self.qa_threshold,
+            "where": [f"{one.variable}={one.low:g}..{one.high:g}" for one in self.where],
             "weighting": str(self.weighting),
         }
 
@@ -162,6 +166,7 @@ class DayStore:
             self.job.products,
             qa_threshold=self.job.qa_threshold,
             side=self.job.side,
+            where=self.job.where,
         )
         days = np.unique(pixels.day)
         identity = replace(

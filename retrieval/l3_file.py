@@ -217,8 +217,13 @@ def _describe(total: Sums, records: list[DayRecord], average: Average) -> dict[s
     is_synthetic = any(record.is_synthetic for record in records)
     return {
         "weighting": f"{total.weighting}: {rule[str(total.weighting)]}",
-        "pixel_filter": f"stored qa_value > {settings['qa_threshold']} (percent) and every product "
-        "finite, the same pixels for every product",
+        "pixel_filter": ", ".join(
+            [
+                f"stored qa_value > {settings['qa_threshold']} (percent)",
+                *settings["where"],
+                "every product finite; the same pixels for every product",
+            ]
+        ),
         "average": {
             "pooled": "pooled: weighted mean of all pixels",
             "months": "months: mean of the weighted means of the months",

@@ -75,6 +75,63 @@ class OrbitIdentity:
 
 
 @dataclass(frozen=True)
+class PixelRange:
+    """Values that a variable of the orbit must have for a pixel to take part.
+
+    Attributes
+    ----------
+    variable : str
+        Name of a variable on (scanline, ground_pixel), such as `solar_zenith_angle`.
+    low, high : float
+        Both included; in the unit of the file, integers as stored.
+    """
+
+    variable: str
+    low: float
+    high: float
+
+    @classmethod
+    def parse(cls, text: str) -> PixelRange:
+        """Read VARIABLE=LOW..HIGH.
+
+        Raises
+        ------
+        ValueError
+            If it is not that.
+
+        Examples
+        --------
+        >>> PixelRange.parse("solar_zenith_angle=0..60")
+        PixelRange(variable='solar_zenith_angle', low=0.0, high=60.0)
+        """
+        variable, _, numbers = text.partition("=")
+        try:
+            low, high = (float(part) for part in numbers.split(".."))
+        except ValueError as error:
+            msg = (
+                f"Invalid range. Write VARIABLE=LOW..HIGH. Given {text!r}. "
+                "For example solar_zenith_angle=0..60."
+            )
+            raise ValueError(msg) from error
+        return cls(variable, low, high)
+
+    def mask(self, orbit: Orbit, crop: Crop) -> NDArray[np.bool_]:
+        """Pixels of a crop whose value lies in the range; fills do not.
+
+        Raises
+        ------
+        ProductError
+            If the file has no such variable.
+        """
+        if orbit.has(self.variable) and orbit.variables[self.variable].dtype.kind in "iu":
+            values, is_valid = orbit.read_integer(self.variable, crop)
+        else:
+            values = orbit.read(self.variable, crop)
+            is_valid = np.isfinite(values)
+        return np.asarray(is_valid & (values >= self.low) & (values <= self.high))
+
+
+@dataclass(frozen=True)
 class OrbitPixels:
     """Valid pixels of an orbit.
 
@@ -143,6 +200,7 @@ def read_pixels(
     *,
     qa_threshold: int = QA_RECOMMENDED,
     side: Sequence[SideColumn] = (),
+    where: Sequence[PixelRange] = (),
 ) -> OrbitPixels:
     """Read the valid pixels of an orbit that touch a grid.
 
@@ -158,6 +216,8 @@ def read_pixels(
         Pixels with a stored quality value above it take part.
     side : sequence of SideColumn
         Further columns from side files; they take part in the mask.
+    where : sequence of PixelRange
+        Further conditions on the pixels.
 
     Returns
     -------
@@ -178,6 +238,8 @@ def read_pixels(
         values = [orbit.read(column, crop) for column in columns.values()]
         values += [read_side_column(one, orbit, crop) for one in side]
         mask = _mask(orbit, crop, values, qa_threshold)
+        for condition in where:
+            mask &= condition.mask(orbit, crop)
         days = orbit.scanline_times(crop).astype("datetime64[D]")
         mask &= ~np.isnat(days)[:, None]
         bounds = [orbit.read(f"{name}_bounds", crop)[mask] for name in ("latitude", "longitude")]

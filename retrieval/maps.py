@@ -44,10 +44,10 @@ from retrieval.mapping import (
     new_figure,
 )
 from retrieval.product_table import COLUMN_UNITS
-from retrieval.regions import DOMAIN, REGIONS, Region
+from retrieval.regions import DOMAIN, REGIONS, Region, background, hotspots
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from matplotlib.figure import Figure, FigureBase
@@ -61,13 +61,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+WIDTHS = {1: 9.0, 2: 13.0}
+"""Width of figures by the number of maps in a row [cm]."""
 WIDTH = 18.0
-"""Two columns of a journal [cm]."""
+"""For three and more: two columns of a journal [cm]."""
 MARGIN = 0.2
 """Round the cells with data [degree]."""
 ZOOM_MARGIN = 0.06
 """Round a region, as a share of its sides."""
 WHOLE = "all cells"
+TRUTH = "TRUTH"
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ def map_data(
     *,
     pairs: Sequence[tuple[str, str]] | None = None,
     regions: Sequence[Region] = REGIONS,
+    further: Mapping[str, Bool] | None = None,
     sampling: Sampling | None = None,
 ) -> MapData:
     """Compute what the maps show.
@@ -135,6 +139,8 @@ def map_data(
         `default_pairs` of the columns in the file where not given.
     regions : sequence of Region
         Zooms; those without a valid cell are left out and logged.
+    further : mapping of str to ndarray of bool, optional
+        Further areas for the numbers, such as `polluted_and_clean` gives.
     sampling : Sampling, optional
         Minimum counts; those for the length of the period by default.
 
@@ -152,7 +158,7 @@ def map_data(
     domain = DOMAIN.mask(l3.grid)
     name = DOMAIN.name if (domain & mask).any() else WHOLE
     areas = {name: domain if name == DOMAIN.name else np.ones(l3.grid.shape, dtype=bool)}
-    areas |= area_masks(l3.grid, regions)
+    areas |= area_masks(l3.grid, regions, further)
     used = tuple(region for region in regions if (areas[region.name] & mask).any())
     for region in regions:
         if region not in used:
@@ -170,6 +176,22 @@ def map_data(
     )
 
 
+def polluted_and_clean(l3: L3, sampling: Sampling | None = None) -> dict[str, Bool]:
+    """Hotspots and background (contract section 3) as areas, by the truth where it is known.
+
+    Parameters
+    ----------
+    l3 : L3
+        Period means; a column of a side file named TRUTH is the truth, else TM5 stands for it.
+    sampling : Sampling, optional
+        As `map_data`.
+    """
+    mask = (sampling or Sampling.for_period(l3.n_span)).mask(l3)
+    by = TRUTH if TRUTH in l3.products else TM5 if TM5 in l3.products else l3.products[0]
+    column = np.where(mask, l3[by], np.nan)
+    return {f"hotspots by {by}": hotspots(column), f"background by {by}": background(column)}
+
+
 def _panel_order(columns: Sequence[str], pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     """TM5 first and the primary set last, as in the paper's figure."""
     primary = pairs[-1][0] if pairs else ""
@@ -180,7 +202,7 @@ def figure7(data: MapData) -> Figure:
     """Draw all three parts on one page."""
     n_row = 1 + bool(data.differences) + bool(data.differences and data.regions)
     heights = [8.8, 9.8, 9.0][:n_row]
-    figure = new_figure(WIDTH, sum(heights) + 0.6)
+    figure = new_figure(_width(data), sum(heights) + 0.6)
     parts = np.ravel(figure.subfigures(n_row, 1, height_ratios=heights, squeeze=False))
     for letter, part in zip("abc", parts, strict=False):
         part.text(0.004, 0.985, f"({letter})", fontsize=9, fontweight="bold", va="top")
@@ -192,9 +214,14 @@ def figure7(data: MapData) -> Figure:
     return _footed(figure, data)
 
 
+def _width(data: MapData) -> float:
+    n_map = max(len(data.products), len(data.differences))
+    return WIDTHS.get(n_map, WIDTH)
+
+
 def columns_figure(data: MapData) -> Figure:
     """Draw part (a): the mean columns on one scale."""
-    figure = new_figure(WIDTH, 9.2)
+    figure = new_figure(_width(data), 9.2)
     draw_columns(figure, data)
     return _footed(figure, data)
 
@@ -405,5 +432,6 @@ def _footed(figure: Figure, data: MapData) -> Figure:
     ]
     if l3.is_synthetic:
         parts.append("SYNTHETIC DATA")
-    figure.supxlabel("; ".join(parts), fontsize=6.5, color="0.3")
+    is_narrow = figure.get_figwidth() < 0.35 * WIDTH
+    figure.supxlabel((";\n" if is_narrow else "; ").join(parts), fontsize=6.5, color="0.3")
     return figure

@@ -27,7 +27,7 @@ from retrieval.regions import Region
 E15 = 1e15 / MOLEC_CM2_PER_MOL_M2
 GRID = RectilinearGrid(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0]))
 SETTINGS = {"products": ["TM5", "DACNO2"], "qa_threshold": 75, "weighting": "overlap",
-            "further_products": []}  # fmt: skip
+            "further_products": [], "where": []}  # fmt: skip
 
 
 def _l3(old, new, *, days=1, coverage=1.0, n_span=1) -> L3:
@@ -122,7 +122,7 @@ def test_pairs_follow_the_paper():
     assert default_pairs(["TM5"]) == []
 
 
-def _write_days(folder, ratios, seed=0):
+def _write_days(folder, ratios, seed=0, scale=1.0):
     """Write days with random columns and weights; the new column is the old one times a ratio."""
     rng = np.random.default_rng(seed)
     folder.mkdir()
@@ -130,7 +130,7 @@ def _write_days(folder, ratios, seed=0):
         day = np.datetime64("2019-06-01", "D") + i
         sums = Sums(GRID, ("TM5", "DACNO2"))
         weight = rng.uniform(0.5, 2.0, GRID.shape)
-        old = rng.uniform(1.0, 5.0, GRID.shape) * E15
+        old = rng.uniform(1.0, 5.0, GRID.shape) * E15 * np.asarray(scale)
         sums.weight += weight
         sums.weighted += weight * np.stack([old, ratio * old])
         sums.count += 1
@@ -181,6 +181,16 @@ def test_bootstrap_agrees_with_drawing_days_by_hand(tmp_path):
         [found.mean_of_cells_low, found.mean_of_cells_high], np.percentile(mean, [2.5, 97.5])
     )
     assert found.ratio_of_means_low < found.ratio_of_means < found.ratio_of_means_high
+
+
+def test_bootstrap_leaves_out_cells_near_zero(tmp_path):
+    """A clean cell has no relative difference in any draw and takes no part in their mean."""
+    folder = _write_days(tmp_path / "days", [1.2] * 8, scale=[[1.0, 0.01]])
+    numbers, cells = _numbers(folder)
+    (found,) = bootstrap_numbers(folder, numbers, cells, n_replicate=30)
+    assert found.n_cell == 1
+    limits = (found.mean_of_cells_low, found.mean_of_cells_high)
+    assert limits == pytest.approx((20.0, 20.0), rel=1e-9)
 
 
 def test_few_days_have_no_interval(tmp_path):

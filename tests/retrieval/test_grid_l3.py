@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+
+import netCDF4
 import numpy as np
 import pytest
 from shapely import Polygon, box
@@ -11,7 +15,9 @@ from retrieval.footprint import footprint_weights
 from retrieval.grid_geometry import cell_areas, unproject
 from retrieval.grid_l3 import Sums, Weighting, parse_cell, regular_grid, same_grid, weighted_mean
 from retrieval.grids import RectilinearGrid, domain_grid
+from retrieval.l3_input import read_pixels
 from retrieval.quadrilaterals import project
+from tests.orbit_builder import build_orbit
 
 PLANE = RectilinearGrid(
     np.arange(3_700_000.0, 3_800_001.0, 10_000.0), np.arange(2_800_000.0, 2_880_001.0, 10_000.0),
@@ -85,6 +91,26 @@ def test_sums_agree_with_shapely(weighting):
     assert np.array_equal(sums.count, count)
     if weighting is Weighting.OVERLAP:
         np.testing.assert_allclose(sums.coverage, weight / 1e8, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.skipif(shutil.which("harpconvert") is None, reason="HARP is not installed")
+def test_means_agree_with_harp(tmp_path):
+    """The means of an orbit are those of `bin_spatial` of HARP, in the same cells."""
+    orbit = build_orbit(tmp_path, n_scanline=40, n_ground_pixel=36)
+    grid = RectilinearGrid(np.linspace(-2.0, 6.0, 81), np.linspace(45.0, 51.0, 61))
+    column = "tropospheric_NO2_column_number_density"
+    operations = f"{column}_validity>75;bin_spatial(61,45,0.1,81,-2,0.1)"
+    target = tmp_path / "harp.nc"
+    subprocess.run(["harpconvert", "-a", operations, orbit.path, target], check=True)
+    with netCDF4.Dataset(target) as file:
+        expected = np.ma.filled(file[column][0], np.nan)
+    pixels = read_pixels(orbit.path, grid, ["TM5"])
+    found = _sums(grid, pixels.latitude_bounds, pixels.longitude_bounds, pixels.values).mean[0]
+    assert np.isfinite(found).sum() > 100
+    assert np.array_equal(np.isfinite(found), np.isfinite(expected))
+    scale = np.nanmean(np.abs(expected))
+    # HARP clips with single precision near the corners of cells: 5e-7 seen
+    np.testing.assert_allclose(found, expected, atol=5e-6 * scale)
 
 
 def test_gridding_conserves_the_amount():

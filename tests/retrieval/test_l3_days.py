@@ -59,6 +59,23 @@ def test_files_that_are_there_are_skipped(season, tmp_path):
     assert (before.n_day, after.n_day) == (2, 3)
 
 
+def test_two_orbits_of_a_day_are_one_day(season, tmp_path):
+    """A second orbit on a day adds pixels, not days, and nothing is lost in between on disk."""
+    second = build_orbit(
+        tmp_path, n_scanline=24, n_ground_pixel=20, orbit_number=8401, date="2019-06-01",
+        overpass="13:58", area=(1.3, 47.8, 3.4, 49.8), seed=7,
+    ).path  # fmt: skip
+    job, paths = GridJob(GRID, ("TM5",)), [season.originals[0], second]
+    for path in paths:  # each in a run of its own
+        _gridded(tmp_path / "two", [path], job)
+    _gridded(tmp_path / "one", paths, job)
+    one, two = (period_mean(tmp_path / name) for name in ("one", "two"))
+    assert one.n_day == one.days.max() == 1
+    assert one.attributes["n_orbit"] == "2"
+    assert np.array_equal(one.mean, two.mean, equal_nan=True)
+    assert one.coverage.max() > 1.0
+
+
 def test_one_orbit_twice_is_an_error(season, tmp_path):
     """The same file, or the same orbit from another file, never has double weight."""
     store = _gridded(tmp_path / "days", season.outputs)

@@ -21,7 +21,7 @@ NOT_ERRORS = "found in same group|does not cross 1582"
 """What the checker says of good links and times."""
 GRID = RectilinearGrid(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0]))
 SETTINGS = {"products": ["TM5"], "qa_threshold": 75, "weighting": "overlap",
-            "further_products": []}  # fmt: skip
+            "further_products": [], "where": []}  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=["plane", "degrees"])

@@ -12,7 +12,7 @@ import pytest
 
 from retrieval.errors import ProductError
 from retrieval.grid_l3 import regular_grid
-from retrieval.l3_input import identify, product_labels, read_pixels
+from retrieval.l3_input import PixelRange, identify, product_labels, read_pixels
 from retrieval.l3_select import check_one_generation, one_file_an_orbit
 from retrieval.side_column import SideColumn
 from tests.orbit_builder import build_orbit
@@ -55,6 +55,26 @@ def test_every_product_must_be_finite(season):
     assert np.isfinite(both.values).all()
     assert both.values.shape[0] <= alone.values.shape[0]
     assert product_labels(season.outputs[0]) == ("TM5", "DACNO2", "CAMS")
+
+
+def test_conditions_choose_pixels(built):
+    """Ranges of float and of integer variables of the orbit choose pixels, ends included."""
+    angle = built.arrays["viewing_zenith_angle"]
+    middle = float(np.median(angle))
+    whole = read_pixels(built.path, GRID, ["TM5"])
+    low = PixelRange.parse(f"viewing_zenith_angle=0..{middle}")
+    high = PixelRange("viewing_zenith_angle", middle, 90.0)
+    parts = [read_pixels(built.path, GRID, ["TM5"], where=[one]) for one in (low, high)]
+    assert sum(part.values.shape[0] for part in parts) >= whole.values.shape[0]
+    assert all(0 < part.values.shape[0] < whole.values.shape[0] for part in parts)
+    best = read_pixels(built.path, GRID, ["TM5"], where=[PixelRange("qa_value", 100, 100)])
+    column = np.isfinite(built.arrays["nitrogendioxide_tropospheric_column"])
+    assert best.values.shape[0] == (column & (built.arrays["qa_value"] == 100)).sum()
+    with pytest.raises(ProductError, match="has no variable nothing"):
+        read_pixels(built.path, GRID, ["TM5"], where=[PixelRange("nothing", 0, 1)])
+    for wrong in ("qa_value", "qa_value=1", "qa_value=a..b", "qa_value=1..2..3"):
+        with pytest.raises(ValueError, match=r"VARIABLE=LOW\.\.HIGH"):
+            PixelRange.parse(wrong)
 
 
 def test_products_and_variables_that_lack_are_named(built, season, tmp_path):
