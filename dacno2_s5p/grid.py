@@ -182,6 +182,25 @@ class ModelGrid:
             patches_x=1,
         )
 
+    def with_patches(self, size: int, overlap: float = 1.0 / 3.0) -> ModelGrid:
+        """Return the grid cut into other patches, of which neighbours share at least `overlap`.
+
+        A network trained on small crops sees the borders of its input everywhere; predicting with
+        patches of the crops' size shows it what it knows.
+
+        Examples
+        --------
+        >>> grid = named_grid("europe-2km").with_patches(128)
+        >>> len(grid.patches()), grid.column_offsets
+        (56, (0, 80, 152, 232, 312, 384, 464))
+        """
+        counts = (
+            1 + int(np.ceil((n - size) / (size * (1.0 - overlap)))) if n > size else 1
+            for n in self.shape
+        )
+        patches_y, patches_x = counts
+        return replace(self, patch_size=size, patches_y=patches_y, patches_x=patches_x)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON and TOML."""
         return asdict(self)

@@ -98,6 +98,25 @@ class Welford:
         """Population standard deviation."""
         return np.asarray(np.sqrt(self.squares / np.maximum(self.count, 1.0)))
 
+    def repeated(self, times: int) -> Welford:
+        """Return the statistics of the same samples taken several times."""
+        total = Welford(self.count.shape)
+        total.count, total.mean = self.count * times, self.mean.copy()
+        total.squares = self.squares * times
+        return total
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return lists, for JSON."""
+        return {name: getattr(self, name).tolist() for name in ("count", "mean", "squares")}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Welford:
+        """Build from the lists of `to_dict`."""
+        total = cls(np.shape(values["count"]))
+        for name in ("count", "mean", "squares"):
+            setattr(total, name, np.asarray(values[name], dtype=np.float64))
+        return total
+
 
 @dataclass(frozen=True)
 class InputStatistics:
@@ -150,8 +169,20 @@ class StatisticsBuilder:
             for group in GROUPS
         }
 
+    @property
+    def totals(self) -> dict[str, Welford]:
+        """What was added to each group."""
+        return self._totals
+
+    def merge(self, group: str, total: Welford) -> None:
+        """Add what another builder of the same table holds of a group."""
+        self._totals[group].merge(total)
+
     def add(self, group: str, values: NDArray[np.floating]) -> None:
-        """Add a group's block, shaped as in `Inputs`, e.g. (T, 13, h, w) for `single`."""
+        """Add a group's block, shaped as in `Inputs`, e.g. (T, 13, h, w) for `single`.
+
+        Static groups are the same on all days and need to be added once.
+        """
         total = self._totals[group]
         channel_axis = {"temporal": 0, "emission": 0, "geography": 0}.get(group, 1)
         channels = self._table.channels(group)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_SECTIONS = ("network", "sampling", "phase", "data")
+
 
 @dataclass(frozen=True)
 class PhaseRecipe:
@@ -124,6 +126,9 @@ class Recipe:
     network : NetworkConfig
     sampling : SamplingRecipe
     phases : tuple of PhaseRecipe
+    data : dict
+        Entries of the section `data`, for the commands that prepare and choose it: which store,
+        which years, which stations. Kept in the checkpoint.
     """
 
     name: str
@@ -131,6 +136,7 @@ class Recipe:
     network: NetworkConfig = field(default_factory=NetworkConfig)
     sampling: SamplingRecipe = field(default_factory=SamplingRecipe)
     phases: tuple[PhaseRecipe, ...] = ()
+    data: dict[str, Any] = field(default_factory=dict)
 
     def phase(self, number: int) -> PhaseRecipe:
         """Return a phase's recipe.
@@ -157,6 +163,7 @@ class Recipe:
             "network": self.network.to_dict(),
             "sampling": asdict(self.sampling),
             "phase": [asdict(phase) for phase in self.phases],
+            "data": self.data,
         }
 
     @classmethod
@@ -178,10 +185,11 @@ class Recipe:
             if given.get("loss") is not None:
                 given["loss"] = _build(LossWeights, given["loss"], "loss")
             phases.append(_build(PhaseRecipe, given, "phase"))
-        top = {k: v for k, v in values.items() if k not in ("network", "sampling", "phase")}
+        top = {k: v for k, v in values.items() if k not in _SECTIONS}
         sampling = _build(SamplingRecipe, values.get("sampling", {}), "sampling")
         plain = _build(_Head, top, "recipe")
-        return cls(plain.name, plain.seed, network, sampling, tuple(phases))
+        data = dict(values.get("data", {}))
+        return cls(plain.name, plain.seed, network, sampling, tuple(phases), data)
 
     @classmethod
     def read(cls, path: Path) -> Recipe:

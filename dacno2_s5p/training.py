@@ -340,16 +340,19 @@ class PhaseTrainer:
         raise TrainingError(msg)
 
     @torch.no_grad()
-    def _validate(self) -> None:
-        """Score the running mean on the validation part; keep it if it is the best so far."""
+    def score(self, crops: Sequence[Crop]) -> dict[str, float]:
+        """Return the loss terms of the running mean on samples, unweighted."""
         self.mean_network.load_state_dict(self.mean.state)
-        crops = self.sampler.validation
         totals = Totals(len(crops), station_weight(self.source, crops))
         sums = dict.fromkeys(TERMS, 0.0)
         for _, part in self.processes.share(_parts(crops, self.recipe.micro_batch)):
             for name, value in self._terms(self.mean_network, part, totals).values().items():
                 sums[name] += value
-        sums = self.processes.add_numbers(sums)
+        return self.processes.add_numbers(sums)
+
+    def _validate(self) -> None:
+        """Score the running mean on the validation part; keep it if it is the best so far."""
+        sums = self.score(self.sampler.validation)
         loss = self._check(sums)
         state, phase = self.state, self.info.phase
         row: dict[str, Any] = {"phase": phase, "step": state.step}

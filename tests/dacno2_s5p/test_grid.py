@@ -196,3 +196,19 @@ def test_a_grid_survives_its_plain_values():
 def test_offsets_of_one_patch():
     """A single patch starts at 0."""
     assert patch_offsets(64, 64, 1) == (0,)
+
+
+@pytest.mark.parametrize("size", [64, 96, 128, 256])
+def test_other_patches_overlap_by_what_is_asked_for(size):
+    """Smaller patches cover the grid too, neighbours sharing a third or more (rounded to 8)."""
+    grid = named_grid("europe-2km").with_patches(size)
+    for offsets, n in ((grid.row_offsets, 720), (grid.column_offsets, 592)):
+        assert offsets[-1] + size == n
+        assert max(np.diff(offsets)) <= 2 * size / 3 + 8
+    assert grid.is_on_lattice_of(named_grid("europe-2km"))
+
+
+def test_a_grid_of_the_patch_s_size_has_one_patch():
+    """No overlap is needed where one patch is the grid."""
+    grid = replace(SMALL, n_y=32, n_x=32, patches_y=1, patches_x=1)
+    assert len(grid.with_patches(32).patches()) == 1

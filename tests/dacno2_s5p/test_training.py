@@ -278,6 +278,8 @@ def test_a_recipe_is_read_from_toml(tmp_path):
         [network]
         size = "tiny"
         dropout = 0.05
+        [data]
+        years_excluded = [2020]
         [sampling]
         split = "blocked"
         crop = 64
@@ -297,6 +299,7 @@ def test_a_recipe_is_read_from_toml(tmp_path):
     assert recipe.phase(1).in_steps(10_512).steps == 37_543  # 80 % of 13 140, batch 56
     assert recipe.phase(3).weights.regularisation == 0.5
     assert recipe.phase(3).norm_is_frozen
+    assert recipe.data == {"years_excluded": [2020]}
     assert Recipe.from_dict(recipe.to_dict()) == recipe
     with pytest.raises(ConfigurationError, match=r"The recipe twin must have it. Given 2"):
         recipe.phase(2)
@@ -332,3 +335,26 @@ def test_a_recipe_file_that_is_no_toml(tmp_path):
 def test_phase_recipe_defaults_are_the_paper_s_where_it_has_any():
     """Batch 56 by accumulation."""
     assert PhaseRecipe(1, steps=1).batch == 56
+
+
+def test_a_worse_network_does_not_replace_the_best(days, info, recipe, tmp_path):
+    """A validation with a larger loss leaves the checkpoint and its step alone."""
+    trainer = PhaseTrainer(new_network(recipe), days, info, recipe, 1, tmp_path / "run")
+    result = trainer.run(stop_after=3)
+    before = result.checkpoint.read_bytes()
+    for tensor in trainer.mean.state.values():
+        tensor.zero_()
+    trainer.state.step = 4
+    trainer._validate()
+    assert trainer.state.validation_loss > result.best_loss
+    assert (trainer.state.best_loss, trainer.state.best_step) == (result.best_loss, 3)
+    assert result.checkpoint.read_bytes() == before
+
+
+def test_scores_of_any_samples(days, info, recipe, tmp_path):
+    """The loss terms can be asked for other samples than the validation part."""
+    trainer = PhaseTrainer(new_network(recipe), days, info, recipe, 2, tmp_path / "run")
+    terms = trainer.score(trainer.sampler.draw(0, 2))
+    assert terms["mean_square"] > 0.0
+    assert terms["station"] > 0.0
+    assert terms["regularisation"] == 0.0
