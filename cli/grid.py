@@ -23,7 +23,7 @@ from cli.options import json_option, overwrite_option, verbosity_options
 if TYPE_CHECKING:
     from retrieval.grids import RectilinearGrid
     from retrieval.l3_days import AddReport, GridJob
-    from retrieval.l3_file import L3
+    from retrieval.l3_period import L3
 
 DAYS_SUFFIX = "_days"
 """Folder of daily sums beside OUTPUT.nc: OUTPUT_days."""
@@ -145,7 +145,7 @@ def grid(**given: Any) -> None:
     \b
       dacno2-s5p grid S5P_*_DACNO2-CAMS.nc -o map_2km.nc
       dacno2-s5p grid S5P_*.nc -o map.nc --cell 0.1deg --bbox -5 42 9 54
-      dacno2-s5p grid -o june.nc --days map_2km_days --period 2023-06-01 2023-06-30
+      dacno2-s5p grid -o june.nc --days map_days --period 2023-06-01 2023-06-30
     """
     from retrieval.atomic import check_output
 
@@ -235,7 +235,8 @@ def _add(files: list[Path], job: GridJob, folder: Path) -> AddReport:
 def _write(folder: Path, output: Path, given: dict[str, Any]) -> dict[str, Any]:
     import numpy as np
 
-    from retrieval.l3_file import period_mean, write_l3
+    from retrieval.l3_file import write_l3
+    from retrieval.l3_period import period_mean
 
     period = given["period"]
     if period:

@@ -14,8 +14,8 @@ from cli.options import json_option, overwrite_option, verbosity_options
 
 if TYPE_CHECKING:
     from retrieval.compare import AreaNumbers, Sampling
-    from retrieval.l3_file import L3
-    from retrieval.maps import MapData
+    from retrieval.l3_period import L3
+    from retrieval.map_data import MapData
     from retrieval.regions import Region
 
 SHIFT = 0.5
@@ -104,7 +104,7 @@ def maps(**given: Any) -> None:
       dacno2-s5p maps map_2km.nc --pair DACNO2/CAMS --region "Po valley=7.5,44.5,12,46" -o po
     """
     from retrieval.l3_file import read_l3
-    from retrieval.maps import map_data, polluted_and_clean
+    from retrieval.map_data import map_data, polluted_and_clean
 
     path: Path = given["gridded"]
     folder: Path = given["output"] or path.with_name(f"{path.stem}_maps")

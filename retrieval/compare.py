@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from retrieval.grids import RectilinearGrid
-    from retrieval.l3_file import L3
+    from retrieval.l3_period import L3
     from retrieval.regions import Region
 
     Float = NDArray[np.floating]

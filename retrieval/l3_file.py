@@ -1,4 +1,4 @@
-"""Period means on a grid, and their CF-1.11 netCDF file.
+"""The CF-1.11 netCDF file of period means.
 
 l3 = period_mean("map_days")                     # everything in a folder of days
 write_l3("map.nc", l3)
@@ -8,9 +8,8 @@ l3 = read_l3("map.nc"); l3["DACNO2"]             # [mol m-2], NaN where nothing 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import netCDF4
 import numpy as np
@@ -18,20 +17,15 @@ import numpy as np
 from retrieval.atomic import atomic_output
 from retrieval.constants import FILL_FLOAT
 from retrieval.errors import ProductError
-from retrieval.grid_l3 import Sums, weighted_mean
 from retrieval.l3_coordinates import axis_names, data_attributes, read_grid, write_grid
-from retrieval.l3_day_file import DayRecord
-from retrieval.l3_days import read_days
+from retrieval.l3_period import L3
 from retrieval.product_table import COLUMN_STANDARD_NAME, COLUMN_UNITS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from retrieval.grids import RectilinearGrid
-
     Float = NDArray[np.floating]
 
-Average = Literal["pooled", "months"]
 PREFIX = "tropospheric_column_"
 TITLE = "TROPOMI tropospheric NO2 columns on a grid, one pixel set for all a priori"
 _EPOCH = np.datetime64("1970-01-01", "D")
@@ -41,201 +35,6 @@ _COUNTS = {
     "coverage": ("f4", "mean share of the cell that is covered on days with a pixel", "1"),
     "weight": ("f8", "sum of the weights of the pixels", ""),
 }
-
-
-@dataclass(frozen=True)
-class L3:
-    """Means of a period.
-
-    Attributes
-    ----------
-    grid : RectilinearGrid
-        The cells.
-    products : tuple of str
-        Labels of the columns.
-    mean : ndarray, shape (product, n_y, n_x)
-        Mean columns [mol m-2]; NaN where nothing was measured.
-    weight, coverage : ndarray, shape (n_y, n_x)
-        Sum of weights; mean share of the cell that is covered on days with a pixel.
-    count, days : ndarray of int, shape (n_y, n_x)
-        Number of pixels, of distinct UTC days.
-    period : tuple of datetime64[D]
-        First and last day with data.
-    n_day : int
-        Days with data anywhere.
-    attributes : dict
-        What to say of it in the file: settings, files, processor versions.
-    units : dict
-        Unit of each product; mol m-2 where not given.
-    """
-
-    grid: RectilinearGrid
-    products: tuple[str, ...]
-    mean: Float
-    weight: Float
-    coverage: Float
-    count: NDArray[np.integer]
-    days: NDArray[np.integer]
-    period: tuple[np.datetime64, np.datetime64]
-    n_day: int
-    attributes: dict[str, str] = field(default_factory=dict)
-    units: dict[str, str] = field(default_factory=dict)
-
-    def __getitem__(self, product: str) -> Float:
-        """Mean column of a product [mol m-2], shape (n_y, n_x).
-
-        Raises
-        ------
-        ProductError
-            If there is no such product.
-        """
-        if product not in self.products:
-            msg = (
-                f"Invalid product {product!r}. The gridded file must hold it. "
-                f"Given {', '.join(self.products)}. Choose one of them."
-            )
-            raise ProductError(msg)
-        return np.asarray(self.mean[self.products.index(product)])
-
-    @property
-    def n_span(self) -> int:
-        """Calendar days from the first to the last day."""
-        return int((self.period[1] - self.period[0]).astype(int)) + 1
-
-    @property
-    def retrieved(self) -> tuple[str, ...]:
-        """Products that are tropospheric columns of the orbits, not of side files."""
-        further = self.attributes.get("further_products", "").split()
-        return tuple(product for product in self.products if product not in further)
-
-    @property
-    def is_synthetic(self) -> bool:
-        """Whether any input says that it is synthetic."""
-        return self.attributes.get("data") == "synthetic"
-
-
-def period_mean(
-    folder: str | Path,
-    period: tuple[np.datetime64, np.datetime64] | None = None,
-    *,
-    average: Average = "pooled",
-) -> L3:
-    """Average the days of a folder, one in memory at a time.
-
-    Parameters
-    ----------
-    folder : path
-        Of `DayStore`.
-    period : tuple of datetime64[D], optional
-        First and last day; all days by default.
-    average : {"pooled", "months"}
-        Pool all pixels, or average the means of the months, which takes out that more clear days
-        of summer are measured (method.md 7.1).
-
-    Raises
-    ------
-    ProductError
-        If the folder holds no day of the period.
-    """
-    total: Sums | None = None
-    records: list[DayRecord] = []
-    n_day: NDArray[np.int64] = np.zeros((1, 1), dtype=np.int64)
-    monthly = _MonthlyMean()
-    for sums, record in read_days(Path(folder), period):
-        records.append(record)
-        n_day = n_day + (sums.count > 0)
-        if average == "months":
-            monthly.add(record.day, sums)
-        if total is None:
-            total = Sums(sums.grid, sums.products, sums.weighting)
-        total.merge(sums)
-    if total is None:
-        msg = (
-            f"Invalid folder {folder}. It must hold daily sums of the period. Given "
-            f"{'no day' if period is None else f'none from {period[0]} to {period[1]}'}. "
-            "Grid some orbits first."
-        )
-        raise ProductError(msg)
-    mean = monthly.mean() if average == "months" else total.mean
-    coverage = np.divide(total.coverage, n_day, out=np.zeros(total.grid.shape), where=n_day > 0)
-    return L3(
-        grid=total.grid,
-        products=total.products,
-        mean=mean,
-        weight=total.weight,
-        coverage=coverage,
-        count=total.count,
-        days=n_day,
-        period=(records[0].day, records[-1].day),
-        n_day=len(records),
-        attributes=_describe(total, records, average),
-        units={key: unit for record in records for key, unit in record.units.items()},
-    )
-
-
-class _MonthlyMean:
-    """The mean of monthly means, with one month of sums in memory."""
-
-    def __init__(self) -> None:
-        self._month: np.datetime64 | None = None
-        self._sums: Sums | None = None
-        self._total: Float = np.zeros(0)
-        self._n: Float = np.zeros(0)
-
-    def add(self, day: np.datetime64, sums: Sums) -> None:
-        """Add a day; days come in order."""
-        month = day.astype("datetime64[M]")
-        if self._sums is None or month != self._month:
-            self._close()
-            self._month = month
-            self._sums = Sums(sums.grid, sums.products, sums.weighting)
-        self._sums.merge(sums)
-
-    def mean(self) -> Float:
-        """Mean over the months in which a cell was measured."""
-        self._close()
-        return weighted_mean(self._total, self._n)
-
-    def _close(self) -> None:
-        if self._sums is None:
-            return
-        mean = self._sums.mean
-        if self._total.size == 0:
-            self._total, self._n = np.zeros(mean.shape), np.zeros(mean.shape)
-        self._total += np.nan_to_num(mean)
-        self._n += np.isfinite(mean)
-        self._sums = None
-
-
-def _describe(total: Sums, records: list[DayRecord], average: Average) -> dict[str, str]:
-    orbits = {entry.orbit: entry for record in records for entry in record.orbits}
-    versions = sorted({entry.processor_version for entry in orbits.values()})
-    streams = sorted({entry.stream for entry in orbits.values()})
-    options = sorted({text for record in records for text in record.options})
-    settings: dict[str, Any] = records[0].settings
-    rule = {"overlap": "area of overlap", "sharp": "area of overlap over area of the pixel"}
-    is_synthetic = any(record.is_synthetic for record in records)
-    return {
-        "weighting": f"{total.weighting}: {rule[str(total.weighting)]}",
-        "pixel_filter": ", ".join(
-            [
-                f"stored qa_value > {settings['qa_threshold']} (percent)",
-                *settings["where"],
-                "every product finite; the same pixels for every product",
-            ]
-        ),
-        "average": {
-            "pooled": "pooled: weighted mean of all pixels",
-            "months": "months: mean of the weighted means of the months",
-        }[average],
-        "further_products": " ".join(settings["further_products"]),
-        "processor_versions": " ".join(versions),
-        "processing_streams": " ".join(streams),
-        "reretrieval_options": "\n".join(options) or "none: columns of the L2 files",
-        "n_orbit": str(len(orbits)),
-        "input_files": "\n".join(orbits[key].file for key in sorted(orbits))[:60_000],
-        "data": "synthetic" if is_synthetic else "measured",
-    }
 
 
 def write_l3(path: str | Path, l3: L3, *, overwrite: bool = False, history: str = "") -> Path:

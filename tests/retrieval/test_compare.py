@@ -21,7 +21,7 @@ from retrieval.grid_geometry import cell_areas
 from retrieval.grid_l3 import Sums
 from retrieval.grids import RectilinearGrid
 from retrieval.l3_day_file import DayRecord, write_day
-from retrieval.l3_file import L3, period_mean
+from retrieval.l3_period import L3, period_mean
 from retrieval.regions import Region
 
 E15 = 1e15 / MOLEC_CM2_PER_MOL_M2

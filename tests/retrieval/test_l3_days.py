@@ -13,7 +13,7 @@ from retrieval import l3_days
 from retrieval.errors import NoOverlapError, OutputError, ProductError
 from retrieval.grid_l3 import Weighting, regular_grid
 from retrieval.l3_days import DayStore, GridJob, add_files, day_files, read_days
-from retrieval.l3_file import period_mean
+from retrieval.l3_period import period_mean
 from tests.orbit_builder import build_orbit
 
 GRID = regular_grid(8000.0, (0.5, 47.0, 4.5, 50.5))

@@ -14,7 +14,8 @@ from retrieval.grid_l3 import Sums, regular_grid, same_grid
 from retrieval.grids import RectilinearGrid
 from retrieval.l3_day_file import DayRecord, write_day
 from retrieval.l3_days import DayStore, GridJob, add_files
-from retrieval.l3_file import period_mean, read_l3, write_l3
+from retrieval.l3_file import read_l3, write_l3
+from retrieval.l3_period import period_mean
 from retrieval.product_table import COLUMN_STANDARD_NAME
 
 NOT_ERRORS = "found in same group|does not cross 1582"

@@ -15,12 +15,12 @@ from retrieval.constants import MOLEC_CM2_PER_MOL_M2
 from retrieval.grid_l3 import regular_grid
 from retrieval.grids import domain_grid
 from retrieval.l3_days import DayStore, GridJob, add_files
-from retrieval.l3_file import L3, period_mean
+from retrieval.l3_period import L3, period_mean
+from retrieval.map_data import map_data, polluted_and_clean
 from retrieval.maps import (
     columns_figure,
     differences_figure,
     figure7,
-    map_data,
     regions_figure,
     save,
 )
@@ -187,3 +187,15 @@ def test_further_columns_are_shown_but_not_compared(season, tmp_path):
     assert data.differences == ()
     explicit = map_data(l3, pairs=[("TM5", "DACNO2")])
     assert explicit.differences[0].title == "TM5 / DACNO2"
+
+
+def test_hotspots_are_those_of_the_truth():
+    """Hotspots and background are cells of the truth where it is there, else of TM5."""
+    l3 = _l3()
+    polluted = replace(l3, mean=l3.mean * 4)
+    found = polluted_and_clean(polluted)
+    assert found["hotspots by TM5"].sum() == pytest.approx(0.05 * 90 * 74, rel=0.1)
+    known = replace(polluted, products=("TM5", "DACNO2", "TRUTH"))
+    assert set(polluted_and_clean(known)) == {"hotspots by TRUTH", "background by TRUTH"}
+    areas = map_data(known, further=polluted_and_clean(known)).areas
+    assert {"domain", "Paris", "hotspots by TRUTH"} <= set(areas)
