@@ -90,11 +90,17 @@ class CamsTargets:
         levels = [f"{h:g} m" for h in self._heights if h not in month.levels]
         if levels:
             return [f"CAMS reanalysis of {month.month} at {', '.join(levels)}"]
+        by_stamp: dict[str, list[str]] = {}
+        for height, located in zip(self._heights, self._located(month), strict=True):
+            for stamp in self._stamps(day):
+                if _index(located, stamp) is None:
+                    by_stamp.setdefault(str(stamp), []).append(f"{height:g}")
+        by_levels: dict[str, list[str]] = {}
+        for stamp_text, heights in by_stamp.items():
+            by_levels.setdefault(", ".join(heights), []).append(stamp_text)
         return [
-            f"CAMS reanalysis at {height:g} m, {stamp} UTC"
-            for height, located in zip(self._heights, self._located(month), strict=True)
-            for stamp in self._stamps(day)
-            if _index(located, stamp) is None
+            f"CAMS reanalysis at {heights} m, {', '.join(stamps)} UTC"
+            for heights, stamps in by_levels.items()
         ]
 
     def _stamps(self, day: np.datetime64) -> list[np.datetime64]:

@@ -164,7 +164,7 @@ class Measurements:
         )
 
     def _year(self, year: int) -> tuple[list[str], NDArray[np.float32]]:
-        """Sampling points and their hours of a year, shape (n, n_hour), NaN where not valid."""
+        """Return sampling points and their hours of a year, (n, n_hour), NaN where not valid."""
         if year not in self._values:
             self._values = {year: self._load(year)}  # one year at a time
         return self._values[year]

@@ -244,7 +244,7 @@ def _check_units(units: list[str], path: Path) -> None:
     wrong = [unit for unit in units if unit not in _UNITS]
     if wrong:
         msg = (
-            f"Invalid station file {path}. NO2 must be in ug m-3. Given {', '.join(map(str, wrong))}."
-            " Convert the file."
+            f"Invalid station file {path}. NO2 must be in ug m-3. Given "
+            f"{', '.join(map(str, wrong))}. Convert the file."
         )
         raise DataError(msg)

@@ -1,0 +1,165 @@
+"""What to download: exact products, boxes, levels and hours for a preparation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dacno2_s5p.sources.era5 import PRESSURE_LEVELS
+from dacno2_s5p.sources.flights import STATES
+from dacno2_s5p.sources.windows import target_hours, weather_times
+
+if TYPE_CHECKING:
+    from dacno2_s5p.variables import InputTable, Preparation
+
+BOX = (-10.0, 40.0, 10.0, 56.0)
+"""West, south, east, north of every request [degree] (contract section 3)."""
+
+HEIGHT_LEVELS = (
+    *(1000, 975, 950, 925, 900, 875, 850, 825, 800, 775, 750, 700, 650),
+    *(600, 550, 500, 450, 400, 350, 300),
+)
+"""Pressure levels [hPa] for heights to 5 km above ground everywhere in the Alps."""
+
+CAMS_CHANGED = 2020
+"""First year of the reanalysis' present grid."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One product.
+
+    Attributes
+    ----------
+    source : str
+        Folder (or --source name) it goes to.
+    product : str
+        Data set and where it is.
+    items : dict of str to str
+        What to ask for.
+    """
+
+    source: str
+    product: str
+    items: dict[str, str]
+
+
+def requests(table: InputTable, preparation: Preparation) -> list[Request]:
+    """Return what a preparation reads, in the order of the sources."""
+    return [
+        *_weather(table, preparation),
+        _targets(preparation),
+        Request(
+            "eea",
+            "EEA air quality download service (parquet; also E1a/E2a CSV)",
+            {
+                "pollutant": "NO2 (8), hourly, verified (E1a) where there is",
+                "countries": "AD BE CH DE ES FR GB IE IT LU NL",
+                "metadata": "PanEuropean_metadata.csv in the same folder",
+                "lists": "stations_assimilated_by_cams.csv (EoI codes, one a line) and, if known, "
+                "stations_evaluation.csv",
+            },
+        ),
+        Request(
+            "emissions",
+            "CAMS-GLOB-ANT, ECCAD or ADS (cams-global-emission-inventories)",
+            {
+                "species": "nox, monthly, 0.1 degree, every year of the days",
+                "sectors": ", ".join(
+                    n
+                    for v in table.variables
+                    if v.source == "cams-glob-ant"
+                    for n in v.source_variables
+                ),
+                "unit": "kg m-2 s-1",
+            },
+        ),
+        Request(
+            "flights",
+            "Eurocontrol, daily airport traffic (CSV or XLSX)",
+            {"states": ", ".join(STATES), "years": "every year of the days"},
+        ),
+        Request("grip4", "GRIP4 road density", {"file": "grip4_total_dens_m_km2.asc"}),
+        Request("geostat", "JRC-GEOSTAT 2018", {"file": "JRC_1K_POP_2018.tif"}),
+        Request("viirs", "VIIRS night-time light VNL V2", {"file": "VNL_v2_*_average_masked.tif"}),
+        Request("merit", "MERIT DEM", {"tiles": ", ".join(merit_tiles())}),
+        Request("corine", "CORINE CLC2018", {"file": "U2018_CLC2018_V2020_20u1.tif (100 m)"}),
+    ]
+
+
+def merit_tiles() -> list[str]:
+    """Return the names of the 5 degree tiles of the box, after their lower-left corner.
+
+    Examples
+    --------
+    >>> merit_tiles()[0], len(merit_tiles())
+    ('n40w010_dem.tif', 12)
+    """
+    west, south, east, north = BOX
+    return [
+        f"n{lower:02d}{'w' if left < 0 else 'e'}{abs(left):03d}_dem.tif"
+        for lower in range(int(south), int(north) - 1, 5)
+        for left in range(int(west), int(east), 5)
+    ]
+
+
+def _weather(table: InputTable, preparation: Preparation) -> list[Request]:
+    area = f"{BOX[3]:g}N, {BOX[0]:g}E, {BOX[1]:g}N, {BOX[2]:g}E (area = north, west, south, east)"
+    hours = weather_hours(preparation)
+    surface = _names(table, "single")
+    columns = _names(table, "multi")
+    levels: tuple[int, ...] = PRESSURE_LEVELS
+    if preparation.vertical == "height":
+        surface = list(dict.fromkeys([*surface, "sp", "t2m"]))
+        columns = list(dict.fromkeys([*columns, "z", "t", "q"]))
+        levels = HEIGHT_LEVELS
+    return [
+        Request(
+            "era5",
+            "reanalysis-era5-single-levels (CDS), netCDF",
+            {"variables": ", ".join(surface), "hours": hours, "area": area},
+        ),
+        Request(
+            "era5",
+            "reanalysis-era5-pressure-levels (CDS), netCDF",
+            {
+                "variables": ", ".join(columns),
+                "levels": f"{', '.join(map(str, levels))} hPa",
+                "hours": hours,
+                "area": area,
+            },
+        ),
+    ]
+
+
+def weather_hours(preparation: Preparation) -> str:
+    """Return the hours of the day to ask for, and whether the day before is needed too."""
+    day = np.datetime64("2019-07-02", "D")
+    steps = weather_times(preparation, day)
+    needed = steps[:, None] - np.arange(preparation.weather_step_hours)
+    hours = sorted({int(str(t)[11:13]) for t in needed.ravel()})
+    text = "00 to 23" if len(hours) == 24 else ", ".join(f"{h:02d}" for h in hours)
+    before = needed.min().astype("datetime64[D]") < day
+    return f"{text} UTC" + (", from the day before the first on" if before else "")
+
+
+def _names(table: InputTable, group: str) -> list[str]:
+    return [name for v in table.group(group) for name in v.source_variables]
+
+
+def _targets(preparation: Preparation) -> Request:
+    hours = target_hours(preparation.target_window)
+    return Request(
+        "cams",
+        "cams-europe-air-quality-reanalyses (ADS), netCDF in ZIP archives",
+        {
+            "variable": "nitrogen dioxide",
+            "model": "ensemble",
+            "levels": f"{', '.join(f'{h:g}' for h in preparation.heights)} m",
+            "type": "validated reanalysis, interim where there is none yet",
+            "months": f"every month of the days (grids change in {CAMS_CHANGED}: both are read)",
+            "hours": f"files hold all; {hours[0]:02d} to {hours[-1]:02d} UTC are used",
+        },
+    )

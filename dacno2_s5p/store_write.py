@@ -1,0 +1,220 @@
+"""Writing a store: chunks with their moments, then the manifest with the statistics.
+
+Statistics are computed while writing: each chunk keeps count, mean and squared deviations of what
+it holds, and those of the training days are merged at the end (Chan et al., 1979), so that a
+resumed run reads nothing twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dacno2_s5p.errors import DataError
+from dacno2_s5p.normalisation import StatisticsBuilder, Welford
+from dacno2_s5p.sources.inputs import FINE_GROUPS, group_maps
+from dacno2_s5p.store import FORMAT, MANIFEST, day_path, month_path, static_path
+from dacno2_s5p.store_files import fingerprint, read_about, read_array, write_chunk
+from retrieval.atomic import atomic_output
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from dacno2_s5p.grid import ModelGrid
+    from dacno2_s5p.sources.cams import Target
+    from dacno2_s5p.variables import InputTable, Preparation
+
+    Arrays = Mapping[str, NDArray[Any]]
+
+DAY_GROUPS = ("temporal", "single", "multi")
+
+
+@dataclass(frozen=True)
+class StoreWriter:
+    """Writes the chunks of a store and its manifest.
+
+    Attributes
+    ----------
+    folder : Path
+        Created when needed.
+    grid : ModelGrid
+    table : InputTable
+    preparation : Preparation
+    overwrite : bool
+        Write chunks again that are there.
+    """
+
+    folder: Path
+    grid: ModelGrid
+    table: InputTable
+    preparation: Preparation
+    overwrite: bool = False
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything the chunks depend on but their sources."""
+        return {
+            "format": FORMAT,
+            "grid": self.grid.to_dict(),
+            "inputs": self.table.to_dict(),
+            "preparation": self.preparation.to_dict(),
+        }
+
+    def mark(self, **more: Any) -> str:
+        """Return the fingerprint of settings and what else a chunk depends on."""
+        return fingerprint({**self.settings, **more})
+
+    def has(self, path: Path, mark: str) -> bool:
+        """Say whether a chunk is there, whole, and made with the same settings."""
+        if self.overwrite:
+            return False
+        about = read_about(path)
+        return about is not None and about.get("mark") == mark
+
+    def write_static(self, maps: Arrays, mark: str) -> None:
+        """Write the rasters, shape (n_channel, n_y, n_x) each."""
+        write_chunk(static_path(self.folder), maps, {"mark": mark})
+
+    def write_month(self, month: np.datetime64, maps: Arrays, mark: str) -> None:
+        """Write a month's maps with the moments of the fine groups."""
+        static = self._read_static()
+        builder = StatisticsBuilder(self.table, len(self.preparation.heights))
+        for group in FINE_GROUPS:
+            builder.add(group, group_maps(self.table, group, {**static, **maps}))
+        moments = {group: builder.totals[group].to_dict() for group in FINE_GROUPS}
+        about = {"mark": mark, "moments": moments}
+        # a store without monthly inputs keeps the moments, with a map of nothing
+        arrays = maps or {"none": np.zeros(1, np.float32)}
+        write_chunk(month_path(self.folder, month), arrays, about)
+
+    def _read_static(self) -> dict[str, NDArray[np.float32]]:
+        path = static_path(self.folder)
+        fine = [v for group in FINE_GROUPS for v in self.table.group(group)]
+        stored = [v.name for v in fine if v.source != "cams-glob-ant"]
+        return {name: read_array(path, name) for name in stored}
+
+    def write_day(
+        self,
+        day: np.datetime64,
+        arrays: Arrays,
+        target: Target | None,
+        stations: NDArray[np.floating] | None,
+        mark: str,
+    ) -> None:
+        """Write a day.
+
+        Parameters
+        ----------
+        day : datetime64
+        arrays : mapping
+            The groups temporal, single and multi.
+        target : Target, optional
+            CAMS NO2.
+        stations : ndarray, shape (n_cell,), optional
+            Mean of each station cell of the year [ug m-3], NaN where there is none that day.
+        mark : str
+            Fingerprint to find it by.
+        """
+        builder = StatisticsBuilder(self.table, len(self.preparation.heights))
+        for group in DAY_GROUPS:
+            builder.add(group, arrays[group])
+        about: dict[str, Any] = {
+            "mark": mark,
+            "day": str(day),
+            "moments": {group: builder.totals[group].to_dict() for group in DAY_GROUPS},
+        }
+        chunk = dict(arrays)
+        if target is not None:
+            total = Welford((target.no2.shape[0],))
+            total.add(target.no2.reshape(target.no2.shape[0], -1), axis=-1)
+            about |= {"target": total.to_dict(), "stream": target.stream}
+            chunk["cams"] = target.no2
+        if stations is not None:
+            valid = np.flatnonzero(np.isfinite(stations))
+            chunk["station_cell"] = valid.astype(np.int32)
+            chunk["station_value"] = np.asarray(stations)[valid].astype(np.float32)
+        write_chunk(day_path(self.folder, day), chunk, about)
+
+    def finish(
+        self,
+        training: Sequence[np.datetime64],
+        held: Sequence[np.datetime64],
+        more: Mapping[str, Any],
+    ) -> None:
+        """Merge the statistics of the training days and write the manifest.
+
+        Parameters
+        ----------
+        training, held : sequence of datetime64
+            Days that make the statistics, and days that do not.
+        more : mapping
+            Further entries: stations, left_out, sources, training_data.
+
+        Raises
+        ------
+        DataError
+            If there is no training day, or an input never varies.
+        """
+        if not training:
+            msg = (
+                f"Invalid store {self.folder}. Statistics need training days. Given none that is "
+                "complete. Prepare more days, or hold back fewer."
+            )
+            raise DataError(msg)
+        builder = StatisticsBuilder(self.table, len(self.preparation.heights))
+        about = {day: self._about(day_path(self.folder, day)) for day in (*training, *held)}
+        for day in training:
+            for group in DAY_GROUPS:
+                builder.merge(group, Welford.from_dict(about[day]["moments"][group]))
+        months = Counter(day.astype("datetime64[M]") for day in training)
+        for month, n_day in months.items():
+            moments = self._about(month_path(self.folder, month))["moments"]
+            for group in FINE_GROUPS:
+                builder.merge(group, Welford.from_dict(moments[group]).repeated(n_day))
+        manifest = {
+            **self.settings,
+            "days": {
+                str(day): {
+                    "split": "training" if day in set(training) else "held",
+                    "stream": about[day].get("stream", ""),
+                }
+                for day in sorted(about)
+            },
+            "statistics": builder.statistics().to_dict(),
+            "target": _target_moments([about[day] for day in training]),
+            **more,
+        }
+        path = self.folder / MANIFEST
+        with atomic_output(path, overwrite=True) as temporary:
+            temporary.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+
+    def _about(self, path: Path) -> dict[str, Any]:
+        about = read_about(path)
+        if about is None:
+            msg = (
+                f"Invalid chunk {path}. It must be a whole file of the store. Given none. Run "
+                "prepare again."
+            )
+            raise DataError(msg)
+        return about
+
+
+def _target_moments(days: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Mean and deviation of each layer over days, None where a day has no target."""
+    total: Welford | None = None
+    for about in days:
+        if "target" not in about:
+            return None
+        of_day = Welford.from_dict(about["target"])
+        total = total or Welford(of_day.count.shape)
+        total.merge(of_day)
+    if total is None:
+        return None
+    return {"mean": total.mean.tolist(), "std": total.std.tolist()}
