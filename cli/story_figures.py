@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cli.story import Columns
-    from retrieval.l3_file import L3
+    from retrieval.l3_period import L3
     from retrieval.mapping import MapAxes
 
     Float = NDArray[np.floating]

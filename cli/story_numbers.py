@@ -11,7 +11,7 @@ from cli.story import HEADLINE, TM5
 from retrieval.atomic import atomic_output
 from retrieval.compare import area_masks, area_numbers, default_pairs
 from retrieval.grid_l3 import Sums, regular_grid
-from retrieval.l3_file import L3
+from retrieval.l3_period import L3
 from retrieval.regions import DOMAIN, REGIONS
 from retrieval.verification import Score, score, stratified_scores
 

@@ -1,9 +1,4 @@
-"""The CF-1.11 netCDF file of period means.
-
-l3 = period_mean("map_days")                     # everything in a folder of days
-write_l3("map.nc", l3)
-l3 = read_l3("map.nc"); l3["DACNO2"]             # [mol m-2], NaN where nothing was measured
-"""
+"""The CF-1.11 netCDF file of period means: written by `write_l3`, read back by `read_l3`."""
 
 from __future__ import annotations
 

@@ -155,8 +155,8 @@ def draw_regions(figure: FigureBase, data: MapData, *, absolute: bool = False) -
         figure, panels, [one] * len(panels), data.l3.grid, absolute=absolute, shown_in=inside
     )
     for panel, region in zip(panels, data.regions, strict=True):
-        draw_scale_bar(panel)
         draw_box(panel, region.box)
+        draw_scale_bar(panel)
         draw_caption(panel, _caption(data.number(region.name, one), absolute=absolute))
     return panels
 
