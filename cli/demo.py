@@ -65,9 +65,8 @@ def demo(output: Path, date: str | None, *, as_json: bool) -> None:
 
         click.echo(json.dumps(found, indent=2))
         return
-    for mode, columns in modes.items():
-        title = f"Against the truth, --above {mode}" + (" (headline)" if mode is HEADLINE else "")
-        print_table(title, list(HEADER), table_rows(columns))
+    rows = [[str(mode), *row] for mode, columns in modes.items() for row in table_rows(columns)]
+    print_table(f"Against the truth (headline: {HEADLINE})", ["--above", *HEADER], rows)
     click.echo(WHY_UPPER)
     for path in (output / "summary.json", output / "table.md", *figures):
         click.echo(path)
