@@ -12,6 +12,8 @@ from dacno2_s5p.sources.flights import STATES
 from dacno2_s5p.sources.windows import target_hours, weather_times
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dacno2_s5p.variables import InputTable, Preparation
 
 BOX = (-10.0, 40.0, 10.0, 56.0)
@@ -22,6 +24,32 @@ HEIGHT_LEVELS = (
     *(600, 550, 500, 450, 400, 350, 300),
 )
 """Pressure levels [hPa] for heights to 5 km above ground everywhere in the Alps."""
+
+CDS_NAMES = {
+    "u10": "10m_u_component_of_wind",
+    "v10": "10m_v_component_of_wind",
+    "t2m": "2m_temperature",
+    "d2m": "2m_dewpoint_temperature",
+    "sp": "surface_pressure",
+    "blh": "boundary_layer_height",
+    "tcc": "total_cloud_cover",
+    "tcwv": "total_column_water_vapour",
+    "tp": "total_precipitation",
+    "ssrd": "surface_solar_radiation_downwards",
+    "strd": "surface_thermal_radiation_downwards",
+    "sshf": "surface_sensible_heat_flux",
+    "slhf": "surface_latent_heat_flux",
+    "u": "u_component_of_wind",
+    "v": "v_component_of_wind",
+    "w": "vertical_velocity",
+    "t": "temperature",
+    "q": "specific_humidity",
+    "z": "geopotential",
+    "vo": "vorticity",
+    "d": "divergence",
+    "cc": "fraction_of_cloud_cover",
+}
+"""Names in requests to the Climate Data Store of the short names in its files."""
 
 CAMS_CHANGED = 2020
 """First year of the reanalysis' present grid."""
@@ -106,7 +134,7 @@ def merit_tiles() -> list[str]:
 
 
 def _weather(table: InputTable, preparation: Preparation) -> list[Request]:
-    area = f"{BOX[3]:g}N, {BOX[0]:g}E, {BOX[1]:g}N, {BOX[2]:g}E (area = north, west, south, east)"
+    area = f"[{BOX[3]:g}, {BOX[0]:g}, {BOX[1]:g}, {BOX[2]:g}] (north, west, south, east)"
     hours = weather_hours(preparation)
     surface = _names(table, "single")
     columns = _names(table, "multi")
@@ -119,13 +147,13 @@ def _weather(table: InputTable, preparation: Preparation) -> list[Request]:
         Request(
             "era5",
             "reanalysis-era5-single-levels (CDS), netCDF",
-            {"variables": ", ".join(surface), "hours": hours, "area": area},
+            {"variables": cds_names(surface), "hours": hours, "area": area},
         ),
         Request(
             "era5",
             "reanalysis-era5-pressure-levels (CDS), netCDF",
             {
-                "variables": ", ".join(columns),
+                "variables": cds_names(columns),
                 "levels": f"{', '.join(map(str, levels))} hPa",
                 "hours": hours,
                 "area": area,
@@ -143,6 +171,17 @@ def weather_hours(preparation: Preparation) -> str:
     text = "00 to 23" if len(hours) == 24 else ", ".join(f"{h:02d}" for h in hours)
     before = needed.min().astype("datetime64[D]") < day
     return f"{text} UTC" + (", from the day before the first on" if before else "")
+
+
+def cds_names(names: Iterable[str]) -> str:
+    """Spell short names as a CDS request has them; unknown ones stay.
+
+    Examples
+    --------
+    >>> cds_names(["t2m", "u"])
+    '2m_temperature, u_component_of_wind'
+    """
+    return ", ".join(CDS_NAMES.get(name, name) for name in names)
 
 
 def _names(table: InputTable, group: str) -> list[str]:
