@@ -164,6 +164,19 @@ def write_summary(path: Path, found: dict[str, Any]) -> None:
         temporary.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
+def _strata_lines(columns: Columns) -> list[str]:
+    """Bias and RMSE of the headline mode by cloud, sun, land and sea, as Markdown."""
+    names = list(columns.products)
+    lines = [f"## --above {HEADLINE}, by kind of pixel: bias / RMSE [1e15]", ""]
+    lines += ["| pixels | n | " + " | ".join(names) + " |", "|" + "---|" * (len(names) + 2)]
+    for stratum, products in strata(columns).items():
+        cells = [
+            f"{one['bias'] / 1e15:+.3f} / {one['rmse'] / 1e15:.3f}" for one in products.values()
+        ]
+        lines.append(f"| {stratum} | {products[names[0]]['n']} | " + " | ".join(cells) + " |")
+    return lines
+
+
 def write_table(path: Path, modes: dict[Above, Columns], legend: dict[str, str]) -> None:
     """Write the table of all modes as Markdown."""
     lines = ["# Retrieved columns against the known truth (synthetic)", "", WHY_UPPER, ""]
@@ -172,6 +185,7 @@ def write_table(path: Path, modes: dict[Above, Columns], legend: dict[str, str])
         lines.append("|" + "---|" * len(HEADER))
         lines += ["| " + " | ".join(row) + " |" for row in table_rows(columns)]
         lines.append("")
+    lines += _strata_lines(modes[HEADLINE])
     lines += ["", *[f"- **{name}**: {text}" for name, text in legend.items()], ""]
     with atomic_output(path, overwrite=True) as temporary:
         temporary.write_text("\n".join(lines), encoding="utf-8")

@@ -72,3 +72,4 @@ def test_table_names_every_mode_and_product(columns, tmp_path):
     text = (tmp_path / "table.md").read_text()
     assert "synthetic" in text and "## --above none" in text
     assert table_rows(columns)[0][0] == "TM5" and "| CAMS |" in text
+    assert "| land | 3000 |" in text and "cloud radiance fraction 0.1 to 0.3" in text
