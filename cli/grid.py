@@ -22,7 +22,8 @@ from cli.options import json_option, overwrite_option, verbosity_options
 
 if TYPE_CHECKING:
     from retrieval.grids import RectilinearGrid
-    from retrieval.l3_days import AddReport, GridJob
+    from retrieval.l3_add import AddReport
+    from retrieval.l3_days import GridJob
     from retrieval.l3_period import L3
 
 DAYS_SUFFIX = "_days"
@@ -225,7 +226,8 @@ def _grid(given: dict[str, Any]) -> RectilinearGrid:
 
 
 def _add(files: list[Path], job: GridJob, folder: Path) -> AddReport:
-    from retrieval.l3_days import DayStore, add_files
+    from retrieval.l3_add import add_files
+    from retrieval.l3_days import DayStore
 
     store = DayStore.open(folder, job)
     with progress_bar("orbits") as progress:

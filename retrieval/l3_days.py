@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.errors import NoOverlapError, OutputError, ProductError
+from retrieval.errors import OutputError, ProductError
 from retrieval.grid_l3 import Sums, Weighting, same_grid
 from retrieval.l3_day_file import DayRecord, read_day, read_day_record, write_day
 from retrieval.l3_input import OrbitIdentity, OrbitPixels, PixelRange, read_pixels
@@ -24,6 +23,8 @@ from retrieval.provenance import file_checksum
 from retrieval.summary import QA_RECOMMENDED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from retrieval.grids import RectilinearGrid
     from retrieval.side_column import SideColumn
 
@@ -108,13 +109,25 @@ class DayStore:
         """
         store = cls(Path(folder), job)
         store.folder.mkdir(parents=True, exist_ok=True)
-        for path in day_files(store.folder):
-            record = read_day_record(path)
-            if record.settings != job.settings or not same_grid(record.grid, job.grid):
-                raise OutputError(_other_settings(store.folder, record, job))
-            store._records[record.day] = record
-            store._files.update({entry.sha256: entry for entry in record.orbits})
+        store.reload()
         return store
+
+    def reload(self) -> None:
+        """Read again what is in the folder; what is in memory only is forgotten.
+
+        Raises
+        ------
+        OutputError
+            If the days in it were made with other settings or on another grid.
+        """
+        for memory in (self._open, self._records, self._files):
+            memory.clear()
+        for path in day_files(self.folder):
+            record = read_day_record(path)
+            if record.settings != self.job.settings or not same_grid(record.grid, self.job.grid):
+                raise OutputError(_other_settings(self.folder, record, self.job))
+            self._records[record.day] = record
+            self._files.update({entry.sha256: entry for entry in record.orbits})
 
     @property
     def days(self) -> list[np.datetime64]:
@@ -249,79 +262,6 @@ class DayStore:
             is_synthetic=record.is_synthetic or pixels.is_synthetic,
         )
         self._files[identity.sha256] = identity
-
-
-@dataclass
-class AddReport:
-    """What became of the files of one call.
-
-    Attributes
-    ----------
-    added, skipped, outside : list of str
-        Files added; files that were there already; files whose orbit does not touch the grid.
-    failed : list of (str, Exception)
-        Files that could not be added; the others are.
-    n_pixel, n_dropped : int
-        Pixels added; valid pixels without usable corners.
-    """
-
-    added: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    outside: list[str] = field(default_factory=list)
-    failed: list[tuple[str, Exception]] = field(default_factory=list)
-    n_pixel: int = 0
-    n_dropped: int = 0
-
-
-def add_files(
-    store: DayStore,
-    paths: Sequence[Path],
-    *,
-    progress: Callable[[int, int], None] | None = None,
-) -> AddReport:
-    """Add orbits one by one; those that are in the folder already are skipped.
-
-    Parameters
-    ----------
-    store : DayStore
-        The folder.
-    paths : sequence of Path
-        L2 NO2 files, one an orbit (`one_file_an_orbit`).
-    progress : callable, optional
-        Called with files done and to do.
-
-    Returns
-    -------
-    AddReport
-        One bad file does not stop the rest. What was added is written also when interrupted.
-    """
-    report = AddReport()
-    try:
-        for done, path in enumerate(paths, start=1):
-            _add_one(store, path, report)
-            if progress:
-                progress(done, len(paths))
-    finally:
-        store.flush()
-    return report
-
-
-def _add_one(store: DayStore, path: Path, report: AddReport) -> None:
-    checksum = file_checksum(path)
-    if store.holds(checksum):
-        report.skipped.append(path.name)
-        return
-    try:
-        sums = store.add(path, checksum)
-    except NoOverlapError as error:
-        logger.info("%s", error)
-        report.outside.append(path.name)
-    except ProductError as error:
-        report.failed.append((path.name, error))
-    else:
-        report.added.append(path.name)
-        report.n_pixel += sums.n_pixel
-        report.n_dropped += sums.n_dropped
 
 
 def day_files(folder: Path) -> list[Path]:

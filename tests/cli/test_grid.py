@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import netCDF4
 import numpy as np
 import pytest
 
@@ -70,6 +71,26 @@ def test_degrees_and_products(grid, tmp_path):
     l3 = read_l3(tmp_path / "map.nc")
     assert l3.products == ("TM5", "CAMS")
     assert l3.grid.shape == (25, 30)
+
+
+def test_further_columns_of_side_files(grid, season, tmp_path):
+    """A column of side files is averaged over the same pixels with the same weights."""
+    for path in season.outputs:
+        with (
+            netCDF4.Dataset(path) as orbit,
+            netCDF4.Dataset(tmp_path / f"{path.name[:83]}_truth.nc", "w") as side,
+        ):
+            product = orbit["PRODUCT"]
+            for name in ("scanline", "ground_pixel"):
+                side.createDimension(name, product[name].size)
+                side.createVariable(name, "i4", (name,))[:] = product[name][:]
+            truth = side.createVariable("truth", "f8", ("scanline", "ground_pixel"))
+            truth.units = "mol m-2"
+            truth[:] = 2.0 * product["nitrogendioxide_tropospheric_column"][0]
+    assert grid("--with", f"TRUTH={tmp_path}/{{stem}}_truth.nc:truth").status == 0
+    l3 = read_l3(tmp_path / "map.nc")
+    np.testing.assert_allclose(l3["TRUTH"], 2.0 * l3["TM5"], rtol=2e-7)  # float32 on disk
+    assert l3.retrieved == ("TM5", "DACNO2", "CAMS")
 
 
 def test_plan_writes_nothing(grid, tmp_path):

@@ -9,10 +9,11 @@ import h5py
 import numpy as np
 import pytest
 
-from retrieval import l3_days
+from retrieval import l3_add, l3_days
 from retrieval.errors import NoOverlapError, OutputError, ProductError
 from retrieval.grid_l3 import Weighting, regular_grid
-from retrieval.l3_days import DayStore, GridJob, add_files, day_files, read_days
+from retrieval.l3_add import add_files
+from retrieval.l3_days import DayStore, GridJob, day_files, read_days
 from retrieval.l3_period import period_mean
 from tests.orbit_builder import build_orbit
 
@@ -116,6 +117,18 @@ def test_one_day_at_most_is_in_memory(season, tmp_path):
         store.add(path)
         assert len(store._open) == 1
         assert len(day_files(store.folder)) == i
+
+
+def test_two_processes_do_not_add_at_once(season, tmp_path):
+    """While one adds, another is refused; what it added is seen by a store opened before."""
+    early = DayStore.open(tmp_path / "days", JOB)
+    with (
+        l3_add._alone(tmp_path / "days"),
+        pytest.raises(OutputError, match="One process at a time"),
+    ):
+        add_files(early, season.outputs)
+    _gridded(tmp_path / "days", season.outputs[:1])
+    assert add_files(early, season.outputs).skipped == [season.outputs[0].name]
 
 
 def test_an_orbit_across_midnight_counts_on_both_days(tmp_path):

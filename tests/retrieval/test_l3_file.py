@@ -12,8 +12,9 @@ import xarray as xr
 from retrieval.errors import OutputError, ProductError
 from retrieval.grid_l3 import Sums, regular_grid, same_grid
 from retrieval.grids import RectilinearGrid
+from retrieval.l3_add import add_files
 from retrieval.l3_day_file import DayRecord, write_day
-from retrieval.l3_days import DayStore, GridJob, add_files
+from retrieval.l3_days import DayStore, GridJob
 from retrieval.l3_file import read_l3, write_l3
 from retrieval.l3_period import period_mean
 from retrieval.product_table import COLUMN_STANDARD_NAME

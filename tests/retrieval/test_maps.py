@@ -14,7 +14,8 @@ from retrieval.compare import Sampling
 from retrieval.constants import MOLEC_CM2_PER_MOL_M2
 from retrieval.grid_l3 import regular_grid
 from retrieval.grids import domain_grid
-from retrieval.l3_days import DayStore, GridJob, add_files
+from retrieval.l3_add import add_files
+from retrieval.l3_days import DayStore, GridJob
 from retrieval.l3_period import L3, period_mean
 from retrieval.map_data import map_data, polluted_and_clean
 from retrieval.maps import (
