@@ -77,6 +77,8 @@ def identity(info: CheckpointInfo, recipe: PhaseRecipe, network: nn.Module) -> s
     # other versions of torch may differ in the last bit; that is not another run
     for name in ("versions", "metrics", "step"):
         values.pop(name)
+    # what the recipe says of other phases may change while this one runs
+    values["recipe"] = {k: v for k, v in values["recipe"].items() if k not in ("phase", "name")}
     values["phase_recipe"] = asdict(recipe)
     values["start"] = hash_tensors(network.state_dict())
     return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
