@@ -103,7 +103,7 @@ def write_era5_single(
     day = as_day(date)
     site = _site(twin)
     weather = twin.weather.evaluate(day_hours(day), site)
-    fields = {**_instant(weather, site), **_accumulated(weather, site)}
+    fields = {**instant(weather, site), **accumulated(weather, site)}
     path = folder / f"era5_single_{str(day).replace('-', '')}.zip"
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder) as inner:
@@ -184,7 +184,8 @@ def _site(twin: Twin) -> Site:
     return Site.at(twin.weather.frame, Points.of_grid(era5_grid()))
 
 
-def _instant(weather: SurfaceWeather, site: Site) -> dict[str, NDArray[np.floating]]:
+def instant(weather: SurfaceWeather, site: Site) -> dict[str, NDArray[np.floating]]:
+    """Return the instantaneous variables in the units of `INSTANT`, (n_time, *site)."""
     east, north = rotate(weather.u10, weather.v10, site)
     vapour = 611.2 * np.exp(17.62 * (weather.dew_point - 273.15) / (weather.dew_point - 30.03))
     # water vapour falls with a scale height of about 2.2 km
@@ -201,7 +202,8 @@ def _instant(weather: SurfaceWeather, site: Site) -> dict[str, NDArray[np.floati
     }
 
 
-def _accumulated(weather: SurfaceWeather, site: Site) -> dict[str, NDArray[np.floating]]:
+def accumulated(weather: SurfaceWeather, site: Site) -> dict[str, NDArray[np.floating]]:
+    """Return the accumulations of the hour that ends at each stamp, as in `ACCUMULATED`."""
     t = weather.temperature
     vapour = 611.2 * np.exp(17.62 * (weather.dew_point - 273.15) / (weather.dew_point - 30.03))
     # clear-sky emissivity of Idso (1981), raised by clouds
