@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from dacno2_s5p.twin.twin import Twin
 
     Writer = Callable[["Request", "Unit"], None]
+
+logger = logging.getLogger(__name__)
 
 MANIFEST = "twin.json"
 BOX = (-10.0, 40.0, 10.0, 56.0)
@@ -45,10 +48,13 @@ class Unit:
 def plan(kinds: list[str], dates: list[str]) -> list[Unit]:
     """Divide kinds and dates into units: days, months, years, or one for all times.
 
+    Units come in order of their first day, so that the kinds of a day share its simulation.
+
     Examples
     --------
-    >>> [unit.label for unit in plan(["ctm", "cams"], ["2023-01-31", "2023-02-01"])]
-    ['2023-01-31', '2023-02-01', '2023-01', '2023-02']
+    >>> units = plan(["l2", "truth", "cams"], ["2023-01-31", "2023-02-01"])
+    >>> [unit.label for unit in units][:4]
+    ['2023-01-31', '2023-01-31', '2023-01', '2023-02-01']
     """
     units = []
     for kind in kinds:
@@ -57,7 +63,7 @@ def plan(kinds: list[str], dates: list[str]) -> list[Unit]:
         for label in labels:
             chosen = tuple(date for date in dates if not length or date.startswith(label))
             units.append(Unit(kind, label, chosen))
-    return units
+    return sorted(units, key=lambda unit: (unit.dates[0], kinds.index(unit.kind)))
 
 
 def missing(units: list[Unit], request: Request) -> list[Unit]:
@@ -105,6 +111,7 @@ def _write_l2(request: Request, unit: Unit) -> None:
     from dacno2_s5p.twin.scene import build_scene
     from dacno2_s5p.twin.write_ctmana import write_ctmana
     from retrieval.apriori.base import ArraySet, HeightLevels, Quantity, TimeRule
+    from retrieval.errors import NoOverlapError
     from retrieval.operational import open_operational
     from retrieval.scene import scene_on_swath, synthetic_scene
     from retrieval.simulate import SimulationOptions, simulate_orbit
@@ -131,8 +138,14 @@ def _write_l2(request: Request, unit: Unit) -> None:
         ground = scene_on_swath(fields, twin.grid, swath, synthetic_scene(swath, twin.seed))
         model = open_operational(ctm, time)
         options = SimulationOptions(seed=twin.seed)
-        orbit = simulate_orbit(truth, model, ground, swath, options)
-        model.close()
+        try:
+            orbit = simulate_orbit(truth, model, ground, swath, options)
+        except NoOverlapError as error:
+            # A pass that touches the box but not the domain shows no truth at all.
+            logger.info("orbit %d is left out: %s", swath.orbit, error)
+            continue
+        finally:
+            model.close()
         orbit.write(
             _subfolder(request, "orbits"),
             overwrite=True,

@@ -35,9 +35,9 @@ def test_units_are_days_months_years_and_one():
     dates = twin_files.date_range("2022-12-31", "2023-01-02")
     units = twin_files.plan(["l2", "cams", "eea", "geography"], dates)
     labels = [unit.label for unit in units]
-    assert labels == ["2022-12-31", "2023-01-01", "2023-01-02", "2022-12", "2023-01", "2022",
-                      "2023", "static"]  # fmt: skip
-    assert units[4].dates == ("2023-01-01", "2023-01-02")
+    assert labels == ["2022-12-31", "2022-12", "2022", "static", "2023-01-01", "2023-01", "2023",
+                      "2023-01-02"]  # fmt: skip
+    assert units[5].dates == ("2023-01-01", "2023-01-02")
 
 
 def test_finished_units_are_not_written_again(tmp_path, monkeypatch):
