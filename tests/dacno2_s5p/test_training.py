@@ -13,6 +13,7 @@ from dacno2_s5p.curves import plot_curves, read_rows
 from dacno2_s5p.errors import ConfigurationError, DataError, TrainingError
 from dacno2_s5p.losses import Totals
 from dacno2_s5p.network.dacno2 import Dacno2
+from dacno2_s5p.optimisation import learning_rate
 from dacno2_s5p.recipe import PhaseRecipe, Recipe
 from dacno2_s5p.training import PhaseTrainer, Reference, new_network, train_phase
 from tests.network_builders import mini_config
@@ -358,3 +359,14 @@ def test_scores_of_any_samples(days, info, recipe, tmp_path):
     assert terms["mean_square"] > 0.0
     assert terms["station"] > 0.0
     assert terms["regularisation"] == 0.0
+
+
+def test_every_step_has_its_own_rate(days, info, recipe, tmp_path):
+    """The optimiser's rate is that of the schedule, step by step."""
+    trainer = PhaseTrainer(new_network(recipe), days, info, recipe, 1, tmp_path / "run")
+    rates = []
+    trainer.run(
+        stop_after=4, progress=lambda _: rates.append(trainer.optimiser.param_groups[0]["lr"])
+    )
+    assert rates == [learning_rate(step, trainer.recipe) for step in range(4)]
+    assert len(set(rates)) > 2
