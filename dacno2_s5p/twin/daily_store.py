@@ -2,6 +2,10 @@
 
 A year is a run over its days; a day that has its file is skipped, so that a run goes on where it
 stopped, and days may be shared out among processes: each is independent of all others.
+
+Measured on one core of an AMD EPYC (Zen 4), torch on one thread: 7 CPU s to build a world, then
+2.0 CPU s a day for the truth, 0.5 for the CAMS-like field at three stamps, 1.0 for 24 hours of
+weather on pressure levels.
 """
 
 from __future__ import annotations
