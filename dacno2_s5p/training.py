@@ -14,14 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional
 
 from dacno2_s5p.checkpoint import CheckpointInfo, package_versions, save_checkpoint
 from dacno2_s5p.curves import append_row, forget_after
 from dacno2_s5p.errors import ConfigurationError, TrainingError
-from dacno2_s5p.grid import CAMS_FACTOR
-from dacno2_s5p.losses import FLAT_RANGE, TERMS, LossTerms, Totals, loss_terms
+from dacno2_s5p.losses import TERMS, LossTerms, Totals, loss_terms
 from dacno2_s5p.network.dacno2 import Dacno2
 from dacno2_s5p.normalisation import Normaliser
 from dacno2_s5p.optimisation import (
@@ -31,10 +28,10 @@ from dacno2_s5p.optimisation import (
     training_mode,
 )
 from dacno2_s5p.processes import Processes
+from dacno2_s5p.reference import Reference
 from dacno2_s5p.run_state import RunState, identity, read_state, write_state
 from dacno2_s5p.samples import Inputs, read_targets, station_weight
 from dacno2_s5p.sampling import make_sampler
-from dacno2_s5p.similarity import scale_slices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -94,36 +91,6 @@ class PhaseResult:
     best_step: int
     step: int
     is_finished: bool
-
-
-class Reference:
-    """Structure of the frozen phase-2 network on the CAMS grid, computed once for each sample.
-
-    Slices are kept scaled to 0-1, as the loss compares them, in float16: 290 MB for the 12 x 365
-    samples of a year. Unscaled, float16 would be noise where a layer varies little about a large
-    mean. Flat slices are kept as 0 and so stay flat.
-
-    Parameters
-    ----------
-    network : Dacno2
-        The phase-2 network; copied by the caller where it is trained on.
-    """
-
-    def __init__(self, network: Dacno2) -> None:
-        self._network = network.eval()
-        self._fields: dict[Crop, Tensor] = {}
-
-    @torch.no_grad()
-    def fields(self, crops: Sequence[Crop], inputs: Inputs) -> Tensor:
-        """Return slices (B, n_level, H / 4, W / 4), 0-1, for a batch of normalised inputs."""
-        for i, crop in enumerate(crops):
-            if crop not in self._fields:
-                # one by one: the same bits however samples are put together, as resuming asks for
-                predicted = self._network(inputs.sample(i))[0]
-                pooled = functional.avg_pool2d(predicted, CAMS_FACTOR)
-                flat = pooled.amax((1, 2)) - pooled.amin((1, 2)) <= FLAT_RANGE
-                self._fields[crop] = scale_slices(pooled).masked_fill(flat[:, None, None], 0).half()
-        return torch.stack([self._fields[crop] for crop in crops]).float()
 
 
 class PhaseTrainer:

@@ -15,7 +15,8 @@ from dacno2_s5p.losses import Totals
 from dacno2_s5p.network.dacno2 import Dacno2
 from dacno2_s5p.optimisation import learning_rate
 from dacno2_s5p.recipe import PhaseRecipe, Recipe
-from dacno2_s5p.training import PhaseTrainer, Reference, new_network, train_phase
+from dacno2_s5p.reference import Reference
+from dacno2_s5p.training import PhaseTrainer, new_network, train_phase
 from tests.network_builders import mini_config
 from tests.training_builders import make_days, make_info, make_recipe
 
