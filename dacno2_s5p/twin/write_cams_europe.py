@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dacno2_s5p.twin.twin import Twin
+    from retrieval.grids import RectilinearGrid
 
 OVERPASS_HOURS = (11, 12, 13)
 """Stamps of the overpass mean (contract section 5)."""
@@ -94,34 +96,47 @@ def _write_month(
     overwrite: bool,
 ) -> list[Path]:
     grid = cams_grid(int(month[:4]), None if full else BOX)
-    times = np.array([stamp(day, hour) for day in days for hour in hours])
-    start = np.datetime64(f"{month}-01T00:00:00", "s")
-    values = np.empty((len(heights), times.size, *grid.shape), np.float32)
     moments = [(day, hour) for day in days for hour in hours]
-    for i, (day, hour) in enumerate(moments):
-        values[:, i] = twin.cams.on_grid(day, hour, grid, heights)
-    paths = []
-    for height, field in zip(heights, values, strict=True):
-        path = folder / reanalysis_name(month, height, full)
-        with new_netcdf(path, overwrite) as dataset:
-            dataset.setncatts(attributes(twin, "CAMS-like European air quality reanalysis"))
-            dimensions(dataset, time=times.size, lat=grid.shape[0], lon=grid.shape[1])
-            put(dataset, "lat", ("lat",), grid.y.astype("f4"), units="degrees_north")
-            put(dataset, "lon", ("lon",), grid.x.astype("f4"), units="degrees_east")
-            elapsed = ((times - start) / np.timedelta64(1, "h")).astype("f4")
-            unit = f"hours since {month}-01 00:00:00"
-            put(dataset, "time", ("time",), elapsed, units=unit, calendar="standard")
-            put(
-                dataset,
-                "no2",
-                ("time", "lat", "lon"),
-                field,
-                compress=True,
-                units="µg/m3",
-                standard_name="mass_concentration_of_nitrogen_dioxide_in_air",
-            )
-        paths.append(path)
+    times = np.array([stamp(day, hour) for day, hour in moments])
+    paths = [folder / reanalysis_name(month, height, full) for height in heights]
+    # all levels side by side: a month of Europe at once would not fit into memory
+    with ExitStack() as stack:
+        levels = []
+        for path in paths:
+            dataset = stack.enter_context(new_netcdf(path, overwrite))
+            levels.append(_month_file(twin, dataset, month, grid, times))
+        for i, (day, hour) in enumerate(moments):
+            fields = twin.cams.on_grid(day, hour, grid, heights)
+            for variable, field in zip(levels, fields, strict=True):
+                variable[i] = field
     return paths
+
+
+def _month_file(
+    twin: Twin,
+    dataset: netCDF4.Dataset,
+    month: str,
+    grid: RectilinearGrid,
+    times: NDArray[np.datetime64],
+) -> netCDF4.Variable[Any]:
+    """Coordinates of a file of the reanalysis; returns its empty `no2`."""
+    dataset.setncatts(attributes(twin, "CAMS-like European air quality reanalysis"))
+    dimensions(dataset, time=times.size, lat=grid.shape[0], lon=grid.shape[1])
+    put(dataset, "lat", ("lat",), grid.y.astype("f4"), units="degrees_north")
+    put(dataset, "lon", ("lon",), grid.x.astype("f4"), units="degrees_east")
+    start = np.datetime64(f"{month}-01T00:00:00", "s")
+    elapsed = ((times - start) / np.timedelta64(1, "h")).astype("f4")
+    unit = f"hours since {month}-01 00:00:00"
+    put(dataset, "time", ("time",), elapsed, units=unit, calendar="standard")
+    return create(
+        dataset,
+        "no2",
+        ("time", "lat", "lon"),
+        "f4",
+        compress=True,
+        units="µg/m3",
+        standard_name="mass_concentration_of_nitrogen_dioxide_in_air",
+    )
 
 
 def write_cams_forecast(
