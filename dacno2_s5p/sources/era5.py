@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 PRESSURE_LEVELS = (1000, 975, 950, 925, 900, 800, 700, 550)
 """Levels [hPa] nearest to the eight heights, for `vertical = "pressure"` (model.md 2.3)."""
 
-COLUMN_VARIABLES = ("z", "t", "q")
-"""What heights above ground need of the pressure levels."""
+COLUMN_VARIABLES = ("z", "t")
+"""What heights above ground need of the pressure levels; humidity, if it is there, corrects the
+thickness of the lowest layer by under a per cent."""
 
 SURFACE_VARIABLES = ("sp", "t2m")
 """What they need of the single levels."""
@@ -129,12 +130,13 @@ class Era5:
         DataError
             If a field is missing, incomplete or outside of its range.
         """
+        return np.stack([self.single_at(t) for t in weather_times(self._preparation, day)])
+
+    def single_at(self, time: np.datetime64) -> NDArray[np.float32]:
+        """Return one step of the single-level group, shape (n_channel, h, w)."""
         variables = self._table.group("single")
-        steps = []
-        for time in weather_times(self._preparation, day):
-            maps = {v.name: self._single_map(v, time) for v in variables}
-            steps.append(self._checked(variables, maps, time))
-        return np.stack(steps)
+        maps = {v.name: self._single_map(v, time) for v in variables}
+        return self._checked(variables, maps, time)
 
     def multi(self, day: np.datetime64) -> NDArray[np.float32]:
         """Return the multi-level group, shape (T, n_channel, n_level, h, w).
@@ -145,12 +147,12 @@ class Era5:
             If a field is missing, incomplete or outside of its range, or the levels end below
             the highest height.
         """
+        return np.stack([self.multi_at(t) for t in weather_times(self._preparation, day)])
+
+    def multi_at(self, time: np.datetime64) -> NDArray[np.float32]:
+        """Return one step of the multi-level group, shape (n_channel, n_level, h, w)."""
         variables = self._table.group("multi")
-        steps = []
-        for time in weather_times(self._preparation, day):
-            maps = self._multi_maps(variables, time)
-            steps.append(self._checked(variables, maps, time))
-        return np.stack(steps)
+        return self._checked(variables, self._multi_maps(variables, time), time)
 
     def _checked(
         self, variables: Sequence[Variable], maps: Mapping[str, Float], time: np.datetime64
@@ -231,7 +233,9 @@ class Era5:
     ) -> _Column:
         surface = [self._block_on(name, time, operator, source)[1][0] for name in SURFACE_VARIABLES]
         pressure, z = self._block_on("z", time, operator, source)
-        t, q = (self._block_on(name, time, operator, source)[1] for name in ("t", "q"))
+        t = self._block_on("t", time, operator, source)[1]
+        has_humidity = self._files.find("q", time) is not None
+        q = self._block_on("q", time, operator, source)[1] if has_humidity else np.zeros_like(t)
         ground = surface_geopotential(pressure, z, t, q, *surface)
         where = f"{self._files.path} at {time} UTC"
         heights = HeightOperator.build(

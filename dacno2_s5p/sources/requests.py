@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dacno2_s5p.sources.era5 import PRESSURE_LEVELS
+from dacno2_s5p.sources.era5 import COLUMN_VARIABLES, PRESSURE_LEVELS, SURFACE_VARIABLES
 from dacno2_s5p.sources.flights import STATES
 from dacno2_s5p.sources.windows import target_hours, weather_times
 
@@ -140,8 +140,8 @@ def _weather(table: InputTable, preparation: Preparation) -> list[Request]:
     columns = _names(table, "multi")
     levels: tuple[int, ...] = PRESSURE_LEVELS
     if preparation.vertical == "height":
-        surface = list(dict.fromkeys([*surface, "sp", "t2m"]))
-        columns = list(dict.fromkeys([*columns, "z", "t", "q"]))
+        surface = list(dict.fromkeys([*surface, *SURFACE_VARIABLES]))
+        columns = list(dict.fromkeys([*columns, *COLUMN_VARIABLES, "q"]))
         levels = HEIGHT_LEVELS
     return [
         Request(

@@ -1,0 +1,93 @@
+"""Targets: by coordinates across the grid change, the window's mean, streams, gaps named."""
+
+from __future__ import annotations
+
+import logging
+
+import netCDF4
+import numpy as np
+import pytest
+
+from dacno2_s5p.errors import DataError
+from dacno2_s5p.sources import regrid
+from dacno2_s5p.sources.cams import CamsTargets
+from dacno2_s5p.variables import Preparation
+from tests.source_files import DAY, GRID, smooth_cams, write_cams
+
+PREPARATION = Preparation()
+
+
+def smooth(longitude, latitude, height, i_time):
+    """Gradients large enough that half a cell's shift would show."""
+    return 20.0 + 4.0 * (longitude - 2.0) + 2.0 * (latitude - 48.0) + 0.0 * height + i_time
+
+
+def test_the_grid_change_does_not_move_a_field(tmp_path):
+    """The same field on centres x.x0 (2019) and x.x5 (2020) gives the same target."""
+    targets = []
+    for year, offset in ((2019, 0.0), (2020, 0.05)):
+        day = np.datetime64(f"{year}-07-02", "D")
+        write_cams(tmp_path, f"{year}-07", [day], smooth, offset=offset)
+        targets.append(CamsTargets(tmp_path, PREPARATION, GRID).target(day).no2)
+    # cells of 0.1 degree are steps: a mean over 8 km differs by a part of one; half a cell's shift
+    # would be 0.3 everywhere
+    np.testing.assert_allclose(targets[0], targets[1], atol=0.1)
+    assert abs(targets[0].mean() - targets[1].mean()) < 0.01
+    x, y = regrid.centres_in(GRID.cells(4), "EPSG:4326")
+    np.testing.assert_allclose(targets[0][0], smooth(x, y, 0.0, 1.0), atol=0.2)
+
+
+def test_the_target_is_the_mean_of_the_window(tmp_path):
+    """11-13 UTC is the mean of three stamps, another window of its own."""
+    write_cams(tmp_path, "2019-07", [DAY], smooth, hours=range(24))
+    three = CamsTargets(tmp_path, PREPARATION, GRID).target(DAY).no2
+    hourly = CamsTargets(tmp_path, Preparation(target_window="12"), GRID).target(DAY).no2
+    daily = CamsTargets(tmp_path, Preparation(target_window="daily"), GRID).target(DAY).no2
+    np.testing.assert_allclose(three, hourly, rtol=1e-6)  # float32, linear in time
+    np.testing.assert_allclose(daily - hourly, -0.5, atol=1e-4)  # hours 0-23 average to 11.5
+
+
+def test_validated_files_win_and_the_stream_is_recorded(tmp_path):
+    """Where both streams are there the validated one is read."""
+    write_cams(tmp_path, "2019-07", [DAY], smooth_cams, stage="ira")
+    assert CamsTargets(tmp_path, PREPARATION, GRID).target(DAY).stream == "interim"
+    write_cams(tmp_path, "2019-07", [DAY], smooth, stage="vra")
+    target = CamsTargets(tmp_path, PREPARATION, GRID).target(DAY)
+    assert target.stream == "validated"
+    assert target.no2.mean() > 15.0
+
+
+def test_gaps_are_named(tmp_path):
+    """An absent level, hour or month is a sentence, and reading the day an error."""
+    write_cams(tmp_path, "2019-07", [DAY], smooth, hours=(11, 12))
+    targets = CamsTargets(tmp_path, PREPARATION, GRID)
+    (sentence,) = targets.missing(DAY)
+    assert "0, 50, 250" in sentence and "2019-07-02T13" in sentence
+    assert targets.missing(np.datetime64("2020-01-01", "D")) == ["CAMS reanalysis of 2020-01"]
+    with pytest.raises(DataError, match="Missing target of 2019-07-02"):
+        targets.target(DAY)
+    next(tmp_path.glob("*.l250.*")).unlink()
+    sentences = CamsTargets(tmp_path, PREPARATION, GRID).missing(DAY)
+    assert sentences == ["CAMS reanalysis of 2019-07 at 250 m"]
+
+
+@pytest.mark.parametrize("value", [np.nan, 1e5, -5.0])
+def test_a_value_that_is_no_no2_is_refused(tmp_path, value):
+    """Missing, implausibly large and negative values stop the day."""
+    write_cams(tmp_path, "2019-07", [DAY], smooth)
+    with netCDF4.Dataset(tmp_path / "cams.eaq.vra.ENSa.no2.l500.2019-07.nc", "a") as dataset:
+        dataset["no2"][1, 15:20, 20:30] = value
+    with pytest.raises(DataError, match="l500"):
+        CamsTargets(tmp_path, PREPARATION, GRID).target(DAY)
+
+
+def test_a_wrong_unit_attribute_is_said_and_not_believed(tmp_path, caplog):
+    """A real file says ug/cm2 and holds ug m-3."""
+    write_cams(tmp_path, "2019-07", [DAY], smooth)
+    for path in tmp_path.iterdir():
+        with netCDF4.Dataset(path, "a") as dataset:
+            dataset["no2"].units = "ug/cm2"
+    with caplog.at_level(logging.WARNING):
+        target = CamsTargets(tmp_path, PREPARATION, GRID).target(DAY)
+    assert 15.0 < target.no2.mean() < 30.0
+    assert [r for r in caplog.records if "ug/cm2" in r.getMessage()]

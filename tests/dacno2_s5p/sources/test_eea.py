@@ -1,0 +1,191 @@
+"""Stations: which count, where, when, and on which side of the split."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dacno2_s5p.errors import ConfigurationError, DataError
+from dacno2_s5p.sources.eea import Measurements, StationRules
+from dacno2_s5p.sources.eea_files import read_hours, read_metadata
+from tests.source_files import (
+    DAY,
+    GRID,
+    hours_of,
+    write_metadata,
+    write_parquet,
+    write_stations,
+)
+
+DAYS = [DAY, DAY + 1]
+ENDS = np.concatenate([hours_of(day) for day in DAYS])
+
+
+def lists(folder, training, evaluation=None):
+    head = "AirQualityStationEoICode\n"
+    (folder / "stations_assimilated_by_cams.csv").write_text(head + "\n".join(training) + "\n")
+    if evaluation is not None:
+        (folder / "stations_evaluation.csv").write_text(head + "\n".join(evaluation) + "\n")
+
+
+def test_cells_hold_the_stations_and_their_split(tmp_path):
+    """Traffic is left out; what CAMS does not assimilate is held back."""
+    write_stations(tmp_path, DAYS)
+    cells = Measurements(tmp_path, GRID).cells(2019, DAYS)
+    assert [(c.row, c.column, c.is_evaluation) for c in cells] == [
+        (10, 10, False),
+        (30, 20, False),
+        (50, 40, True),
+    ]
+
+
+def test_hours_are_known_by_their_end_in_utc(tmp_path):
+    """The window 11-13 UTC is the mean of the hours that end then, whatever the file's offset."""
+    write_metadata(tmp_path, [("FR001", "background", 1.5, 1.5)])
+    lists(tmp_path, ["FR001"])
+    for offset in (0, 1):
+        write_parquet(tmp_path, "FR001", ENDS, np.arange(48.0), offset=offset)
+        data = Measurements(tmp_path, GRID, StationRules(offset_hours=offset))
+        cells = data.cells(2019, DAYS)
+        assert data.window_means(DAY, cells, "11-13").tolist() == [12.0]
+        assert data.window_means(DAY + 1, cells, "daily").tolist() == [35.5]
+
+
+def test_background_wins_in_a_mixed_cell_and_others_are_averaged(tmp_path):
+    """Two background stations make a mean; the industrial one beside them does not count."""
+    stations = [
+        ("FR001", "background", 5.2, 5.2),
+        ("FR002", "background", 5.7, 5.7),
+        ("FR003", "industrial", 5.5, 5.5),
+        ("FR004", "industrial", 9.5, 9.5),
+    ]
+    write_metadata(tmp_path, stations)
+    for i, (code, *_rest) in enumerate(stations):
+        write_parquet(tmp_path, code, ENDS, np.full(48, 10.0 * (i + 1)))
+    lists(tmp_path, ["FR001", "FR002", "FR003", "FR004"])
+    data = Measurements(tmp_path, GRID)
+    cells = data.cells(2019, DAYS)
+    assert [c.kind for c in cells] == ["background", "industrial"]
+    assert data.window_means(DAY, cells, "11-13").tolist() == [15.0, 40.0]
+
+
+def test_stations_with_too_few_hours_do_not_count(tmp_path):
+    """The 20 % rule: 9 of 48 hours are too few, 10 are enough."""
+    write_metadata(tmp_path, [("FR001", "background", 1.5, 1.5), ("FR002", "background", 8.5, 8.5)])
+    lists(tmp_path, ["FR001", "FR002"])
+    for code, n in (("FR001", 9), ("FR002", 10)):
+        validity = np.where(np.arange(48) < n, 1, -1)
+        write_parquet(tmp_path, code, ENDS, np.full(48, 5.0), validity)
+    cells = Measurements(tmp_path, GRID).cells(2019, DAYS)
+    assert [c.members for c in cells] == [("SPO-FR002",)]
+
+
+def test_a_window_needs_most_of_its_hours(tmp_path):
+    """One of three hours missing is no mean; below detection (2) is valid, -99 is not."""
+    write_metadata(tmp_path, [("FR001", "background", 1.5, 1.5)])
+    lists(tmp_path, ["FR001"])
+    validity = np.full(48, 2)
+    validity[12] = -99
+    write_parquet(tmp_path, "FR001", ENDS, np.full(48, 5.0), validity)
+    data = Measurements(tmp_path, GRID)
+    cells = data.cells(2019, DAYS)
+    assert np.isnan(data.window_means(DAY, cells, "11-13")[0])
+    assert data.window_means(DAY + 1, cells, "11-13")[0] == 5.0
+    assert data.window_means(DAY, cells, "daily")[0] == 5.0
+
+
+def test_the_split_of_background_stations_is_never_drawn_silently(tmp_path):
+    """Without a list an error that says what to give; drawn only when asked."""
+    write_stations(tmp_path, DAYS)
+    (tmp_path / "stations_assimilated_by_cams.csv").unlink()
+    with pytest.raises(ConfigurationError, match="3 on none, the first SPO-FR001"):
+        Measurements(tmp_path, GRID)
+    drawn = Measurements(tmp_path, GRID, StationRules(draw=True, seed=3))
+    again = Measurements(tmp_path, GRID, StationRules(draw=True, seed=3))
+    assert drawn.evaluation == again.evaluation
+
+
+def test_with_two_lists_every_background_station_is_on_one(tmp_path):
+    """A station on neither, and one on both, are errors."""
+    write_stations(tmp_path, DAYS)
+    lists(tmp_path, ["FR001"], ["FR003"])
+    with pytest.raises(ConfigurationError, match="1 on none, the first SPO-FR002"):
+        Measurements(tmp_path, GRID)
+    lists(tmp_path, ["FR001", "FR002", "FR003"], ["FR003"])
+    with pytest.raises(ConfigurationError, match="SPO-FR003 on both"):
+        Measurements(tmp_path, GRID)
+
+
+def test_old_csv_files_are_read(tmp_path):
+    """E1a CSV with stated offsets, UTF-16 as it came, other pollutants passed over."""
+    head = "SamplingPoint,AirPollutantCode,AveragingTime,Concentration,UnitOfMeasurement,"
+    head += "DatetimeBegin,DatetimeEnd,Validity,Verification"
+    code = "http://dd.eionet.europa.eu/vocabulary/aq/pollutant/"
+    rows = [
+        f"SPO-A,{code}8,hour,12.5,µg/m3,2018-01-01 00:00:00 +01:00,2018-01-01 01:00:00 +01:00,1,1",
+        f"SPO-A,{code}8,hour,13.5,µg/m3,2018-01-01 01:00:00 +01:00,2018-01-01 02:00:00 +01:00,-1,1",
+        f"SPO-A,{code}7,hour,80.0,µg/m3,2018-01-01 01:00:00 +01:00,2018-01-01 02:00:00 +01:00,1,1",
+        f"SPO-A,{code}8,day,9.0,µg/m3,2018-01-01 00:00:00 +01:00,2018-01-02 00:00:00 +01:00,1,1",
+    ]
+    for encoding in ("utf-8", "utf-16"):
+        path = tmp_path / f"{encoding}.csv"
+        path.write_text("\n".join([head, *rows]) + "\n", encoding=encoding)
+        (hours,) = read_hours(path)
+        assert hours.sampling_point == "SPO-A" and hours.values.tolist() == [12.5]
+        assert str(hours.ends[0]) == "2018-01-01T00:00:00"
+
+
+def test_values_and_units_that_are_no_no2_are_refused(tmp_path):
+    """A plausible range for hourly values, and a unit that must be micrograms."""
+    write_parquet(tmp_path, "FR001", ENDS, np.full(48, 5000.0))
+    with pytest.raises(DataError, match="Valid values must lie"):
+        list(read_hours(tmp_path / "SPO-FR001.parquet"))
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 and nothing")
+    with pytest.raises(DataError, match="Damaged station file"):
+        list(read_hours(tmp_path / "a.parquet"))
+
+
+def test_metadata_are_tab_separated(tmp_path):
+    """Another table is refused with the columns it lacks."""
+    write_metadata(tmp_path, [("FR001", "background", 1.5, 1.5)])
+    path = tmp_path / "PanEuropean_metadata.csv"
+    (station,) = read_metadata(path).values()
+    assert (station.code, station.kind, station.area) == ("FR001", "background", "urban")
+    path.write_text(path.read_text().replace("\t", ","))
+    with pytest.raises(DataError, match="TAB-separated"):
+        read_metadata(path)
+
+
+def test_folders_without_measurements_or_metadata_are_refused(tmp_path):
+    """Both must be there."""
+    write_metadata(tmp_path, [("FR001", "background", 1.5, 1.5)])
+    with pytest.raises(DataError, match="Given no measurements"):
+        Measurements(tmp_path, GRID)
+
+
+@pytest.mark.real
+def test_real_stations_fall_into_cells_of_the_domain(real_file):
+    """The 1188 real stations: those in the domain lie in the cell whose centre is nearest."""
+    import netCDF4
+
+    from dacno2_s5p.grid import named_grid
+    from dacno2_s5p.sources.eea_files import Station
+    from dacno2_s5p.sources.regrid import transform_points
+
+    grid = named_grid("europe-2km")
+    with netCDF4.Dataset(real_file("EEA-CAMS-ENS_no2_stations_20240301_hourly.nc")) as data:
+        longitude, latitude = data["longitude"][:].data, data["latitude"][:].data
+        values = data["concno2"][:]
+    data = Measurements.__new__(Measurements)  # places only: these stations have no types
+    data._grid = grid
+    x, y = transform_points(longitude, latitude, "EPSG:4326", grid.crs)
+    cells = grid.cells()
+    inside = 0
+    for i in range(longitude.size):
+        station = Station(str(i), "", longitude[i], latitude[i], "background", "")
+        if data._inside(station):
+            inside += 1
+            row, column = data._cell(station)
+            assert abs(cells.x[column] - x[i]) <= 1000.0 and abs(cells.y[row] - y[i]) <= 1000.0
+    assert 300 < inside < 1188
+    assert float(np.nanmin(values)) >= 0.0 and float(np.nanmax(values)) < 500.0
