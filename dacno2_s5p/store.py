@@ -164,8 +164,14 @@ class Store:
 
     @cached_property
     def statistics(self) -> InputStatistics:
-        """Means and deviations of the training days."""
-        return InputStatistics.from_dict(self.manifest["statistics"])
+        """Means and deviations of the training days.
+
+        Raises
+        ------
+        DataError
+            If the store has no targets: it serves prediction with a checkpoint's statistics.
+        """
+        return InputStatistics.from_dict(self._of_training("statistics"))
 
     @cached_property
     def scaling(self) -> TargetScaling:
@@ -176,14 +182,18 @@ class Store:
         DataError
             If the store has no targets.
         """
-        moments = self.manifest["target"]
-        if moments is None:
+        moments = self._of_training("target")
+        return TargetScaling.from_moments(moments["mean"], moments["std"][0])
+
+    def _of_training(self, entry: str) -> dict[str, Any]:
+        values: dict[str, Any] | None = self.manifest[entry]
+        if values is None:
             msg = (
                 f"Invalid store {self.folder}. Training needs targets. Given a store without. "
                 "Prepare it with CAMS files."
             )
             raise DataError(msg)
-        return TargetScaling.from_moments(moments["mean"], moments["std"][0])
+        return values
 
     @property
     def training_data(self) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dacno2_s5p.grid import ModelGrid
+    from dacno2_s5p.normalisation import InputStatistics
     from dacno2_s5p.sources.cams import Target
     from dacno2_s5p.variables import InputTable, Preparation
 
@@ -168,16 +169,10 @@ class StoreWriter:
                 "complete. Prepare more days, or hold back fewer."
             )
             raise DataError(msg)
-        builder = StatisticsBuilder(self.table, len(self.preparation.heights))
         about = {day: self._about(day_path(self.folder, day)) for day in (*training, *held)}
-        for day in training:
-            for group in DAY_GROUPS:
-                builder.merge(group, Welford.from_dict(about[day]["moments"][group]))
-        months = Counter(day.astype("datetime64[M]") for day in training)
-        for month, n_day in months.items():
-            moments = self._about(month_path(self.folder, month))["moments"]
-            for group in FINE_GROUPS:
-                builder.merge(group, Welford.from_dict(moments[group]).repeated(n_day))
+        target = _target_moments([about[day] for day in training])
+        # without targets the store serves prediction, with a checkpoint's own statistics
+        statistics = None if target is None else self._statistics(training, about).to_dict()
         manifest = {
             **self.settings,
             "days": {
@@ -187,13 +182,28 @@ class StoreWriter:
                 }
                 for day in sorted(about)
             },
-            "statistics": builder.statistics().to_dict(),
-            "target": _target_moments([about[day] for day in training]),
+            "statistics": statistics,
+            "target": target,
             **more,
         }
         path = self.folder / MANIFEST
         with atomic_output(path, overwrite=True) as temporary:
             temporary.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+
+    def _statistics(
+        self, training: Sequence[np.datetime64], about: Mapping[np.datetime64, Mapping[str, Any]]
+    ) -> InputStatistics:
+        """Merge the moments of the training days and of their months."""
+        builder = StatisticsBuilder(self.table, len(self.preparation.heights))
+        for day in training:
+            for group in DAY_GROUPS:
+                builder.merge(group, Welford.from_dict(about[day]["moments"][group]))
+        months = Counter(day.astype("datetime64[M]") for day in training)
+        for month, n_day in months.items():
+            moments = self._about(month_path(self.folder, month))["moments"]
+            for group in FINE_GROUPS:
+                builder.merge(group, Welford.from_dict(moments[group]).repeated(n_day))
+        return builder.statistics()
 
     def _about(self, path: Path) -> dict[str, Any]:
         about = read_about(path)
