@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dacno2_s5p.errors import DataError
+from dacno2_s5p.errors import ConfigurationError, DataError
 from dacno2_s5p.grid import ModelGrid, named_grid
 from dacno2_s5p.sources.cams import CamsTargets
 from dacno2_s5p.sources.eea import Measurements, StationCell, StationRules, cell_record
@@ -160,6 +160,8 @@ class Preparer:
             return []
         try:
             return self._cams.missing(day)
+        except ConfigurationError:
+            raise
         except RetrievalError as error:
             return [str(error)]
 

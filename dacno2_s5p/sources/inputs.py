@@ -122,6 +122,8 @@ class InputSources:
         for ask in asked:
             try:
                 lacking += ask()
+            except ConfigurationError:
+                raise
             except RetrievalError as error:
                 lacking.append(str(error))
         return lacking
