@@ -6,7 +6,6 @@ two sets (method.md 3.2; contract section 5).
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from retrieval.meteo import Meteo
 
     Float = NDArray[np.floating]
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -90,6 +87,7 @@ class MeteoCollocator:
             files=meteo.files,
             meteo=meteo,
         )
+        self.n_missing = 0
         self._collocator = Collocator("meteo", fields, rule, scanline_times, outline)
 
     def atmosphere(
@@ -109,13 +107,13 @@ class MeteoCollocator:
         Returns
         -------
         LayeredAtmosphere
-            NaN where the meteorology has no value: such pixels get flag 8 and are counted here.
+            NaN where the meteorology has no value: such pixels get flag 8; `n_missing` counts
+            them.
         """
         weights = bilinear_weights(geometry.latitude, geometry.longitude, self._collocator.grid)
         values = self._collocator.profiles(geometry, weights).value
         missing = ~np.isfinite(values).all(axis=1)
-        if missing.any():
-            logger.warning("meteo has no temperature at %d pixels (flag 8)", int(missing.sum()))
+        self.n_missing += int(missing.sum())
         if isinstance(self.vertical, HybridLayers):
             layered = _on_layers(values, self.vertical, surface_pressure, edges)
         else:

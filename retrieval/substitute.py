@@ -7,6 +7,7 @@ Every pixel with a kernel, a tropopause and coverage is computed, whatever its q
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from retrieval.layers import Atmosphere
     from retrieval.meteo import Meteo
     from retrieval.orbit import Crop, Orbit
+
+
+logger = logging.getLogger(__name__)
 
 
 def substitute(
@@ -105,6 +109,11 @@ def substitute(
         chain.compute(rows)
         if progress is not None:
             progress(rows.stop, n_scanline)
+    if meteo_collocator is not None and meteo_collocator.n_missing:
+        logger.warning(
+            "meteo has no temperature at %d pixels: they are not computed (flag 8)",
+            meteo_collocator.n_missing,
+        )
     result = assembly.result([_attributes(collocator) for collocator in collocators])
     _check_any_pixel(result)
     return result, crop
