@@ -162,8 +162,11 @@ def sentences(rows: list[LevelYear]) -> list[str]:
 
     Examples
     --------
-    >>> row = LevelYear(2000.0, 2020, 366, 0.2, (0.1, 0.2, 0.4), 0.4, True)
-    >>> sentences([row])
+    >>> rows = [
+    ...     LevelYear(2000.0, year, 365, 0.2, (0.1, 0.2, 0.4), 0.4, year == 2020)
+    ...     for year in (2019, 2020, 2021)
+    ... ]
+    >>> sentences(rows)
     ['2020 differs from the other years at 2000 m (distance 0.40)']
     """
     found: dict[int, list[LevelYear]] = {}

@@ -78,6 +78,7 @@ class GriddedFiles:
         self.path, self.what = Path(path), what
         self.files = self._list()
         self._open: OrderedDict[Path, _OpenFile] = OrderedDict()
+        self._spans: dict[tuple[Path, str], tuple[np.datetime64, np.datetime64] | None] = {}
 
     def _list(self) -> list[Path]:
         if self.path.is_dir():
@@ -96,6 +97,8 @@ class GriddedFiles:
     def find(self, name: str, time: np.datetime64) -> Found | None:
         """Return a variable's field at a time, None where no file has it."""
         for path in self._near(time):
+            if not self._may_hold(path, name, time):
+                continue
             for located in self._file(path).find(name):
                 times = located.times
                 wanted = time.astype(times.dtype)
@@ -141,6 +144,20 @@ class GriddedFiles:
             )
             raise DataError(msg)
         return found
+
+    def _may_hold(self, path: Path, name: str, time: np.datetime64) -> bool:
+        """Say whether a file seen before can have a variable at a time, without opening it.
+
+        Files of a year have no date in their names: with many of them each would be opened for
+        every day.
+        """
+        key = (path, name)
+        if key not in self._spans:
+            times = [f.times for f in self._file(path).find(name) if f.times.size]
+            ends = (min(t[0] for t in times), max(t[-1] for t in times)) if times else None
+            self._spans[key] = ends
+        span = self._spans[key]
+        return span is not None and bool(span[0] <= time <= span[1])
 
     def _near(self, time: np.datetime64) -> list[Path]:
         return [path for path in self.files if is_near(path.name, time, NEAR_DAYS)]

@@ -141,7 +141,7 @@ def raster_files(path: Path, patterns: Sequence[str], what: str) -> list[Path]:
     if path.is_file():
         return [path]
     for pattern in patterns:
-        found = sorted(path.glob(pattern)) if path.is_dir() else []
+        found = sorted(path.rglob(pattern)) if path.is_dir() else []
         if found:
             return found
     msg = (
@@ -189,11 +189,13 @@ def area_mean(
     total = np.zeros(grid.shape)
     weight = np.zeros(grid.shape)
     covered = np.zeros(grid.shape)
+    shares: dict[str, _Share] = {}
     for path in paths:
         with open_raster(path, crs) as raster:
             scale = _density_scale(raster) if per_square_kilometre else 1.0
-            x, y = corners_in(grid, raster.crs)
-            share = _Share(raster, x, y, grid.shape)
+            if raster.crs not in shares:
+                shares[raster.crs] = _Share(*corners_in(grid, raster.crs), grid.shape)
+            share = shares[raster.crs]
             for rows, values, valid, block in _strips(raster, share, empty, least):
                 share.add(rows, block, values * scale, valid, total, weight, covered)
     names = f"{paths[0]}" + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
@@ -210,16 +212,14 @@ def area_mean(
 class _Share:
     """Which grid cells a strip of a raster can touch, and sums over their overlaps."""
 
-    def __init__(self, raster: Raster, x: Float, y: Float, shape: tuple[int, int]) -> None:
+    def __init__(self, x: Float, y: Float, shape: tuple[int, int]) -> None:
         self._x, self._y, self._shape = x, y, shape
         self._area = np.abs(polygon_area(x, y))
         self._lowest, self._highest = y.min(axis=1), y.max(axis=1)
-        self.crs = raster.crs
         self.extent_x = (float(x.min()), float(x.max()))
         self.extent_y = (float(y.min()), float(y.max()))
-        self.coarsening = self._coarsening(raster)
 
-    def _coarsening(self, raster: Raster) -> int:
+    def coarsening(self, raster: Raster) -> int:
         """Cells of a block along each side, so that blocks are a quarter of a grid cell."""
         side = float(np.sqrt(np.median(self._area)))
         cell = float(np.sqrt(abs(np.diff(raster.x_edges)[0] * np.diff(raster.y_edges)[0])))
@@ -256,7 +256,7 @@ def _strips(
     if block is None:
         return
     rows, columns = block
-    step = share.coarsening
+    step = share.coarsening(raster)
     columns = slice(columns.start - columns.start % step, columns.stop)
     width = columns.stop - columns.start
     height = max(STRIP_CELLS // width // step, 1) * step
