@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Self
 import netCDF4
 import numpy as np
 
-from retrieval.constants import STANDARD_PRESSURE
 from retrieval.errors import ProductError
+from retrieval.layer_order import LayerOrder, layer_order
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,23 +69,6 @@ class Crop:
             self.scanline.stop - self.scanline.start,
             self.ground_pixel.stop - self.ground_pixel.start,
         )
-
-
-@dataclass(frozen=True)
-class LayerOrder:
-    """How the file's layers map to surface-first ones."""
-
-    a: Float
-    """Hybrid coefficient at base and top of each layer [Pa], shape (layer, 2), surface first."""
-    b: Float
-    """Hybrid coefficient at base and top of each layer [1], shape (layer, 2), surface first."""
-    is_reversed: bool
-    """True where the file counts layers from the top."""
-
-    @property
-    def n_layer(self) -> int:
-        """Number of layers."""
-        return int(self.a.shape[0])
 
 
 @dataclass
@@ -259,25 +242,7 @@ class Orbit:
         ProductError
             If they do not give monotonic pressures.
         """
-        a = _base_and_top(self.raw("tm5_constant_a"), self.path)
-        b = _base_and_top(self.raw("tm5_constant_b"), self.path)
-        base, top = (a + b * STANDARD_PRESSURE).T
-        is_reversed = bool(base[0] < base[-1])
-        if is_reversed:
-            a, b = a[::-1], b[::-1]
-            base, top = base[::-1], top[::-1]
-        if base[0] < top[0]:
-            a, b = a[:, ::-1], b[:, ::-1]
-            base, top = top, base
-        is_closed = np.allclose(base[1:], top[:-1], rtol=1e-6, atol=1e-3)
-        if not (np.isfinite(base).all() and (base > top).all() and is_closed):
-            msg = (
-                f"{self.path.name}: invalid tm5_constant_a/b. Pressures at the layer interfaces "
-                "must be contiguous and fall from the surface to the top. "
-                f"Given {base[0]:.6g} .. {top[-1]:.6g} Pa out of order. {_ASK}"
-            )
-            raise ProductError(msg)
-        return LayerOrder(np.ascontiguousarray(a), np.ascontiguousarray(b), is_reversed)
+        return layer_order(self.raw("tm5_constant_a"), self.raw("tm5_constant_b"), self.path.name)
 
     def read_kernel(self, crop: Crop) -> NDArray[np.floating]:
         """Total-column averaging kernel, surface first, (scanline, ground_pixel, layer)."""
@@ -391,16 +356,3 @@ def _date_after_since(units: str, path: Path) -> np.datetime64:
     except ValueError as error:
         msg = f"{path.name}: cannot read a date from the time unit {units!r}. {_ASK}"
         raise ProductError(msg) from error
-
-
-def _base_and_top(values: NDArray[Any], path: Path) -> Float:
-    """Hybrid coefficients as (layer, 2), from (layer, 2), (2, layer) or (layer + 1,)."""
-    values = np.asarray(values, dtype=np.float64)
-    if values.ndim == 1 and values.size > 2:
-        return np.stack([values[:-1], values[1:]], axis=1)
-    if values.ndim == 2 and values.shape[1] == 2:
-        return values
-    if values.ndim == 2 and values.shape[0] == 2:
-        return values.T
-    msg = f"{path.name}: tm5_constant_a/b have shape {values.shape}, expected (layer, 2). {_ASK}"
-    raise ProductError(msg)
