@@ -18,9 +18,19 @@ from dacno2_s5p.sampling import SamplingRecipe, make_sampler
 from dacno2_s5p.screen import LevelYear, distance, screen, sentences
 from dacno2_s5p.sources.paths import SourcePaths
 from dacno2_s5p.store import Store, day_path, month_path
-from dacno2_s5p.store_files import read_array, write_chunk
+from dacno2_s5p.store_files import write_chunk
 from dacno2_s5p.variables import InputTable, Preparation
-from tests.source_files import DAY, GRID, smooth_cams, write_all, write_cams, write_era5
+from tests.source_files import (
+    DAY,
+    GRID,
+    SECTORS,
+    smooth_cams,
+    write_all,
+    write_cams,
+    write_era5,
+    write_flights,
+    write_inventory,
+)
 
 DAYS = (DAY, DAY + 1, DAY + 2)
 STEPS = Preparation(weather_steps=8)
@@ -219,15 +229,30 @@ def test_other_settings_write_the_chunks_again(files, tmp_path):
     """A chunk made for another window is not kept."""
     folder = tmp_path / "store"
     first = make(files, folder, days=DAYS[:2])
-    noon = Preparation(weather_steps=8, target_window="12")
-    second = make(files, folder, days=DAYS[:2], preparation=noon)
-    assert first.preparation != second.preparation
-    assert second.stations(0).values.tolist() == [22.0, 32.0]
-    assert second.preparation.target_window == "12"
-    assert not torch.equal(
-        torch.from_numpy(read_array(day_path(folder, DAY), "single")[-1]),
-        torch.from_numpy(read_array(day_path(folder, DAY), "single")[-2]),
-    )
+    before = first.cams_field(0).copy()
+    later = Preparation(weather_steps=8, target_window="13")
+    second = make(files, folder, days=DAYS[:2], preparation=later)
+    assert second.preparation.target_window == "13"
+    assert second.stations(0).values.tolist() == [23.0, 33.0]
+    # the field of the files rises by 0.1 an hour at the ground
+    np.testing.assert_allclose(second.cams_field(0)[0] - before[0], 0.1, atol=1e-5)  # float32
+
+
+def test_months_count_by_their_training_days(files, tmp_path):
+    """Emissions of a month with two days weigh twice those of a month with one."""
+    days = (DAY - 2, DAY - 1, DAY)
+    for day in (DAY - 3, *days):
+        write_era5(tmp_path / "era5", day)
+    write_cams(tmp_path / "cams", "2019-06", [days[0]], smooth_cams)
+    write_cams(tmp_path / "cams", "2019-07", list(days[1:]), smooth_cams)
+    write_flights(tmp_path / "flights", list(days))
+    changed = {name: tmp_path / name for name in ("era5", "cams", "flights")}
+    paths = SourcePaths.in_folder(files, changed)
+    preparer = Preparer(paths, tmp_path / "store", settings(days=days, with_stations=False))
+    store = preparer.write(preparer.plan())
+    road = np.stack([store.day_inputs(i).emission[0].double().numpy() for i in range(3)])
+    moved = np.log1p(road / store.table["nox_road"].log_unit)
+    assert store.statistics.mean["emission"][0] == pytest.approx(moved.mean(), rel=1e-9)  # float64
 
 
 def test_a_nan_in_a_source_stops_the_day(files, tmp_path):
@@ -323,8 +348,6 @@ def test_a_year_that_differs_aloft_is_named(files, tmp_path):
         write_cams(cams, f"{year}-07", [day], field)
         for near in (day - 1, day):
             write_era5(weather, near)
-    from tests.source_files import SECTORS, write_flights, write_inventory
-
     for year in (2018, 2019, 2020, 2021):
         write_inventory(tmp_path / "emissions", year, SECTORS)
     write_flights(tmp_path / "flights", days)

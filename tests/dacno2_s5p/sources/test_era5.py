@@ -166,6 +166,17 @@ def test_the_ground_follows_from_pressure_and_temperature():
     np.testing.assert_allclose(found, scale * np.log(1e5 / sp), rtol=1e-12)  # float64
 
 
+def test_the_lowest_layer_has_the_mean_virtual_temperature():
+    """Between ground and lowest level: the mean of both temperatures, moist air thicker."""
+    pressure, sp = np.array([95000.0, 85000.0]), np.array([[98000.0]])
+    z, t = np.array([5000.0, 14000.0]), np.array([280.0, 274.0])
+    columns = [np.broadcast_to(v[:, None, None], (2, 1, 1)) for v in (z, t, np.full(2, 0.01))]
+    found = surface_geopotential(pressure, *columns, sp, np.array([[290.0]]))
+    virtual = 285.0 * (1.0 + 0.608 * 0.01)
+    expected = 5000.0 - 287.05287 * virtual * np.log(98000.0 / 95000.0)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)  # float64
+
+
 def test_levels_that_end_too_low_are_refused(folder, tmp_path):
     """Heights above the highest level are never extrapolated to."""
     preparation = Preparation(heights=(0.0, 9000.0), weather_steps=8)

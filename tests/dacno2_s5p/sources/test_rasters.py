@@ -13,6 +13,7 @@ from dacno2_s5p.sources.landcover import read_land_cover
 from dacno2_s5p.sources.nightlight import read_night_light
 from dacno2_s5p.sources.population import read_population
 from dacno2_s5p.sources.rasters import area_mean, class_counts
+from dacno2_s5p.sources.regrid import centres_in
 from dacno2_s5p.sources.roads import read_roads
 from dacno2_s5p.sources.terrain import read_terrain
 from dacno2_s5p.variables import InputTable
@@ -59,8 +60,6 @@ def test_what_a_raster_holds_is_conserved(tmp_path):
     shape = round((NORTH - SOUTH) * n), round((EAST - WEST) * n)
     y = NORTH - (np.arange(shape[0]) + 0.5) / n
     x = WEST + (np.arange(shape[1]) + 0.5) / n
-    from dacno2_s5p.sources.regrid import centres_in
-
     lon, lat = centres_in(CELLS, "EPSG:4326")
     blob = np.exp(-(((x[None] - lon.mean()) / 0.1) ** 2) - ((y[:, None] - lat.mean()) / 0.07) ** 2)
     write_tif(tmp_path / "a.tif", blob.astype("f4"), (WEST, NORTH), 1 / n, "EPSG:4326")
@@ -69,6 +68,19 @@ def test_what_a_raster_holds_is_conserved(tmp_path):
     cell = np.deg2rad(1 / n) ** 2 * np.cos(np.deg2rad(y))[:, None] * radius**2
     # authalic and geodetic latitude differ: areas of the sphere are off by 0.3 % at most
     assert found.sum() * 4e6 == pytest.approx((blob * cell).sum(), rel=4e-3)
+
+
+def test_cells_of_a_raster_count_by_their_true_areas(tmp_path):
+    """Over a cell of one degree the northern rows of a raster in degrees count less."""
+    rows = 48.0 - (np.arange(6) + 0.5) / 3
+    values = np.repeat(rows[:, None], 6, axis=1).astype("f8")
+    write_tif(tmp_path / "a.tif", values, (1.0, 48.0), 1 / 3, "EPSG:4326")
+    degree = RectilinearGrid(np.array([1.0, 2.0]), np.array([47.0, 48.0]))
+    found = area_mean([tmp_path / "a.tif"], degree)[0, 0]
+    edges = np.sin(np.deg2rad(48.0 - np.arange(4) / 3))
+    expected = np.average(rows[:3], weights=edges[:-1] - edges[1:])
+    # without areas the mean is 47.5, 1.4e-3 more; edges of the file are decimal fractions
+    assert found == pytest.approx(expected, abs=1e-8)
 
 
 def test_cells_without_data_do_not_count_or_count_as_given(tmp_path):

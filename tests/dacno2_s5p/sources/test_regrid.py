@@ -47,6 +47,18 @@ def test_conservative_is_the_area_mean():
         np.testing.assert_allclose(found[row, column], values[i, j].mean(), atol=3e-3)
 
 
+def test_conservative_weights_are_true_areas():
+    """Over a cell of one degree the northern parts of a source count less: its mean latitude."""
+    rows = RectilinearGrid(np.array([0.0, 4.6]), np.arange(46.5, 49.6, 0.02))
+    degree = RectilinearGrid(np.array([1.0, 2.0]), np.array([47.0, 48.0]))
+    operator = regrid.conservative(rows, degree, "a field")
+    found = operator.apply(block(operator, rows.y[:, None]))[0, 0]
+    latitudes = np.linspace(47.0, 48.0, 10_001)
+    expected = np.average(latitudes, weights=np.cos(np.deg2rad(latitudes)))
+    # without areas the mean is 47.5, 1.6e-3 more
+    assert found == pytest.approx(expected, abs=1e-5)
+
+
 def test_weights_sum_to_one():
     """A constant stays the constant under both operators."""
     for build in (regrid.bilinear, regrid.conservative):
