@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.constants import MOLEC_CM2_PER_MOL_M2
+from retrieval.regions import background, hotspots
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.floating]
     Bool = NDArray[np.bool_]
-
-HOTSPOT_PERCENTILE = 95.0
-HOTSPOT_MINIMUM = 5e15 / MOLEC_CM2_PER_MOL_M2
-"""Hotspots: true column at or above the 95th percentile and 5e15 molec cm-2 (contract 3)."""
 
 CLOUD_CLASSES = ((0.0, 0.1), (0.1, 0.3), (0.3, 0.5))
 """Classes of cloud radiance fraction in which results are stratified (method.md 2.5)."""
@@ -86,13 +83,7 @@ def classify(truth: Float, valid: Bool) -> Classes:
     >>> found.is_hotspot.tolist(), found.is_background.tolist()
     ([False, False, False, True], [True, True, False, False])
     """
-    values = truth[valid]
-    if values.size == 0:
-        return Classes(np.zeros(truth.shape, bool), np.zeros(truth.shape, bool))
-    threshold = max(float(np.percentile(values, HOTSPOT_PERCENTILE)), HOTSPOT_MINIMUM)
-    return Classes(
-        valid & (truth >= threshold), valid & (truth <= float(np.percentile(values, 50.0)))
-    )
+    return Classes(valid & hotspots(truth, valid), valid & background(truth, valid))
 
 
 def score(retrieved: Float, truth: Float, valid: Bool, classes: Classes | None = None) -> Score:
