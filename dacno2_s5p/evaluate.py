@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dacno2_s5p.metrics import (
+    LEAST_UNITS,
     METRICS,
     N_DRAW,
     Scores,
@@ -235,13 +236,13 @@ def series_rows(evidence: Evidence) -> list[Row]:
 
 
 def consistency_rows(evidence: Evidence) -> list[Row]:
-    """Score the network's daily means, overall and by season (Figs. S4, S5)."""
+    """Score the network's daily means, overall and by season (Figs. S4, S5); five days at least."""
     rows: list[Row] = []
     for name, sums in station_sums(evidence).items():
         if not evidence.cells:
             break
         for group, found in daily_consistency(sums, evidence.days).items():
-            if found.n > 1:
+            if found.n >= LEAST_UNITS:
                 rows += _score_rows(evidence, "consistency", group, name, found)
     return rows
 

@@ -129,12 +129,25 @@ def _group(row: Row) -> str:
 def _cell(row: Row | None, best: set[Row]) -> str:
     if row is None or np.isnan(row.value):
         return ""
-    text = f"{row.value:.3g}" if "molec" in row.metric else f"{row.value:.2f}"
+    text = f"{row.value:.3g}" if "molec" in row.metric else _short(row.value)
     intervals = [
-        f"{low:.2f}, {high:.2f}" for low, high in (row.days, row.stations) if np.isfinite(low)
+        f"{_short(low)}, {_short(high)}"
+        for low, high in (row.days, row.stations)
+        if np.isfinite(low)
     ]
     shown = f"{text} [{'; '.join(intervals)}]" if intervals else text
     return f"{shown} *" if row in best else shown
+
+
+def _short(value: float) -> str:
+    """Two decimals, and below 0.1, as aloft, two digits.
+
+    Examples
+    --------
+    >>> _short(4.9912), _short(0.01234), _short(1e-15)
+    ('4.99', '0.012', '0.00')
+    """
+    return f"{value:.2g}" if 1e-6 < abs(value) < 0.1 else f"{value:.2f}"
 
 
 def markdown(rows: Sequence[Row], heading: str, notes: Sequence[str] = ()) -> str:

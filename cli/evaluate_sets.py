@@ -1,0 +1,107 @@
+"""Profile files, CAMS files and any CF field as sets of daily fields for an evaluation."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dacno2_s5p.evaluate_data import FieldSet
+from dacno2_s5p.sources.regrid import corners_in
+from dacno2_s5p.sources.windows import target_hours
+from retrieval.apriori.base import HeightLevels, Quantity, TimeRule
+from retrieval.apriori.registry import open_apriori
+from retrieval.constants import MICROGRAM_M3_TO_MOL_M3
+from retrieval.errors import AprioriError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from dacno2_s5p.grid import ModelGrid
+    from retrieval.apriori.base import AprioriSet
+    from retrieval.grids import RectilinearGrid
+
+logger = logging.getLogger(__name__)
+
+STAMP_TOLERANCE = np.timedelta64(60_000, "ms")
+"""Times stored as float32 hours miss their stamp by some seconds."""
+
+
+def open_field_set(
+    name: str, path: Path, grid: ModelGrid, window: str, *, is_bound: bool = False
+) -> tuple[FieldSet, AprioriSet]:
+    """Open a set; the second of the two is to be closed after use.
+
+    A set with one field a day is taken as it is; of others the stamps of the window are averaged,
+    and days without all of them are not held.
+
+    Raises
+    ------
+    AprioriError
+        If it is not NO2 at heights above ground as concentration, or does not meet the grid.
+    """
+    opened = open_apriori(path)
+    vertical = opened.vertical
+    if not isinstance(vertical, HeightLevels) or opened.quantity is not Quantity.CONCENTRATION:
+        opened.close()
+        msg = (
+            f"Invalid set {name}. It must be NO2 as concentration at heights above ground. Given "
+            f"{opened.kind}, {opened.quantity} on {type(vertical).__name__}. Evaluate profile "
+            "files or CAMS European files."
+        )
+        raise AprioriError(msg)
+    rows, columns = _block(opened.grid, grid)
+    indices = _indices_by_day(opened, window)
+
+    def read(day: np.datetime64) -> NDArray[np.floating]:
+        total = sum(opened.read(i, rows, columns).astype(np.float64) for i in indices[day])
+        return np.asarray(total / len(indices[day]) / MICROGRAM_M3_TO_MOL_M3)
+
+    found = FieldSet(
+        name,
+        opened.grid.crop(rows, columns),
+        tuple(float(h) for h in vertical.height),
+        frozenset(indices),
+        read,
+        is_bound,
+    )
+    return found, opened
+
+
+def _indices_by_day(opened: AprioriSet, window: str) -> dict[np.datetime64, list[int]]:
+    """Return the fields that make each whole day."""
+    days = opened.times.astype("datetime64[D]")
+    if opened.time_rule is TimeRule.DAILY:
+        return {day: [i] for i, day in enumerate(days)}
+    found: dict[np.datetime64, list[int]] = {}
+    wanted = target_hours(window)
+    for day in np.unique(days):
+        stamps = day.astype("datetime64[ms]") + np.array(wanted) * np.timedelta64(3_600_000, "ms")
+        nearest = [int(np.abs(opened.times - stamp).argmin()) for stamp in stamps]
+        apart = np.abs(opened.times[nearest] - stamps)
+        if (apart <= STAMP_TOLERANCE).all():
+            found[day] = nearest
+        else:
+            logger.info("%s lacks hours of %s on %s", opened.files[0].name, window, day)
+    return found
+
+
+def _block(source: RectilinearGrid, grid: ModelGrid) -> tuple[slice, slice]:
+    """Rows and columns of a source around the model grid, with two cells to spare."""
+    x, y = corners_in(grid.cells(), source.crs)
+    slices = []
+    for edges, points in ((source.y_edges, y), (source.x_edges, x)):
+        first = int(np.searchsorted(edges, points.min())) - 3
+        last = int(np.searchsorted(edges, points.max())) + 2
+        slices.append(slice(max(first, 0), min(last, edges.size - 1)))
+    rows, columns = slices
+    if rows.stop - rows.start < 2 or columns.stop - columns.start < 2:
+        msg = (
+            f"Invalid set. It must cover the grid {grid.name}. Given one that does not meet it. "
+            "Choose another set or grid."
+        )
+        raise AprioriError(msg)
+    return rows, columns

@@ -1,0 +1,310 @@
+"""Figures of an evaluation: stations, series, layers, profiles, and mean surface maps.
+
+Figs. 3, 4, 6 and S3-S6, S10 of the paper in a compact form. Colours tell sets apart also for the
+colour-blind; every figure says what its days are.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dacno2_s5p.evaluate import ALL_LAYERS, ANOMALIES, BOXES, region_masks, station_sums
+from dacno2_s5p.metrics import network_means, scores, series_scores
+from retrieval.atomic import atomic_output
+from retrieval.colour_scales import ColourScale
+from retrieval.mapping import colour_bar, draw_grid, map_row, new_figure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from dacno2_s5p.evaluate import Row
+    from dacno2_s5p.evaluate_data import Evidence
+
+    Float = NDArray[np.floating]
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Okabe and Ito's colours, told apart by colour-blind readers."""
+
+REFERENCE_COLOUR = "0.15"
+MARKERS = ("o", "s", "^", "D", "v", "P")
+UNIT = "µg m$^{-3}$"
+
+
+def figures(evidence: Evidence, rows: Sequence[Row], note: str = "") -> dict[str, Figure]:
+    """Draw all figures that the evidence allows, by name.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    rows : sequence of Row
+        As `evaluate` gives them.
+    note : str
+        Below each figure: days, and the word synthetic.
+    """
+    drawn: dict[str, Figure] = {}
+    if evidence.cells:
+        drawn["stations"] = stations_figure(evidence)
+        drawn["series"] = series_figure(evidence)
+    if any(sums.shape[1] for sums in evidence.layers.values()):
+        drawn["layers"] = layers_figure(evidence, rows)
+    drawn["profiles"] = profiles_figure(evidence, rows)
+    drawn["maps"] = maps_figure(evidence)
+    for figure in drawn.values():
+        figure.supxlabel(note, fontsize=6.5, x=0.005, ha="left", color="0.3")
+    return drawn
+
+
+def save(figure: Figure, path: Path, *, overwrite: bool = False) -> None:
+    """Save a figure; the suffix says how.
+
+    Raises
+    ------
+    OutputError
+        If the file exists and may not be replaced.
+    """
+    with atomic_output(path, overwrite=overwrite) as temporary:
+        figure.savefig(
+            temporary, dpi=200, format=path.suffix[1:], bbox_inches="tight", pad_inches=0.05
+        )
+
+
+def set_colours(evidence: Evidence) -> dict[str, str]:
+    """Return a colour for each set: the reference dark, the others in their order."""
+    others = [name for name in evidence.means if name != evidence.reference]
+    found = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(others)}
+    return {name: found.get(name, REFERENCE_COLOUR) for name in evidence.means}
+
+
+def stations_figure(evidence: Evidence) -> Figure:
+    """Every pair of each set with the stations, and each station's own correlation below."""
+    names = list(evidence.surface)
+    figure = new_figure(5.4 * len(names) + 1.4, 11.0)
+    axes = figure.subplots(2, len(names), squeeze=False, height_ratios=[1.3, 1.0])
+    top = float(np.nanpercentile(evidence.observed, 99.5)) * 1.1
+    sums = station_sums(evidence)
+    for column, name in enumerate(names):
+        _scatter(axes[0, column], evidence, name, top)
+        _histogram(axes[1, column], sums[name])
+        axes[0, column].set_title(name, fontsize=8.5)
+    axes[0, 0].set_ylabel(f"set ({UNIT})", fontsize=7.5)
+    axes[1, 0].set_ylabel("stations", fontsize=7.5)
+    return figure
+
+
+def _scatter(axes: Axes, evidence: Evidence, name: str, top: float) -> None:
+    valid = np.isfinite(evidence.observed) & np.isfinite(evidence.surface[name])
+    observed, values = evidence.observed[valid], evidence.surface[name][valid]
+    axes.hexbin(
+        np.clip(observed, 0.0, top),
+        np.clip(values, 0.0, top),
+        gridsize=36,
+        extent=(0.0, top, 0.0, top),
+        bins="log",
+        mincnt=1,
+        cmap="viridis",
+        linewidths=0.1,
+    )
+    axes.plot([0.0, top], [0.0, top], color="0.3", linewidth=0.7)
+    found = scores(station_sums(evidence)[name].sum(axis=(0, 1)))
+    text = (
+        f"RMSE {found.rmse:.2f}\nr {found.r:.2f}\nR$^2$ {found.r2:.2f}\nbias {found.bias:+.2f}\n"
+        f"N {int(found.n)}"
+    )
+    axes.text(0.04, 0.96, text, transform=axes.transAxes, fontsize=6.5, va="top")
+    axes.set_aspect("equal")
+    axes.set_xlabel(f"stations ({UNIT})", fontsize=7.5)
+    _plain(axes)
+
+
+def _histogram(axes: Axes, sums: Float) -> None:
+    r = series_scores(sums).r
+    r = r[np.isfinite(r)]
+    axes.set_xlim(-1.0, 1.0)
+    axes.set_xlabel("r of a station's own series", fontsize=7.5)
+    _plain(axes)
+    if not r.size:
+        axes.text(0.5, 0.5, "fewer than five days", transform=axes.transAxes, ha="center", size=7)
+        return
+    axes.hist(r, bins=np.linspace(-1.0, 1.0, 41).tolist(), color="0.6")
+    axes.axvline(float(np.median(r)), color="0.1", linewidth=1.0)
+    axes.text(
+        0.04, 0.94, f"median {np.median(r):.2f}", transform=axes.transAxes, fontsize=6.5, va="top"
+    )
+
+
+def series_figure(evidence: Evidence) -> Figure:
+    """Daily mean over all held-out stations, of stations and sets (Figs. S4, S5)."""
+    figure = new_figure(16.0, 7.0)
+    axes = figure.subplots()
+    days: Any = evidence.days.astype("datetime64[s]")
+    marker = "o" if days.size < 40 else ""
+    style: dict[str, Any] = {"linewidth": 1.0, "marker": marker, "markersize": 2.5}
+    colours = set_colours(evidence)
+    observed: Float | None = None
+    for name, sums in station_sums(evidence).items():
+        estimate, observed = network_means(sums)
+        axes.plot(days, estimate, color=colours[name], label=name, **style)
+    if observed is not None:
+        axes.plot(days, observed, color="0.45", linestyle="--", label="stations", **style)
+    axes.set_ylabel(f"mean NO$_2$ at held-out stations ({UNIT})", fontsize=7.5)
+    axes.set_ylim(bottom=0.0)
+    axes.legend(fontsize=7, frameon=False, ncols=4)
+    _plain(axes)
+    axes.tick_params(axis="x", rotation=20)
+    return figure
+
+
+def layers_figure(evidence: Evidence, rows: Sequence[Row]) -> Figure:
+    """r, R2 and relative RMSE of each layer against the reference on its own cells (Table 2)."""
+    figure = new_figure(16.0, 8.0)
+    axes = figure.subplots(1, 3, sharey=True)
+    colours = set_colours(evidence)
+    means = {row.height: row.value for row in rows if _is_mean(row, evidence.reference)}
+    for i, name in enumerate(evidence.layers):
+        mine = [r for r in rows if r.table == "layers" and r.set == name]
+        for ax, metric in zip(axes, ("r", "r2", "rmse"), strict=True):
+            line = [r for r in mine if r.metric == metric and np.isfinite(r.height)]
+            values = [_relative(r, means) if metric == "rmse" else r.value for r in line]
+            ax.plot(
+                values,
+                [r.height / 1000.0 for r in line],
+                color=colours[name],
+                marker=MARKERS[i % len(MARKERS)],
+                markersize=3,
+                linewidth=1.0,
+                label=_layer_label(name, mine),
+            )
+    for ax, title in zip(axes, ("r", "R$^2$", "RMSE / domain mean"), strict=True):
+        ax.set_xlabel(title, fontsize=7.5)
+        _plain(ax)
+    # far below zero R2 says no more than that the reference's own mean is better
+    axes[1].set_xlim(max(axes[1].get_xlim()[0], -1.0), 1.02)
+    axes[0].set_ylabel("height above ground (km)", fontsize=7.5)
+    figure.legend(
+        *axes[0].get_legend_handles_labels(), loc="outside upper left", fontsize=7, frameon=False
+    )
+    return figure
+
+
+def _is_mean(row: Row, name: str) -> bool:
+    return row.table == "profiles" and row.group == "domain" and row.set == name
+
+
+def _relative(row: Row, means: dict[float, float]) -> float:
+    return row.value / means[row.height] if means.get(row.height) else float("nan")
+
+
+def _layer_label(name: str, rows: Sequence[Row]) -> str:
+    pooled = {r.group: r.value for r in rows if r.metric == "r" and np.isnan(r.height)}
+    if ALL_LAYERS not in pooled:
+        return name
+    return (
+        f"{name}: r of all layers {pooled[ALL_LAYERS]:.2f}, layer means removed "
+        f"{pooled[ANOMALIES]:.2f}"
+    )
+
+
+def profiles_figure(evidence: Evidence, rows: Sequence[Row]) -> Figure:
+    """Regional mean profiles, and ratios to the reference by urbanisation where there are any."""
+    regions = list(dict.fromkeys(r.group for r in rows if r.table == "profiles"))
+    has_ratio = any(r.table == "urbanisation" for r in rows)
+    n = max(len(regions) + has_ratio, 1)
+    figure = new_figure(4.4 * n + 1.0, 8.0)
+    axes = np.ravel(figure.subplots(1, n, sharey=True, squeeze=False))
+    colours = set_colours(evidence)
+    for ax, region in zip(axes, regions, strict=False):
+        for name in evidence.means:
+            line = [r for r in rows if (r.table, r.group, r.set) == ("profiles", region, name)]
+            ax.plot(
+                [r.value for r in line],
+                [r.height / 1000.0 for r in line],
+                color=colours[name],
+                marker="o",
+                markersize=2.5,
+                linewidth=1.0,
+                label=name,
+            )
+        ax.set_title(region, fontsize=8.5)
+        ax.set_xlabel(f"mean NO$_2$ ({UNIT})", fontsize=7.5)
+        ax.set_xlim(left=0.0)
+        _plain(ax)
+    if has_ratio:
+        _ratios(axes[-1], rows, colours)
+    axes[0].set_ylabel("height above ground (km)", fontsize=7.5)
+    axes[0].legend(fontsize=6.5, frameon=False)
+    return figure
+
+
+def _ratios(axes: Axes, rows: Sequence[Row], colours: dict[str, str]) -> None:
+    """Draw ratios: sets by colour, classes by line."""
+    mine = [r for r in rows if r.table == "urbanisation"]
+    classes = list(dict.fromkeys(r.group for r in mine))
+    styles = dict(zip(classes, ("-", "--", "-.", ":"), strict=False))
+    for name in dict.fromkeys(r.set for r in mine):
+        for group in classes:
+            line = [r for r in mine if r.set == name and r.group == group]
+            axes.plot(
+                [r.value for r in line],
+                [r.height / 1000.0 for r in line],
+                color=colours[name],
+                linestyle=styles[group],
+                linewidth=1.0,
+                label=group,
+            )
+    axes.axvline(1.0, color="0.6", linewidth=0.6)
+    axes.set_title("by urbanisation", fontsize=8.5)
+    axes.set_xlabel(mine[0].metric, fontsize=7.5)
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(handles[: len(classes)], labels[: len(classes)], fontsize=6.5, frameon=False)
+    _plain(axes)
+
+
+def maps_figure(evidence: Evidence) -> Figure:
+    """Mean surface NO2 of all sets on one scale: the domain, and below the regions it holds."""
+    names = list(evidence.means)
+    grid = evidence.grid.cells()
+    boxes = {k: v for k, v in BOXES.items() if k != "domain"}
+    whole = _whole_regions(evidence, boxes)
+    areas: list[Any] = [grid, *(boxes[name] for name in whole)]
+    figure = new_figure(4.6 * len(names) + 1.6, 5.8 * len(areas))
+    parts = np.ravel(np.asarray(figure.subfigures(len(areas), 1, squeeze=False)))
+    surface = np.stack([evidence.means[name][0] for name in names])
+    top = float(np.ceil(np.nanpercentile(surface, 99.5)))
+    scale = ColourScale(f"surface NO$_2$ ({UNIT})", 0.0, max(top, 1.0))
+    for part, area, label in zip(parts, areas, ["", *whole], strict=True):
+        titles = [f"{name} {label}".strip() for name in names]
+        panels = map_row(part, titles, area)
+        images = [
+            draw_grid(panel, grid, field, scale)
+            for panel, field in zip(panels, surface, strict=True)
+        ]
+        colour_bar(part, images, panels, scale)
+    return figure
+
+
+def _whole_regions(
+    evidence: Evidence, boxes: dict[str, tuple[float, float, float, float]]
+) -> list[str]:
+    """Regions of which the grid holds more than half."""
+    found = []
+    cell = (evidence.grid.spacing / 1000.0) ** 2
+    for name, mask in region_masks(evidence.grid, boxes).items():
+        west, south, east, north = boxes[name]
+        middle = np.cos(np.deg2rad(0.5 * (south + north)))
+        area = 111.2**2 * (east - west) * (north - south) * float(middle)
+        if evidence.grid.cells().is_geographic or mask.sum() * cell > 0.5 * area:
+            found.append(name)
+    return found
+
+
+def _plain(axes: Axes) -> None:
+    axes.tick_params(labelsize=6.5, length=2, width=0.5)
+    axes.grid(color="0.9", linewidth=0.4)
+    axes.set_axisbelow(True)
