@@ -229,6 +229,9 @@ def _first_difference(theirs: InputTable, own: InputTable) -> tuple[str, str]:
         for key, value in vars(first).items():
             if value != getattr(second, key):
                 return f"{first.name}.{key} = {value!r}", f"{getattr(second, key)!r}"
+        if first.channels != second.channels:
+            orders = [", ".join(c.name for c in v.channels) for v in (first, second)]
+            return f"the order {orders[0]}", f"the order {orders[1]}"
     return "the same", "the same"
 
 

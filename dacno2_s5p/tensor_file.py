@@ -51,7 +51,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     OutputError
         If the file cannot be written.
     """
-    text = json.dumps({**metadata, "tensors_sha256": hash_tensors(tensors)}, sort_keys=True)
+    # keys are never sorted: the order of land-cover classes is the order of channels
+    text = json.dumps({**metadata, "tensors_sha256": hash_tensors(tensors)})
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic_output(path, overwrite=True) as temporary:
         try:

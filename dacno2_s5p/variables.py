@@ -167,7 +167,12 @@ class InputTable:
                 raise ConfigurationError(msg)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, InputTable) and self.variables == other.variables
+        # dictionaries of classes are equal in any order, their channels are not
+        return (
+            isinstance(other, InputTable)
+            and self.variables == other.variables
+            and self.fingerprint == other.fingerprint
+        )
 
     def __hash__(self) -> int:
         return hash(self.fingerprint)
@@ -195,7 +200,7 @@ class InputTable:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the rows."""
-        return sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+        return sha256(json.dumps(self.to_dict()).encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""

@@ -69,6 +69,19 @@ def test_the_description_is_complete(path, info):
     assert read_info(path).to_dict() == info.to_dict()
 
 
+def test_channels_keep_their_order(path, info):
+    """Land-cover classes come back in the table's order: it is the order of channels."""
+    found, given = read_info(path).inputs, info.inputs
+    assert found.channels("geography") == given.channels("geography")
+    rows = given.to_dict()["variable"]
+    cover = next(row for row in rows if row["classes"])
+    cover["classes"] = dict(reversed(cover["classes"].items()))
+    swapped = InputTable.from_dict({"variable": rows})
+    assert swapped != given
+    with pytest.raises(CheckpointError, match=r"the order land_cover_"):
+        load_checkpoint(path).require(inputs=swapped)
+
+
 def test_the_fingerprint_is_the_file_s_sha256(path, network, info, tmp_path):
     """Anybody can check it; the same content gives the same file."""
     fingerprint = load_checkpoint(path).fingerprint
