@@ -18,7 +18,19 @@ from cli.console import (
 )
 from cli.options import verbosity_options
 
-COMMANDS = ("reretrieve", "prepare", "grid", "maps", "extract", "inspect", "demo", "twin")
+COMMANDS = (
+    "reretrieve",
+    "predict",
+    "prepare",
+    "train",
+    "evaluate",
+    "grid",
+    "maps",
+    "extract",
+    "inspect",
+    "demo",
+    "twin",
+)
 """Commands in the order of the help; each is a function of that name in its own module."""
 
 

@@ -1,0 +1,238 @@
+"""`dacno2-s5p train`: the three training phases of a recipe, from a store to a checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from cli.console import note, print_json, progress_bar
+from cli.options import json_option, verbosity_options, workspace_option
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dacno2_s5p.recipe import Recipe
+    from dacno2_s5p.store import Store
+    from dacno2_s5p.training import PhaseResult, Progress
+
+STORE, RUNS = "store", "runs"
+"""Folders of the workspace: what is trained on, and where runs go."""
+
+
+@click.command(short_help="Train the network: phases 1, 2, 3, resumable.")
+@click.option(
+    "-r",
+    "--recipe",
+    "recipe_path",
+    required=True,
+    metavar="TOML",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Network, sampling, phases and days of the run; see configs/.",
+)
+@click.option(
+    "--phase",
+    type=click.Choice(["1", "2", "3", "all"]),
+    default="all",
+    show_default=True,
+    help="One phase, or all that the recipe has.",
+)
+@click.option(
+    "--onlyobs",
+    is_flag=True,
+    help="The ablation: stations alone, from random weights, with phase 2's recipe.",
+)
+@workspace_option
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="The training store.  [default: WORKSPACE/store]",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder of the run.  [default: WORKSPACE/runs/NAME of the recipe]",
+)
+@click.option(
+    "--from",
+    "parent",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Checkpoint to start from.  [default: the phase before]",
+)
+@click.option("--resume", is_flag=True, help="Go on where the run stopped, bit for bit.")
+@click.option(
+    "--stop-after",
+    type=click.IntRange(min=1),
+    metavar="STEPS",
+    default=None,
+    help="Stop each phase after so many steps, ready to be resumed.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    default=None,
+    metavar="N",
+    help="Threads of a process.  [default: torch's own]",
+)
+@json_option
+@verbosity_options
+def train(**given: Any) -> None:
+    """Train the phases of a recipe on a prepared store.
+
+    Each phase has a folder with the state to resume from, the best checkpoint and the curves; a
+    phase starts from the best checkpoint of the one before. Several processes share a run under
+    torchrun. A recipe with a twin section writes its own store first.
+
+    Examples:
+
+    \b
+      dacno2-s5p train --recipe configs/paper.toml --store data/store
+      dacno2-s5p train --recipe configs/twin.toml --phase 3 --resume
+      torchrun --nproc-per-node 2 -m cli.main train --recipe configs/twin.toml --threads 1
+    """
+    if given["onlyobs"] and (given["phase"] != "all" or given["parent"] is not None):
+        msg = "--onlyobs is one phase from random weights. Leave out --phase and --from."
+        raise click.UsageError(msg)
+    if given["parent"] is not None and given["phase"] == "all":
+        msg = "--from starts one phase. Give --phase 1, 2 or 3, too."
+        raise click.UsageError(msg)
+
+    import torch
+
+    from dacno2_s5p.processes import Processes
+    from dacno2_s5p.recipe import Recipe
+    from dacno2_s5p.runtime import tune_allocator
+
+    tune_allocator()
+    if given["threads"] is not None:
+        torch.set_num_threads(given["threads"])
+    recipe = Recipe.read(given["recipe_path"])
+    processes = Processes.join()
+    store = _open_store(recipe, given, processes)
+    results = _run(recipe, store, processes, given)
+    if processes.writes:
+        _say(results, recipe, given)
+
+
+def _open_store(recipe: Recipe, given: dict[str, Any], processes: Any) -> Store:
+    """Open the store; that of a twin recipe is written first, or completed."""
+    from dacno2_s5p.store import Store
+
+    folder = given["store"] or given["workspace"] / STORE
+    if "twin" in recipe.data:
+        from dacno2_s5p.twin.write_store import TwinDays, write_twin_store
+
+        if processes.writes:
+            with progress_bar("Twin world's store") as progress:
+                write_twin_store(folder, TwinDays.from_dict(recipe.data["twin"]), progress)
+        processes.wait()
+    return Store.open(folder)
+
+
+def _run(
+    recipe: Recipe, store: Store, processes: Any, given: dict[str, Any]
+) -> dict[str, PhaseResult]:
+    """Train the phases asked for, one after the other."""
+    from dacno2_s5p.run import draw_curves, run_phase
+
+    run = _run_folder(recipe, given)
+    onlyobs = given["onlyobs"]
+    wanted = _phases(recipe, given)
+    results = {}
+    for phase in wanted:
+        title = "onlyobs" if onlyobs else f"phase {phase}"
+        with progress_bar(title) as bar:
+            results[title] = run_phase(
+                store,
+                recipe,
+                phase,
+                run,
+                parent=given["parent"],
+                onlyobs=onlyobs,
+                resume=given["resume"],
+                stop_after=given["stop_after"],
+                progress=_teller(bar, title) if processes.writes else None,
+                processes=processes,
+            )
+        if not results[title].is_finished:
+            break
+    if processes.writes:
+        draw_curves(run, onlyobs=onlyobs)
+    return results
+
+
+def _phases(recipe: Recipe, given: dict[str, Any]) -> tuple[int, ...]:
+    if given["onlyobs"]:
+        return (2,)
+    if given["phase"] == "all":
+        return tuple(sorted(phase.phase for phase in recipe.phases))
+    return (int(given["phase"]),)
+
+
+def _run_folder(recipe: Recipe, given: dict[str, Any]) -> Path:
+    folder: Path = given["output"] or given["workspace"] / RUNS / recipe.name
+    return folder
+
+
+def _teller(bar: Callable[[int, int], None] | None, title: str) -> Callable[[Progress], None]:
+    """Return what tells a step: to the bar, and a line with time left whenever it validates."""
+    said: list[float | None] = [None]
+
+    def tell(progress: Progress) -> None:
+        if bar is not None:
+            bar(progress.step, progress.steps)
+        if progress.validation_loss in (None, said[0]):
+            return
+        said[0] = progress.validation_loss
+        note(
+            f"{title}, step {progress.step} of {progress.steps}: loss {progress.loss:.4f}, "
+            f"validation {progress.validation_loss:.4f}, {duration(progress.seconds_left)} left"
+        )
+
+    return tell
+
+
+def duration(seconds: float) -> str:
+    """Write a duration in its two largest units.
+
+    Examples
+    --------
+    >>> duration(42), duration(754), duration(9000)
+    ('42 s', '12 min 34 s', '2 h 30 min')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, part = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {part} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _say(results: dict[str, PhaseResult], recipe: Recipe, given: dict[str, Any]) -> None:
+    if given["as_json"]:
+        print_json(
+            {
+                title: {
+                    "checkpoint": str(result.checkpoint),
+                    "validation_loss": result.best_loss,
+                    "best_step": result.best_step,
+                    "step": result.step,
+                    "is_finished": result.is_finished,
+                }
+                for title, result in results.items()
+            }
+        )
+        return
+    for title, result in results.items():
+        if not result.is_finished:
+            click.echo(f"{title}: stopped after step {result.step}. Give --resume to go on.")
+            continue
+        click.echo(
+            f"{title}: validation loss {result.best_loss:.5f} at step {result.best_step} of "
+            f"{result.step}, {result.checkpoint}"
+        )
+    click.echo(f"curves: {_run_folder(recipe, given)}")

@@ -1,0 +1,52 @@
+"""How much memory a prediction takes, told before it starts."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dacno2_s5p.checkpoint import CheckpointInfo
+    from dacno2_s5p.grid import ModelGrid
+
+_PROGRAM = 5e8
+"""Python, torch and netCDF with nothing in them [bytes]: 0.5 GB resident."""
+
+_COPIES = 5.0
+"""Largest block of gates held at a time with its inputs; fits measured 1.3 GB for `small` and 4.5
+for `full` (docs/decisions.md)."""
+
+_FLOAT = 4
+
+
+def prediction_bytes(info: CheckpointInfo, grid: ModelGrid, *, with_spread: bool = False) -> float:
+    """Estimate the memory a prediction of one day takes [bytes], to about a third.
+
+    Parameters
+    ----------
+    info : CheckpointInfo
+    grid : ModelGrid
+        With the patches that will be used.
+    with_spread : bool
+        Whether mean and deviation of several fields are kept.
+    """
+    network, steps = info.network, info.preparation.weather_steps
+    n_stage = len(network.multi_widths)
+    stages = (
+        4 * width * network.n_level * (steps >> s) * (grid.patch_size >> (n_stage - 1 - s)) ** 2
+        for s, width in enumerate(network.multi_widths)
+    )
+    n_y, n_x = grid.shape
+    fine = (network.emission + network.geography) * n_y * n_x
+    weather = steps * (network.single + network.multi * network.n_level) * n_y * n_x / 64
+    # merging and the moments of an ensemble are in float64
+    field = (4 + 6 * with_spread) * network.n_level * n_y * n_x
+    return _PROGRAM + _FLOAT * (_COPIES * max(stages) + 2.0 * (fine + weather) + 2.0 * field)
+
+
+def available_bytes() -> float | None:
+    """Return the machine's free memory [bytes], None where it does not tell."""
+    try:
+        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):
+        return None

@@ -1,0 +1,279 @@
+"""`prepare`, `train`, `predict`, `inspect` on small source files in their real layouts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from cli.train import train
+from dacno2_s5p.checkpoint import load_checkpoint, read_info, save_checkpoint
+from dacno2_s5p.curves import read_rows
+from dacno2_s5p.prepare import Preparer, Settings, days_of
+from dacno2_s5p.sources.eea import StationRules
+from dacno2_s5p.sources.paths import SourcePaths
+from dacno2_s5p.variables import Preparation
+from tests.source_files import DAY, GRID, write_all
+
+pytest.importorskip("pyarrow")
+pytest.importorskip("rasterio")
+
+RECIPE = """
+seed = 1
+[network]
+single_widths = [4, 4, 2, 2]
+multi_widths = [4, 4, 2, 2]
+static_widths = [5, 5, 5, 5]
+decoder_widths = [8, 8, 4, 4]
+dropout = 0.1
+[sampling]
+crop = 48
+validation_share = 0.3
+validation_samples = 1
+"""
+PHASE = """
+[[phase]]
+phase = {}
+steps = 2
+batch = 1
+micro_batch = 1
+validate_every = 1
+"""
+FIRST, SECOND = str(DAY), str(DAY + 1)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Run torch on one thread: tests share the machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """A workspace with source files and a store, and a recipe."""
+
+    folder: Path
+    recipe: Path
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory) -> Sources:
+    folder = tmp_path_factory.mktemp("sources")
+    days = days_of(DAY, DAY + 2)
+    write_all(folder, list(days))
+    settings = Settings(
+        days=days,
+        grid=GRID,
+        preparation=Preparation(weather_steps=8, weather_step_hours=3),
+        rules=StationRules(draw=True),
+    )
+    preparer = Preparer(SourcePaths.in_folder(folder), folder / "store", settings)
+    preparer.write(preparer.plan())
+    preparer.close()
+    recipe = folder / "small.toml"
+    recipe.write_text(RECIPE + "".join(PHASE.format(phase) for phase in (1, 2, 3)))
+    return Sources(folder, recipe)
+
+
+@pytest.fixture(scope="module")
+def trained(sources) -> Path:
+    """Return the folder of a run of all phases."""
+    result = CliRunner().invoke(
+        train, ["-r", str(sources.recipe), "-w", str(sources.folder), "--threads", "1"]
+    )
+    assert result.exit_code == 0, result.output
+    return sources.folder / "runs" / "small"
+
+
+@pytest.fixture
+def predict(run, sources, trained):
+    """Return a function that predicts days of the workspace with the checkpoint of phase 3."""
+
+    def call(*args: object, checkpoint=None):
+        chosen = checkpoint or trained / "phase3" / "best.safetensors"
+        return run("predict", "-w", sources.folder, "-c", chosen, *args)
+
+    return call
+
+
+def test_phases_follow_one_another(trained):
+    """Each phase starts from the one before, keeps curves, and draws a figure."""
+    loaded = [load_checkpoint(trained / f"phase{n}" / "best.safetensors") for n in (1, 2, 3)]
+    assert [model.info.phase for model in loaded] == [1, 2, 3]
+    assert loaded[0].info.parent == ""
+    assert loaded[1].info.parent == loaded[0].fingerprint
+    assert loaded[2].info.parent == loaded[1].fingerprint
+    assert len(read_rows(trained / "phase2" / "curves.csv")) == 2
+    assert (trained / "curves.png").stat().st_size > 10_000
+
+
+def test_a_run_is_resumed_or_refused(run, sources, trained):
+    """A folder with a run needs --resume; a finished run stays as it is."""
+    given = ("train", "-r", sources.recipe, "-w", sources.folder, "--phase", "1")
+    assert "Give --resume" in run(*given).error
+    before = (trained / "phase1" / "best.safetensors").read_bytes()
+    done = run(*given, "--resume", "--json")
+    assert done.status == 0
+    assert json.loads(done.out)["phase 1"]["step"] == 2
+    assert (trained / "phase1" / "best.safetensors").read_bytes() == before
+
+
+def test_a_stopped_run_ends_as_the_uninterrupted_one(run, sources, trained, tmp_path):
+    """Stopped after a step and resumed, phase 1 has the same weights."""
+    given = ("train", "-r", sources.recipe, "-w", sources.folder, "-o", tmp_path, "--phase", "1")
+    assert "Give --resume" in run(*given, "--stop-after", "1").out
+    assert run(*given, "--resume").status == 0
+    whole = load_checkpoint(trained / "phase1" / "best.safetensors").network.state_dict()
+    pieces = load_checkpoint(tmp_path / "phase1" / "best.safetensors").network.state_dict()
+    assert all(torch.equal(whole[name], pieces[name]) for name in whole)
+
+
+def test_stations_alone(run, sources, tmp_path):
+    """The ablation has no CAMS term and no parent."""
+    done = run("train", "-r", sources.recipe, "-w", sources.folder, "-o", tmp_path, "--onlyobs")
+    assert done.status == 0
+    info = read_info(tmp_path / "onlyobs" / "best.safetensors")
+    assert info.parent == ""
+    assert info.recipe["phase"][0]["loss"]["mean_square"] == 0.0
+    assert info.recipe["phase"][0]["loss"]["station"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "named"),
+    [
+        (("--onlyobs", "--phase", "1"), 2, "--onlyobs is one phase"),
+        (("--phase", "3", "-o", "empty"), 1, "Phase 3 starts from phase 2"),
+        (("--store", "nowhere", "-o", "empty"), 1, "It must be a finished store"),
+    ],
+)
+def test_wrong_training_calls(run, sources, arguments, status, named, tmp_path, monkeypatch):
+    """What cannot be trained is refused in one line."""
+    monkeypatch.chdir(tmp_path)
+    done = run("train", "-r", sources.recipe, "-w", sources.folder, *arguments)
+    assert done.status == status
+    assert named in done.error
+
+
+def test_unknown_data_entries_are_refused(run, sources, tmp_path):
+    """A misspelt entry of the data section is no silent default."""
+    recipe = tmp_path / "odd.toml"
+    recipe.write_text(sources.recipe.read_text() + "[data]\nyear = [2019]\n")
+    done = run("train", "-r", recipe, "-w", sources.folder, "-o", tmp_path / "run")
+    assert done.status == 1
+    assert "Given year" in done.error
+
+
+def test_files_and_store_give_the_same_profiles(predict, sources, tmp_path):
+    """A day from source files equals that of the store, on the whole grid, layer by layer."""
+    assert predict("--start", FIRST, "-o", tmp_path / "a").status == 0
+    from_store = ("--store", sources.folder / "store", "-o", tmp_path / "b")
+    assert predict("--start", FIRST, *from_store).status == 0
+    fields = []
+    for name in ("a", "b"):
+        with netCDF4.Dataset(tmp_path / name / f"dacno2_{FIRST.replace('-', '')}.nc") as dataset:
+            assert dataset["no2"].shape == (1, 8, *GRID.shape)
+            fields.append(np.asarray(dataset["no2"][0]))
+            assert dataset.input_files
+            assert not hasattr(dataset, "training_data")
+    np.testing.assert_array_equal(fields[0], fields[1])
+    assert np.isfinite(fields[0]).all()
+
+
+def test_days_done_before_are_skipped_and_others_kept(predict, trained, tmp_path):
+    """The same checkpoint skips its own files; another one needs --overwrite."""
+    given = ("--start", FIRST, "--end", SECOND, "-o", tmp_path)
+    assert predict("--start", FIRST, "-o", tmp_path).status == 0
+    first = tmp_path / f"dacno2_{FIRST.replace('-', '')}.nc"
+    written = first.stat().st_mtime_ns
+    done = predict(*given)
+    assert f"skipped {FIRST}" in done.out
+    assert first.stat().st_mtime_ns == written
+    other = trained / "phase2" / "best.safetensors"
+    assert "Give --overwrite" in predict(*given, checkpoint=other).error
+    assert predict(*given, "--overwrite", checkpoint=other).status == 0
+
+
+def test_uncertainty_is_written_when_asked(predict, tmp_path):
+    """Samples with dropout give a positive spread that says how it was made."""
+    assert predict("--start", FIRST, "-o", tmp_path, "--dropout-samples", "2").status == 0
+    with netCDF4.Dataset(next(tmp_path.glob("*.nc"))) as dataset:
+        assert float(dataset["no2_uncertainty"][:].max()) > 0.0
+        assert "2 dropout samples" in dataset.uncertainty
+
+
+def test_a_dry_run_writes_nothing(predict, tmp_path):
+    """The plan names the files."""
+    done = predict("--start", FIRST, "-o", tmp_path / "new", "--dry-run")
+    assert done.out.startswith("would write ")
+    assert not (tmp_path / "new").exists()
+
+
+def test_missing_days_are_named_or_left_out(predict, tmp_path):
+    """A day without weather stops the run unless it may be left out."""
+    absent = str(DAY + 9)
+    given = ("--start", SECOND, "--end", absent, "-o", tmp_path)
+    assert f"the first {DAY + 3}" in predict(*given).error
+    done = predict(*given, "--skip-missing", "--dry-run", "--json")
+    found = json.loads(done.out)
+    assert absent in found["missing"]
+    assert len(found["files"]) == 2
+
+
+def test_a_synthetic_checkpoint_refuses_real_inputs(predict, trained, tmp_path):
+    """It needs --allow-synthetic, and the word is in the file."""
+    real = load_checkpoint(trained / "phase3" / "best.safetensors")
+    twin = tmp_path / "twin.safetensors"
+    info = replace(real.info, training_data="synthetic")
+    save_checkpoint(twin, real.network.state_dict(), info)
+    given = ("--start", FIRST, "-o", tmp_path / "out")
+    assert "--allow-synthetic" in predict(*given, checkpoint=twin).error
+    assert predict(*given, "--allow-synthetic", checkpoint=twin).status == 0
+    with netCDF4.Dataset(next((tmp_path / "out").glob("*.nc"))) as dataset:
+        assert dataset.training_data == "synthetic"
+        assert "synthetic" in dataset.source
+
+
+def test_another_grid_is_refused(predict, sources, trained, tmp_path):
+    """A store off the checkpoint's lattice is named with both grids."""
+    model = load_checkpoint(trained / "phase3" / "best.safetensors")
+    moved = replace(model.info.grid, name="moved", x_origin=model.info.grid.x_origin + 2000.0)
+    path = tmp_path / "moved.safetensors"
+    save_checkpoint(path, model.network.state_dict(), replace(model.info, grid=moved))
+    done = predict("--start", FIRST, "--store", sources.folder / "store", checkpoint=path)
+    assert done.status == 1
+    assert "Its grid must be the data's" in done.error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ((), "there is no day"),
+        (("orbit.nc", "--start", FIRST), "both orbits and --start"),
+        (("--end", FIRST), "there is no day"),
+        (("--start", SECOND, "--end", FIRST), "--end needs a --start"),
+        (("--start", FIRST, "--patch", "50"), "multiple of 16"),
+        (("--start", FIRST, "--patch", "4096"), "at most 64"),
+    ],
+)
+def test_wrong_predicting_calls_are_usage_errors(predict, arguments, named):
+    """What is wrong with the call is said in one line."""
+    done = predict(*arguments)
+    assert done.status == 2
+    assert named in done.error
+
+
+def test_without_a_checkpoint_it_is_said(run, monkeypatch):
+    """Where none is packaged, predict asks for one."""
+    monkeypatch.setattr("dacno2_s5p.shipped.shipped_checkpoint", lambda: None)
+    done = run("predict", "--start", FIRST)
+    assert done.status == 2
+    assert "no packaged checkpoint" in done.error
