@@ -222,18 +222,9 @@ def _write_inventory(request: Request, unit: Unit) -> None:
 
 
 def _write_geography(request: Request, _unit: Unit) -> None:
-    from dacno2_s5p.twin.write_rasters import (
-        write_grip4,
-        write_land_cover,
-        write_night_light,
-        write_population,
-        write_terrain,
-    )
+    from dacno2_s5p.twin.write import write_static
 
-    folder = _subfolder(request, "geography")
-    for writer in (write_grip4, write_night_light, write_population, write_land_cover):
-        writer(request.twin, folder, overwrite=True)
-    write_terrain(request.twin, folder, overwrite=True)
+    write_static(request.twin, request.folder, overwrite=True)
 
 
 WRITERS: dict[str, Writer] = {
