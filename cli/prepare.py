@@ -296,7 +296,7 @@ def _say_missing(plan: Plan, n_day: int) -> None:
     if not plan.is_complete:
         note(f"{len(plan.complete)} of {n_day} days are complete")
     for what in plan.static:
-        note(f"missing raster: {what}")
+        note(f"missing: {what}")
     for day, lacking in plan.missing.items():
         note(f"missing on {day}: {'; '.join(lacking)}")
 
@@ -309,7 +309,7 @@ def _say_plan(plan: Plan, as_json: bool) -> None:
     click.echo(f"complete days: {len(plan.complete)}")
     click.echo(f"incomplete days: {len(plan.missing)}")
     for what in plan.static:
-        click.echo(f"missing raster: {what}")
+        click.echo(f"missing: {what}")
     for day, lacking in plan.missing.items():
         click.echo(f"{day}: {'; '.join(lacking)}")
 

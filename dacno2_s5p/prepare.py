@@ -85,7 +85,7 @@ class Plan:
     missing : dict of str to list of str
         What the other days lack.
     static : list of str
-        Rasters without files; they concern every day.
+        Rasters without files, and stations; they concern every day.
     """
 
     complete: tuple[np.datetime64, ...]
@@ -153,7 +153,18 @@ class Preparer:
                 complete.append(day)
             if progress is not None:
                 progress(i + 1, len(days))
-        return Plan(tuple(complete), missing, self._inputs.missing_static())
+        static = self._inputs.missing_static() + self._missing_stations()
+        return Plan(tuple(complete), missing, static)
+
+    def _missing_stations(self) -> list[str]:
+        if not self._settings.with_stations:
+            return []
+        try:
+            return [] if self._measurements.stations else [f"stations in {self._paths.eea}"]
+        except ConfigurationError:
+            raise
+        except RetrievalError as error:
+            return [str(error)]
 
     def _missing_targets(self, day: np.datetime64) -> list[str]:
         if not self._settings.with_targets:
@@ -192,7 +203,7 @@ class Preparer:
     def _refuse_gaps(self, plan: Plan) -> None:
         if plan.static:
             msg = (
-                "Missing rasters. All must be there. Given none of "
+                "Missing data. Rasters and stations must be there. Given none of: "
                 f"{'; '.join(plan.static)}. prepare --what-to-download names them."
             )
             raise DataError(msg)

@@ -197,8 +197,12 @@ def test_an_absent_source_is_named(files, tmp_path):
     preparer = Preparer(paths, tmp_path / "store", settings())
     plan = preparer.plan()
     assert plan.static == [f"merit in {tmp_path / 'no'}"]
+    (tmp_path / "eea").mkdir()
+    without = SourcePaths.in_folder(files, {"eea": tmp_path / "eea"})
+    (sentence,) = Preparer(without, tmp_path / "store", settings()).plan().static
+    assert "Invalid station folder" in sentence
     assert "Invalid ERA5 files" in plan.missing[str(DAY)][0]
-    with pytest.raises(DataError, match="Missing rasters"):
+    with pytest.raises(DataError, match="Rasters and stations must be there"):
         preparer.write(plan)
 
 
