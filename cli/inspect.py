@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 @json_option
 @verbosity_options
 def inspect(files: tuple[Path, ...], as_json: bool) -> None:
-    """Say what files are: orbits, a-priori sets, meteorology; also folders and ZIP archives.
+    """Say what files are: orbits, a-priori sets, meteorology, checkpoints, training stores.
+
+    Folders and ZIP archives, too.
 
     For an orbit: product, both forms of the version, time, area, sizes, the tropospheric columns
     it holds (also KNMI's), how it was re-retrieved, and which variables are missing for which
-    job. For a set: kind, grid, levels, times, unit, and what it can serve.
+    job. For a set: kind, grid, levels, times, unit, and what it can serve. For a checkpoint: the
+    inputs it needs, how good it was, where it comes from. For a store: days, stations, inputs.
 
     Examples:
 
@@ -58,6 +61,17 @@ def inspect(files: tuple[Path, ...], as_json: bool) -> None:
 
 def describe(path: Path) -> dict[str, Any]:
     """Describe any kind of file; content decides, never the name."""
+    from dacno2_s5p.describe import (
+        describe_checkpoint,
+        describe_store,
+        looks_like_checkpoint,
+        looks_like_store,
+    )
+
+    if looks_like_store(path):
+        return describe_store(path)
+    if path.is_file() and looks_like_checkpoint(path):
+        return describe_checkpoint(path)
     from retrieval.inspect_l2 import describe_l2, looks_like_l2
 
     if path.is_file() and looks_like_l2(path):

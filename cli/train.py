@@ -93,7 +93,7 @@ def train(**given: Any) -> None:
     \b
       dacno2-s5p train --recipe configs/paper.toml --store data/store
       dacno2-s5p train --recipe configs/twin.toml --phase 3 --resume
-      torchrun --nproc-per-node 2 -m cli.main train --recipe configs/twin.toml --threads 1
+      torchrun --nproc-per-node 2 --no-python dacno2-s5p train --recipe R.toml --threads 1
     """
     if given["onlyobs"] and (given["phase"] != "all" or given["parent"] is not None):
         msg = "--onlyobs is one phase from random weights. Leave out --phase and --from."

@@ -277,3 +277,40 @@ def test_without_a_checkpoint_it_is_said(run, monkeypatch):
     done = run("predict", "--start", FIRST)
     assert done.status == 2
     assert "no packaged checkpoint" in done.error
+
+
+def test_a_checkpoint_says_what_it_needs_and_how_good_it_was(run, trained):
+    """Inputs, heights, grid, scores and origin are those of the file."""
+    path = trained / "phase2" / "best.safetensors"
+    found = json.loads(run("inspect", "--json", path).out)
+    info = read_info(path)
+    assert found["kind"] == "DACNO2-S5P checkpoint"
+    assert found["sha256"] == load_checkpoint(path).fingerprint
+    assert found["needs"]["heights_m"] == list(info.preparation.heights)
+    assert found["needs"]["weather"].startswith("8 steps of 3 h")
+    named = [name for text in found["needs"]["inputs"].values() for name in text.split(", ")]
+    assert named == [variable.name for variable in info.inputs.variables]
+    assert found["quality_on_validation_samples"] == info.metrics
+    assert (
+        found["origin"]["parent"]
+        == load_checkpoint(trained / "phase1/best.safetensors").fingerprint
+    )
+    assert "training data: real" in run("inspect", path).out
+
+
+def test_a_store_is_recognised_by_content(run, sources, tmp_path):
+    """Days, stations and uses; a folder with another store.json is none."""
+    found = json.loads(run("inspect", "--json", sources.folder / "store").out)
+    assert found["kind"] == "DACNO2-S5P training store"
+    assert found["days"] == {"2019": 3}
+    assert found["uses"]["train"] == "yes"
+    (tmp_path / "store.json").write_text("{}")
+    assert run("inspect", tmp_path).status == 1
+
+
+def test_a_damaged_checkpoint_is_one_line(run, trained, tmp_path):
+    """A truncated file is still a checkpoint that cannot be read."""
+    whole = (trained / "phase1" / "best.safetensors").read_bytes()
+    path = tmp_path / "cut.safetensors"
+    path.write_bytes(whole[: len(whole) - 100])
+    assert "Invalid checkpoint" in run("inspect", path).error
