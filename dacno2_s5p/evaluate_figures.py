@@ -6,12 +6,13 @@ colour-blind; every figure says what its days are.
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dacno2_s5p.evaluate import ALL_LAYERS, ANOMALIES, BOXES, region_masks, station_sums
-from dacno2_s5p.metrics import network_means, scores, series_scores
+from dacno2_s5p.metrics import LEAST_DAYS, network_means, scores, series_scores
 from retrieval.atomic import atomic_output
 from retrieval.colour_scales import ColourScale
 from retrieval.mapping import colour_bar, draw_grid, map_row, new_figure
@@ -57,7 +58,9 @@ def figures(evidence: Evidence, rows: Sequence[Row], note: str = "") -> dict[str
     drawn["profiles"] = profiles_figure(evidence, rows)
     drawn["maps"] = maps_figure(evidence)
     for figure in drawn.values():
-        figure.supxlabel(note, fontsize=6.5, x=0.005, ha="left", color="0.3")
+        # 22 letters of this size to an inch: a longer line would widen the page
+        lines = textwrap.fill(note, max(int(22 * figure.get_figwidth()), 20))
+        figure.supxlabel(lines, fontsize=6.5, x=0.005, ha="left", color="0.3")
     return drawn
 
 
@@ -83,18 +86,24 @@ def set_colours(evidence: Evidence) -> dict[str, str]:
 
 
 def stations_figure(evidence: Evidence) -> Figure:
-    """Every pair of each set with the stations, and each station's own correlation below."""
+    """Every pair of each set with the stations, and below each station's own correlation.
+
+    Pairs above the 99.5th percentile are drawn at the edge; the numbers are of all.
+    """
     names = list(evidence.surface)
-    figure = new_figure(5.4 * len(names) + 1.4, 11.0)
-    axes = figure.subplots(2, len(names), squeeze=False, height_ratios=[1.3, 1.0])
+    has_series = evidence.days.size >= LEAST_DAYS
+    figure = new_figure(5.4 * len(names) + 1.4, 11.0 if has_series else 7.0)
+    ratios = [1.3, 1.0] if has_series else [1.0]
+    axes = figure.subplots(len(ratios), len(names), squeeze=False, height_ratios=ratios)
     top = float(np.nanpercentile(evidence.observed, 99.5)) * 1.1
     sums = station_sums(evidence)
     for column, name in enumerate(names):
         _scatter(axes[0, column], evidence, name, top)
-        _histogram(axes[1, column], sums[name])
+        if has_series:
+            _histogram(axes[1, column], sums[name])
         axes[0, column].set_title(name, fontsize=8.5)
     axes[0, 0].set_ylabel(f"set ({UNIT})", fontsize=7.5)
-    axes[1, 0].set_ylabel("stations", fontsize=7.5)
+    axes[-1, 0].set_ylabel("stations" if has_series else f"set ({UNIT})", fontsize=7.5)
     return figure
 
 
@@ -130,7 +139,8 @@ def _histogram(axes: Axes, sums: Float) -> None:
     axes.set_xlabel("r of a station's own series", fontsize=7.5)
     _plain(axes)
     if not r.size:
-        axes.text(0.5, 0.5, "fewer than five days", transform=axes.transAxes, ha="center", size=7)
+        text = "no station with five days"
+        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", size=7)
         return
     axes.hist(r, bins=np.linspace(-1.0, 1.0, 41).tolist(), color="0.6")
     axes.axvline(float(np.median(r)), color="0.1", linewidth=1.0)
@@ -279,7 +289,7 @@ def maps_figure(evidence: Evidence) -> Figure:
     top = float(np.ceil(np.nanpercentile(surface, 99.5)))
     scale = ColourScale(f"surface NO$_2$ ({UNIT})", 0.0, max(top, 1.0))
     for part, area, label in zip(parts, areas, ["", *whole], strict=True):
-        titles = [f"{name} {label}".strip() for name in names]
+        titles = [f"{name}, {label}".rstrip(", ") for name in names]
         panels = map_row(part, titles, area)
         images = [
             draw_grid(panel, grid, field, scale)

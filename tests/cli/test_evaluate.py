@@ -1,0 +1,203 @@
+"""`evaluate` as a user calls it: tables, figures, and the stations it refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from dacno2_s5p.checkpoint import save_checkpoint
+from dacno2_s5p.sources.regrid import centres_in
+from dacno2_s5p.store import FORMAT, MANIFEST, Store
+from dacno2_s5p.variables import InputTable, Preparation
+from retrieval.constants import MICROGRAM_M3_TO_MOL_M3
+from retrieval.formats.profile_file import Profiles, write_profile_file
+from retrieval.grids import GEOGRAPHIC
+from tests.network_builders import mini_config, random_network
+from tests.source_files import (
+    GRID,
+    HEIGHTS,
+    smooth_cams,
+    write_cams,
+    write_stations,
+    write_tif,
+)
+from tests.training_builders import make_days, make_info
+
+DAYS = list(np.arange("2019-07-02", "2019-07-08", dtype="datetime64[D]"))
+SHIFT, FAR = 3.0, 1.0
+"""What two sets are above CAMS everywhere, the first nearer to the held-out station [ug m-3]."""
+
+
+def write_profiles(folder, shift):
+    """Write what `predict` writes: daily files; the CAMS field at the cells plus a shift."""
+    folder.mkdir()
+    longitude, latitude = centres_in(GRID.cells(), GEOGRAPHIC)
+    for i, day in enumerate(DAYS):
+        # the mean of the three stamps that `write_cams` counts through
+        field = np.stack([smooth_cams(longitude, latitude, h, 3 * i + 1) + shift for h in HEIGHTS])
+        noon = day.astype("datetime64[ms]") + np.timedelta64(12, "h")
+        profiles = Profiles(
+            no2=field[None] * MICROGRAM_M3_TO_MOL_M3,
+            height=np.array(HEIGHTS, dtype=float),
+            grid=GRID.cells(),
+            time=np.array([noon]).astype("datetime64[ms]"),
+            attributes=dict.fromkeys(
+                ("title", "institution", "source", "history", "references"), "test"
+            ),
+        )
+        write_profile_file(folder / f"profiles_{str(day).replace('-', '')}.nc", profiles)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Build a workspace of six days: CAMS, stations, two sets, population, the grid."""
+    folder = tmp_path_factory.mktemp("evaluation")
+    write_cams(folder / "cams", "2019-07", DAYS, smooth_cams)
+    write_stations(folder / "eea", DAYS)
+    for name, shift in (("near", SHIFT), ("far", FAR)):
+        write_profiles(folder / name, shift)
+    people = np.full((160, 160), 400.0, "f4")
+    origin = (GRID.x_origin - 16_000.0, GRID.y_origin + 128_000.0 + 16_000.0)
+    path = folder / "geostat" / "JRC_1K_POP_2018.tif"
+    write_tif(path, people, origin, 1000.0, "EPSG:3035", -1.0)
+    lines = [f"{name} = {json.dumps(value)}" for name, value in GRID.to_dict().items()]
+    (folder / "grid.toml").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def common(files, *sets):
+    """Arguments of the small grid."""
+    named = [part for name in sets for part in ("-s", f"{name}={files / name}")]
+    return ("-w", files, "--grid", files / "grid.toml", "--bootstrap", 20, *named)
+
+
+def read(path):
+    with path.open(encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def pick(lines, table, group, metric, name):
+    return next(
+        line
+        for line in lines
+        if (line["table"], line["group"], line["metric"], line["set"])
+        == (table, group, metric, name)
+    )
+
+
+def test_tables_and_figures_are_written(run, files, tmp_path):
+    """Sets side by side with CAMS-2km; numbers are those of the fields that were written."""
+    outcome = run("evaluate", *common(files, "near", "far"), "-o", tmp_path / "out")
+    assert outcome.status == 0, outcome.err
+    assert outcome.out.startswith("group\tmetric\tnear\tfar\tCAMS-2km\tN")
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    figures = {f"{name}.png" for name in ("stations", "series", "layers", "profiles", "maps")}
+    assert names == figures | {"scores.csv", "scores.md"}
+    lines = read(tmp_path / "out" / "scores.csv")
+    near, far, cams = (
+        pick(lines, "stations", "all", "bias", name) for name in ("near", "far", "CAMS-2km")
+    )
+    assert float(near["value"]) - float(far["value"]) == pytest.approx(SHIFT - FAR, abs=1e-4)
+    # bilinear interpolation of a smooth field over 0.1 degree
+    assert float(near["value"]) - float(cams["value"]) == pytest.approx(SHIFT, abs=0.02)
+    assert near["n"] == "6"
+    assert near["is_best"] == "1" and far["is_best"] == "0"
+    layer = pick(lines, "layers", "500 m", "bias", "near")
+    assert float(layer["value"]) == pytest.approx(SHIFT, abs=0.02)
+    assert pick(lines, "urbanisation", "suburban", "ratio to CAMS-2km", "near")
+    assert "| all | RMSE |" in (tmp_path / "out" / "scores.md").read_text(encoding="utf-8")
+
+
+def test_the_summary_is_machine_readable_and_nothing_is_replaced(run, files, tmp_path):
+    """--json gives files, notes and numbers; a second run asks for --overwrite."""
+    args = ("evaluate", *common(files, "near"), "--start", "2019-07-03", "-o", tmp_path)
+    summary = json.loads(run(*args, "--json").out)
+    assert summary["notes"][0] == "5 days, 2019-07-03 to 2019-07-07, 11-13 UTC"
+    assert len(summary["files"]) == 7
+    assert {row["set"] for row in summary["numbers"]} == {"near", "CAMS-2km"}
+    again = run(*args)
+    assert again.status == 1
+    assert "--overwrite" in again.error
+
+
+def save_model(path, **changes):
+    network = random_network(mini_config())
+    save_checkpoint(path, network.state_dict(), make_info(make_days(n_day=2), **changes))
+    return path
+
+
+@pytest.mark.parametrize("name", ["SPO-FR003", "FR003"])
+def test_a_station_of_the_training_split_is_refused(run, files, tmp_path, name):
+    """The split kept in the checkpoint decides, by sampling point or by EoI code."""
+    model = save_model(tmp_path / "m.safetensors", recipe={"data": {"training_stations": [name]}})
+    outcome = run("evaluate", *common(files, "near"), "--checkpoint", model, "-o", tmp_path / "o")
+    assert outcome.status == 1
+    assert "m.safetensors" in outcome.error and "SPO-FR003" in outcome.error
+    assert not (tmp_path / "o").exists()
+
+
+def test_the_split_may_be_that_of_the_store(run, files, tmp_path):
+    """A checkpoint names its store; without it the split is unknown, with it stations are seen."""
+    cells = [{"members": ["SPO-FR003"], "is_evaluation": False}]
+    manifest = {
+        "format": FORMAT,
+        "grid": GRID.to_dict(),
+        "inputs": InputTable.default().to_dict(),
+        "preparation": Preparation().to_dict(),
+        "days": {},
+        "stations": {"2019": cells},
+    }
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    fingerprint = Store.open(tmp_path).manifest_hash
+    model = save_model(tmp_path / "m.safetensors", data_manifest=fingerprint)
+    args = ("evaluate", *common(files, "near"), "--checkpoint", model, "-o", tmp_path / "o")
+    assert "--store" in run(*args).error
+    assert "training split" in run(*args, "--store", tmp_path).error
+
+
+def test_a_list_of_training_stations_is_kept_apart(run, files, tmp_path):
+    """A station on both lists is refused."""
+    held = tmp_path / "held.csv"
+    held.write_text("AirQualityStationEoICode\nFR001\nFR003\n")
+    outcome = run(
+        "evaluate", *common(files, "near"), "--evaluation-stations", held, "-o", tmp_path / "o"
+    )
+    assert outcome.status == 1
+    assert "on both" in outcome.error
+
+
+@pytest.mark.parametrize(
+    ("args", "what"),
+    [
+        (("-s", "near"), "NAME=PATH"),
+        (("-s", "a=missing_folder"), "does not exist"),
+        (("--bound", "truth"), "none of the sets"),
+        (("--start", "2019-07-05", "--end", "2019-07-03"), "is before"),
+    ],
+)
+def test_wrong_calls_are_refused_in_one_line(run, files, tmp_path, args, what):
+    """Exit status 2 and what to do."""
+    outcome = run("evaluate", *common(files), *args, "-o", tmp_path / "o")
+    assert outcome.status == 2
+    assert what in outcome.error
+
+
+def test_nothing_to_evaluate_points_to_the_twin_world(run, tmp_path):
+    """An empty workspace is a usage error that names the way out."""
+    outcome = run("evaluate", "-w", tmp_path)
+    assert outcome.status == 2
+    assert "--twin" in outcome.error
+
+
+def test_a_set_of_layers_is_refused(run, files, tmp_path):
+    """CAMS global is no set at heights above ground."""
+    from tests.set_builders import write_cams_global
+
+    path = tmp_path / "global.nc"
+    write_cams_global(path)
+    outcome = run("evaluate", *common(files), "-s", f"eac4={path}", "-o", tmp_path / "o")
+    assert outcome.status == 1
+    assert "heights above ground" in outcome.error
