@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench clean
+.PHONY: help install demo twin-checkpoint test lint bench clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 install: $(STAMP) ## a virtual environment in .venv with the package and everything the checks need
 
@@ -20,6 +21,11 @@ $(STAMP): setup.cfg constraints.txt pyproject.toml
 
 demo: $(STAMP) ## the whole story on synthetic files, into demo/
 	$(BIN)/dacno2-s5p demo -o demo
+
+twin-checkpoint: $(STAMP) ## train the packaged checkpoint on the twin world; hours, goes on where it stopped
+	$(BIN)/torchrun --nproc-per-node $(PROCESSES) --no-python \
+		$(BIN)/dacno2-s5p train -v --recipe configs/twin.toml -w twin-run --resume --threads 1
+	cp twin-run/runs/twin/phase3/best.safetensors dacno2_s5p/data/twin.safetensors
 
 lint: $(STAMP) ## format, style, types, import directions
 	$(BIN)/ruff format --check .

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
@@ -43,7 +44,8 @@ class Processes:
         if int(os.environ.get("WORLD_SIZE", "1")) == 1:
             return cls()
         if not dist.is_initialized():
-            dist.init_process_group("gloo")
+            # one process may write a store for hours while the others wait
+            dist.init_process_group("gloo", timeout=timedelta(days=1))
         return cls(dist.get_rank(), dist.get_world_size())
 
     @property
