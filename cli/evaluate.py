@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dacno2_s5p.evaluate_data import Evidence, FieldSet
     from dacno2_s5p.grid import ModelGrid
     from dacno2_s5p.sources.eea import Measurements
+    from retrieval.apriori.base import AprioriSet
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,10 @@ CAMS_NAME = "CAMS-2km"
 SET_NAME = "DACNO2"
 TRUTH_NAME = "truth"
 TWIN_START = "2019-07-08"
+FIGURES = (
+    *("stations", "station_map", "series", "layers", "profiles"),
+    *("maps", "layer_maps", "transects"),
+)
 SHOWN_TABLES = ("stations", "station series", "consistency", "layers")
 """Tables on the terminal; all are in the files."""
 
@@ -91,7 +96,8 @@ SHOWN_TABLES = ("stations", "station series", "consistency", "layers")
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     multiple=True,
     metavar="DIR",
-    help="Store that a checkpoint was trained on; holds its split. Repeatable.",
+    help="Store that a checkpoint was trained on; holds its split. Repeatable.  "
+    "[default: WORKSPACE/store, where it exists]",
 )
 @click.option("--start", "first", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD")
 @click.option("--end", "last", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD")
@@ -174,16 +180,19 @@ def evaluate(**given: Any) -> None:
       dacno2-s5p evaluate -w data -s phase2=p2 -s phase3=p3 --checkpoint p3.safetensors \\
           --store data/store --start 2023-01-01 --end 2023-12-31
     """
+    from cli.evaluate_sets import checkpoint_of
+    from dacno2_s5p.evaluate import evaluate as rows_of
+
     folder: Path = given["output"]
     targets = _targets(folder, given["suffix"], overwrite=given["overwrite"])
     if given["twin_days"]:
         given = _twin_inputs(given)
     grid = _grid(given["grid"])
     with ExitStack() as stack:
-        sets, reference, is_synthetic = _open_sets(given, grid, stack)
+        sets, reference, opened = _open_sets(given, grid, stack)
+        made_by = {name: checkpoint_of(one) for name, one in opened.items()}
+        is_synthetic = any(one.is_synthetic for one in opened.values())
         evidence = _collect(given, grid, sets, reference)
-    from dacno2_s5p.evaluate import evaluate as rows_of
-
     rows = rows_of(
         evidence,
         population=_population(given, grid),
@@ -191,6 +200,8 @@ def evaluate(**given: Any) -> None:
         seed=given["seed"],
     )
     notes = _notes(evidence, given, is_synthetic=is_synthetic)
+    if evidence.cells:
+        notes += _unchecked(given, made_by)
     folder.mkdir(parents=True, exist_ok=True)
     written = _write(targets, evidence, rows, notes, overwrite=given["overwrite"])
     if given["as_json"]:
@@ -204,8 +215,7 @@ def _targets(folder: Path, suffix: str, *, overwrite: bool) -> dict[str, Path]:
     """Names of what is written; refuses before any work where something would be replaced."""
     from retrieval.atomic import check_output
 
-    names = ("stations", "series", "layers", "profiles", "maps")
-    targets = {name: folder / f"{name}.{suffix}" for name in names}
+    targets = {name: folder / f"{name}.{suffix}" for name in FIGURES}
     targets |= {"csv": folder / "scores.csv", "markdown": folder / "scores.md"}
     if folder.is_dir():
         for target in targets.values():
@@ -288,8 +298,8 @@ def _default(given: dict[str, Any], option: str, name: str) -> Path | None:
 
 def _open_sets(
     given: dict[str, Any], grid: ModelGrid, stack: ExitStack
-) -> tuple[list[FieldSet], FieldSet | None, bool]:
-    """Open all sets, CAMS last among the contestants; say whether any is synthetic."""
+) -> tuple[list[FieldSet], FieldSet | None, dict[str, AprioriSet]]:
+    """Open all sets, CAMS last among the contestants, and what is behind them."""
     from cli.evaluate_sets import open_field_set
 
     named = _named_paths(given)
@@ -302,16 +312,16 @@ def _open_sets(
         wanted[CAMS_NAME] = cams
     wanted |= {name: named[name] for name in given["bounds"]}
     sets: list[FieldSet] = []
-    is_synthetic = False
+    behind: dict[str, AprioriSet] = {}
     for name, path in wanted.items():
         found, opened = open_field_set(
             name, path, grid, given["window"], is_bound=name in given["bounds"]
         )
         stack.callback(opened.close)
-        is_synthetic |= opened.is_synthetic
+        behind[name] = opened
         sets.append(found)
     reference = next((s for s in sets if s.name == CAMS_NAME), None)
-    return sets, reference, is_synthetic
+    return sets, reference, behind
 
 
 def _collect(
@@ -371,7 +381,9 @@ def _refuse_trained(given: dict[str, Any], evidence: Evidence, measurements: Mea
     from dacno2_s5p.store import Store
 
     stores = {}
-    for folder in given["stores"]:
+    standard = given["workspace"] / "store"
+    folders = given["stores"] or ([standard] if given["checkpoints"] and standard.is_dir() else [])
+    for folder in folders:
         store = Store.open(folder)
         stores[store.manifest_hash] = store.manifest["stations"]
     for path in given["checkpoints"]:
@@ -408,6 +420,24 @@ def _notes(evidence: Evidence, given: dict[str, Any], *, is_synthetic: bool) -> 
     if is_synthetic:
         notes.append("synthetic data: the twin world")
     return notes
+
+
+def _unchecked(given: dict[str, Any], made_by: dict[str, tuple[str, ...]]) -> list[str]:
+    """Say of which sets the training split was not looked at, as no checkpoint was given."""
+    makers = {maker for of_set in made_by.values() for maker in of_set}
+    if not makers:
+        return []
+    from dacno2_s5p.tensor_file import hash_file
+
+    known = {hash_file(path) for path in given["checkpoints"]}
+    unchecked = [name for name, of_set in made_by.items() if set(of_set) - known]
+    for name in unchecked:
+        logger.warning(
+            "Set %s was made by a checkpoint that is not given: its training stations are not "
+            "known. Give --checkpoint FILE.",
+            name,
+        )
+    return [f"training split of {name} not checked" for name in unchecked]
 
 
 def _write(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+import netCDF4
 import numpy as np
 
 from dacno2_s5p.evaluate_data import FieldSet
 from dacno2_s5p.sources.regrid import corners_in
 from dacno2_s5p.sources.windows import target_hours
 from retrieval.apriori.base import HeightLevels, Quantity, TimeRule
+from retrieval.apriori.profile_file import KIND as PROFILE_FILE
 from retrieval.apriori.registry import open_apriori
 from retrieval.constants import MICROGRAM_M3_TO_MOL_M3
 from retrieval.errors import AprioriError
@@ -69,6 +71,18 @@ def open_field_set(
         is_bound,
     )
     return found, opened
+
+
+def checkpoint_of(opened: AprioriSet) -> tuple[str, ...]:
+    """Return the fingerprints of the checkpoints that made a set; none for other kinds."""
+    if opened.kind != PROFILE_FILE:
+        return ()
+    try:
+        with netCDF4.Dataset(opened.files[0]) as dataset:
+            text = str(getattr(dataset, "checkpoint_sha256", ""))
+    except OSError:  # a file inside an archive: whatever made it, nothing was checked
+        return ("unknown",)
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _indices_by_day(opened: AprioriSet, window: str) -> dict[np.datetime64, list[int]]:

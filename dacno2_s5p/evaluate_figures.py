@@ -1,6 +1,6 @@
-"""Figures of an evaluation: stations, series, layers, profiles, and mean surface maps.
+"""Figures of an evaluation: stations, series, layers, profiles; maps are in `evaluate_maps`.
 
-Figs. 3, 4, 6 and S3-S6, S10 of the paper in a compact form. Colours tell sets apart also for the
+Figs. 6 and S3-S6, S10 of the paper in a compact form. Colours tell sets apart also for the
 colour-blind; every figure says what its days are.
 """
 
@@ -11,11 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dacno2_s5p.evaluate import ALL_LAYERS, ANOMALIES, BOXES, region_masks, station_sums
+from dacno2_s5p.evaluate import ALL_LAYERS, ANOMALIES, station_sums
+from dacno2_s5p.evaluate_maps import (
+    layer_maps_figure,
+    maps_figure,
+    station_map_figure,
+    transects_figure,
+)
 from dacno2_s5p.metrics import LEAST_DAYS, network_means, scores, series_scores
 from retrieval.atomic import atomic_output
-from retrieval.colour_scales import ColourScale
-from retrieval.mapping import colour_bar, draw_grid, map_row, new_figure
+from retrieval.mapping import new_figure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +62,12 @@ def figures(evidence: Evidence, rows: Sequence[Row], note: str = "") -> dict[str
         drawn["layers"] = layers_figure(evidence, rows)
     drawn["profiles"] = profiles_figure(evidence, rows)
     drawn["maps"] = maps_figure(evidence)
+    drawn["layer_maps"] = layer_maps_figure(evidence)
+    if evidence.cells and evidence.days.size >= LEAST_DAYS:
+        drawn["station_map"] = station_map_figure(evidence)
+    transects = transects_figure(evidence)
+    if transects is not None:
+        drawn["transects"] = transects
     for figure in drawn.values():
         # 22 letters of this size to an inch: a longer line would widen the page
         lines = textwrap.fill(note, max(int(22 * figure.get_figwidth()), 20))
@@ -274,44 +285,6 @@ def _ratios(axes: Axes, rows: Sequence[Row], colours: dict[str, str]) -> None:
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[: len(classes)], labels[: len(classes)], fontsize=6.5, frameon=False)
     _plain(axes)
-
-
-def maps_figure(evidence: Evidence) -> Figure:
-    """Mean surface NO2 of all sets on one scale: the domain, and below the regions it holds."""
-    names = list(evidence.means)
-    grid = evidence.grid.cells()
-    boxes = {k: v for k, v in BOXES.items() if k != "domain"}
-    whole = _whole_regions(evidence, boxes)
-    areas: list[Any] = [grid, *(boxes[name] for name in whole)]
-    figure = new_figure(4.6 * len(names) + 1.6, 5.8 * len(areas))
-    parts = np.ravel(np.asarray(figure.subfigures(len(areas), 1, squeeze=False)))
-    surface = np.stack([evidence.means[name][0] for name in names])
-    top = float(np.ceil(np.nanpercentile(surface, 99.5)))
-    scale = ColourScale(f"surface NO$_2$ ({UNIT})", 0.0, max(top, 1.0))
-    for part, area, label in zip(parts, areas, ["", *whole], strict=True):
-        titles = [f"{name}, {label}".rstrip(", ") for name in names]
-        panels = map_row(part, titles, area)
-        images = [
-            draw_grid(panel, grid, field, scale)
-            for panel, field in zip(panels, surface, strict=True)
-        ]
-        colour_bar(part, images, panels, scale)
-    return figure
-
-
-def _whole_regions(
-    evidence: Evidence, boxes: dict[str, tuple[float, float, float, float]]
-) -> list[str]:
-    """Regions of which the grid holds more than half."""
-    found = []
-    cell = (evidence.grid.spacing / 1000.0) ** 2
-    for name, mask in region_masks(evidence.grid, boxes).items():
-        west, south, east, north = boxes[name]
-        middle = np.cos(np.deg2rad(0.5 * (south + north)))
-        area = 111.2**2 * (east - west) * (north - south) * float(middle)
-        if evidence.grid.cells().is_geographic or mask.sum() * cell > 0.5 * area:
-            found.append(name)
-    return found
 
 
 def _plain(axes: Axes) -> None:

@@ -11,9 +11,10 @@ import pytest
 from dacno2_s5p.checkpoint import save_checkpoint
 from dacno2_s5p.sources.regrid import centres_in
 from dacno2_s5p.store import FORMAT, MANIFEST, Store
+from dacno2_s5p.tensor_file import hash_file
 from dacno2_s5p.variables import InputTable, Preparation
 from retrieval.constants import MICROGRAM_M3_TO_MOL_M3
-from retrieval.formats.profile_file import Profiles, write_profile_file
+from retrieval.formats.profile_file import NEEDED_ATTRIBUTES, Profiles, write_profile_file
 from retrieval.grids import GEOGRAPHIC
 from tests.network_builders import mini_config, random_network
 from tests.source_files import (
@@ -31,7 +32,7 @@ SHIFT, FAR = 3.0, 1.0
 """What two sets are above CAMS everywhere, the first nearer to the held-out station [ug m-3]."""
 
 
-def write_profiles(folder, shift):
+def write_profiles(folder, shift, **attributes):
     """Write what `predict` writes: daily files; the CAMS field at the cells plus a shift."""
     folder.mkdir()
     longitude, latitude = centres_in(GRID.cells(), GEOGRAPHIC)
@@ -44,9 +45,7 @@ def write_profiles(folder, shift):
             height=np.array(HEIGHTS, dtype=float),
             grid=GRID.cells(),
             time=np.array([noon]).astype("datetime64[ms]"),
-            attributes=dict.fromkeys(
-                ("title", "institution", "source", "history", "references"), "test"
-            ),
+            attributes={**dict.fromkeys(NEEDED_ATTRIBUTES, "test"), **attributes},
         )
         write_profile_file(folder / f"profiles_{str(day).replace('-', '')}.nc", profiles)
 
@@ -94,7 +93,9 @@ def test_tables_and_figures_are_written(run, files, tmp_path):
     assert outcome.status == 0, outcome.err
     assert outcome.out.startswith("group\tmetric\tnear\tfar\tCAMS-2km\tN")
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    figures = {f"{name}.png" for name in ("stations", "series", "layers", "profiles", "maps")}
+    # the grid holds neither of the transects' lines
+    drawn = ("stations", "station_map", "series", "layers", "profiles", "maps", "layer_maps")
+    figures = {f"{name}.png" for name in drawn}
     assert names == figures | {"scores.csv", "scores.md"}
     lines = read(tmp_path / "out" / "scores.csv")
     near, far, cams = (
@@ -116,7 +117,7 @@ def test_the_summary_is_machine_readable_and_nothing_is_replaced(run, files, tmp
     args = ("evaluate", *common(files, "near"), "--start", "2019-07-03", "-o", tmp_path)
     summary = json.loads(run(*args, "--json").out)
     assert summary["notes"][0] == "5 days, 2019-07-03 to 2019-07-07, 11-13 UTC"
-    assert len(summary["files"]) == 7
+    assert len(summary["files"]) == 9
     assert {row["set"] for row in summary["numbers"]} == {"near", "CAMS-2km"}
     again = run(*args)
     assert again.status == 1
@@ -156,6 +157,19 @@ def test_the_split_may_be_that_of_the_store(run, files, tmp_path):
     args = ("evaluate", *common(files, "near"), "--checkpoint", model, "-o", tmp_path / "o")
     assert "--store" in run(*args).error
     assert "training split" in run(*args, "--store", tmp_path).error
+
+
+def test_a_set_whose_checkpoint_is_not_given_is_named(run, files, tmp_path):
+    """Profile files say what made them; unchecked splits are said on stderr and in the tables."""
+    model = save_model(tmp_path / "m.safetensors", recipe={"data": {"training_stations": ["X"]}})
+    write_profiles(tmp_path / "made", 0.0, checkpoint_sha256=hash_file(model))
+    args = ("evaluate", *common(files), "-s", f"made={tmp_path / 'made'}", "-o", tmp_path / "o")
+    outcome = run(*args, "--json")
+    assert "checkpoint that is not given" in outcome.err
+    assert json.loads(outcome.out)["notes"][-1] == "training split of made not checked"
+    outcome = run(*args, "--checkpoint", model, "--overwrite", "--json")
+    assert outcome.err == ""
+    assert "not checked" not in outcome.out
 
 
 def test_a_list_of_training_stations_is_kept_apart(run, files, tmp_path):

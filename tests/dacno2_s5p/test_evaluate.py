@@ -19,6 +19,7 @@ from dacno2_s5p.evaluate import (
     station_groups,
 )
 from dacno2_s5p.evaluate_data import FieldSet, collect, inscribed_box
+from dacno2_s5p.evaluate_maps import transect
 from dacno2_s5p.evaluate_split import checkpoint_points, refuse_training_stations
 from dacno2_s5p.evaluate_tables import best_rows, markdown, side_by_side, write_csv
 from dacno2_s5p.grid import Patch, named_grid
@@ -31,7 +32,7 @@ from retrieval.grids import GEOGRAPHIC, RectilinearGrid
 
 DAYS = np.arange("2023-01-10", "2023-01-20", dtype="datetime64[D]")
 HEIGHTS = (0.0, 500.0, 5000.0)
-GRID = named_grid("europe-2km").window(Patch(320, 240, 64), "test")  # about Paris
+GRID = named_grid("europe-2km").window(Patch(320, 240, 64), "test")  # west of Paris
 CAMS_GRID = RectilinearGrid.from_centres(np.arange(-1.95, 5.0, 0.1), np.arange(45.05, 51.5, 0.1))
 
 
@@ -231,6 +232,20 @@ def test_ratios_by_urbanisation(evidence, rows):
     )
     found = value(rows, "urbanisation", "urban", "ratio to CAMS", "high", 500.0).value
     assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_transect_follows_the_field(evidence):
+    """Points a cell apart, each the value of its cell; none where the line leaves the grid."""
+    found = transect(evidence, "exact", (0.2, 48.0), (0.8, 48.0))
+    assert found is not None
+    distance, profiles = found
+    assert profiles.shape == (3, distance.size)
+    # 0.6 degree at 48 N is 44.6 km
+    assert distance[-1] == pytest.approx(44_600.0, rel=0.01)
+    assert np.diff(distance).max() == pytest.approx(2000.0, rel=0.05)
+    # the plane rises by 3e-5 a metre to the east and 2e-5 to the north; a parallel bends a little
+    assert profiles[0, -1] - profiles[0, 0] == pytest.approx(3e-5 * distance[-1], rel=0.15)
+    assert transect(evidence, "exact", (0.2, 48.0), (9.0, 48.0)) is None
 
 
 def test_integration_does_not_extrapolate():
