@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import netCDF4
 import numpy as np
@@ -43,7 +43,8 @@ def open_field_set(
     Raises
     ------
     AprioriError
-        If it is not NO2 at heights above ground as concentration, or does not meet the grid.
+        If it is not NO2 at heights above ground as concentration, is of other
+        hours than the window's, or does not meet the grid.
     """
     opened = open_apriori(path)
     vertical = opened.vertical
@@ -55,7 +56,12 @@ def open_field_set(
             "files or CAMS European files."
         )
         raise AprioriError(msg)
-    rows, columns = _block(opened.grid, grid)
+    try:
+        _check_window(name, opened, window)
+        rows, columns = _block(opened.grid, grid)
+    except BaseException:
+        opened.close()
+        raise
     indices = _indices_by_day(opened, window)
 
     def read(day: np.datetime64) -> NDArray[np.floating]:
@@ -77,12 +83,43 @@ def checkpoint_of(opened: AprioriSet) -> tuple[str, ...]:
     """Return the fingerprints of the checkpoints that made a set; none for other kinds."""
     if opened.kind != PROFILE_FILE:
         return ()
-    try:
-        with netCDF4.Dataset(opened.files[0]) as dataset:
-            text = str(getattr(dataset, "checkpoint_sha256", ""))
-    except OSError:  # a file inside an archive: whatever made it, nothing was checked
+    if not is_netcdf(opened.files[0]):  # an archive: whatever made its files, nothing was checked
         return ("unknown",)
+    with netCDF4.Dataset(opened.files[0]) as dataset:
+        text = str(getattr(dataset, "checkpoint_sha256", ""))
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def is_netcdf(path: Path) -> bool:
+    """Tell a netCDF-4 file from an archive by its first bytes."""
+    with path.open("rb") as stream:
+        return stream.read(4) == b"\x89HDF"
+
+
+def _check_window(name: str, opened: AprioriSet, window: str) -> None:
+    """Refuse daily fields that say they are the mean of other hours.
+
+    Stamps are instants; the bounds of a mean reach half an hour beyond its first and last one.
+    """
+    if opened.kind != PROFILE_FILE or not is_netcdf(opened.files[0]):
+        return
+    with netCDF4.Dataset(opened.files[0]) as dataset:
+        if "time_bnds" not in dataset.variables:
+            return
+        unit = dataset.variables["time"].units
+        bounds: Any = netCDF4.num2date(dataset.variables["time_bnds"][0], unit)
+    given = (bounds[1] - bounds[0]).total_seconds() / 3600.0
+    middle = bounds[0] + (bounds[1] - bounds[0]) / 2
+    hours = target_hours(window)
+    centre = 0.5 * (hours[0] + hours[-1])
+    is_same = abs(given - len(hours)) < 0.1 and abs(middle.hour + middle.minute / 60 - centre) < 0.1
+    if not is_same:
+        msg = (
+            f"Invalid set {name}. Its fields must be means of the window {window} UTC. Given "
+            f"{opened.files[0].name}, a mean of {bounds[0]} to {bounds[1]}. Give --window as it "
+            "was predicted."
+        )
+        raise AprioriError(msg)
 
 
 def _indices_by_day(opened: AprioriSet, window: str) -> dict[np.datetime64, list[int]]:

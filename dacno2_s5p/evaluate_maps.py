@@ -160,8 +160,9 @@ def transect(
     """
     grid = evidence.grid
     x, y = transform_points([start[0], end[0]], [start[1], end[1]], GEOGRAPHIC, grid.crs)
-    metres = 111_195.0 if grid.cells().is_geographic else 1.0
-    length = float(np.hypot(x[1] - x[0], y[1] - y[0])) * metres
+    narrower = float(np.cos(np.deg2rad(0.5 * (start[1] + end[1]))))
+    along_x, along_y = (111_195.0 * narrower, 111_195.0) if grid.cells().is_geographic else (1, 1)
+    length = float(np.hypot((x[1] - x[0]) * along_x, (y[1] - y[0]) * along_y))
     share = np.linspace(0.0, 1.0, int(length // STEP) + 1)
     column = np.floor((x[0] + share * (x[1] - x[0]) - grid.x_origin) / grid.spacing).astype(int)
     row = np.floor((y[0] + share * (y[1] - y[0]) - grid.y_origin) / grid.spacing).astype(int)
@@ -172,14 +173,19 @@ def transect(
 
 
 def transects_figure(evidence: Evidence) -> Figure | None:
-    """Mean profiles along the lines of `TRANSECTS` (Fig. 6 c, d); None where no line is inside."""
+    """Mean profiles along the lines of `TRANSECTS` (Fig. 6 c, d); None where no line is inside.
+
+    Rows are the heights that all sets have, lowest first, each of one thickness whatever the air
+    between them.
+    """
     names = list(evidence.means)
+    heights = sorted(set(evidence.heights[names[0]]).intersection(*evidence.heights.values()))
     found = {
         label: {name: transect(evidence, name, *ends) for name in names}
         for label, ends in TRANSECTS.items()
     }
     found = {label: lines for label, lines in found.items() if lines[names[0]] is not None}
-    if not found:
+    if not found or not heights:
         return None
     figure = new_figure(16.0, 4.2 * len(found) * len(names))
     axes = np.ravel(figure.subplots(len(found) * len(names), 1, squeeze=False))
@@ -191,7 +197,8 @@ def transects_figure(evidence: Evidence) -> Figure | None:
             if line is None:
                 continue
             ax = next(panels)
-            distance, profiles = line
+            distance = line[0]
+            profiles = line[1][[evidence.heights[name].index(h) for h in heights]]
             image = ax.pcolormesh(
                 distance / 1000.0,
                 np.arange(profiles.shape[0]),
@@ -201,7 +208,7 @@ def transects_figure(evidence: Evidence) -> Figure | None:
                 vmax=top,
                 shading="nearest",
             )
-            ax.set_yticks(np.arange(profiles.shape[0]), [f"{h:g}" for h in evidence.heights[name]])
+            ax.set_yticks(np.arange(len(heights)), [f"{h:g}" for h in heights])
             ax.set_title(f"{name}, {label}", fontsize=8.5)
             ax.set_ylabel("height (m)", fontsize=7.5)
             ax.tick_params(labelsize=6.5, length=2, width=0.5)

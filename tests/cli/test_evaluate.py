@@ -36,6 +36,7 @@ def write_profiles(folder, shift, **attributes):
     """Write what `predict` writes: daily files; the CAMS field at the cells plus a shift."""
     folder.mkdir()
     longitude, latitude = centres_in(GRID.cells(), GEOGRAPHIC)
+    half = np.timedelta64(90, "m")
     for i, day in enumerate(DAYS):
         # the mean of the three stamps that `write_cams` counts through
         field = np.stack([smooth_cams(longitude, latitude, h, 3 * i + 1) + shift for h in HEIGHTS])
@@ -45,6 +46,7 @@ def write_profiles(folder, shift, **attributes):
             height=np.array(HEIGHTS, dtype=float),
             grid=GRID.cells(),
             time=np.array([noon]).astype("datetime64[ms]"),
+            time_bounds=np.array([[noon - half, noon + half]]).astype("datetime64[ms]"),
             attributes={**dict.fromkeys(NEEDED_ATTRIBUTES, "test"), **attributes},
         )
         write_profile_file(folder / f"profiles_{str(day).replace('-', '')}.nc", profiles)
@@ -204,6 +206,14 @@ def test_nothing_to_evaluate_points_to_the_twin_world(run, tmp_path):
     outcome = run("evaluate", "-w", tmp_path)
     assert outcome.status == 2
     assert "--twin" in outcome.error
+
+
+def test_fields_of_other_hours_are_refused(run, files, tmp_path):
+    """An 11-13 UTC mean is not compared with stations' daily means."""
+    args = ("--window", "daily", "-o", tmp_path / "o")
+    outcome = run("evaluate", *common(files, "near"), *args)
+    assert outcome.status == 1
+    assert "window daily" in outcome.error and "10:30:00" in outcome.error
 
 
 def test_a_set_of_layers_is_refused(run, files, tmp_path):
