@@ -229,6 +229,7 @@ def _twin_inputs(given: dict[str, Any]) -> dict[str, Any]:
 
     from cli.twin_files import Request, date_range, missing, plan, progress_units
     from dacno2_s5p.twin.twin import SEED, Twin
+    from dacno2_s5p.twin.write_rasters import write_population
 
     folder: Path = given["output"] / "twin"
     folder.mkdir(parents=True, exist_ok=True)
@@ -241,6 +242,10 @@ def _twin_inputs(given: dict[str, Any]) -> dict[str, Any]:
             if progress is not None:
                 progress(i, len(units))
             note(f"twin world: {unit.kind} {unit.label}")
+    people = folder / "geostat"
+    people.mkdir(exist_ok=True)
+    if not any(people.iterdir()):
+        write_population(request.twin, people)
     return {
         **given,
         "workspace": folder,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -206,6 +207,30 @@ def test_nothing_to_evaluate_points_to_the_twin_world(run, tmp_path):
     outcome = run("evaluate", "-w", tmp_path)
     assert outcome.status == 2
     assert "--twin" in outcome.error
+
+
+def test_the_twin_world_answers_without_files(run, files, tmp_path, monkeypatch):
+    """--twin evaluates what it wrote into the output, its truth a bound that is never the best."""
+    asked = []
+
+    def write_small(units, request):
+        """Take files of the small grid for those of the twin world, which take a minute."""
+        asked.extend((unit.kind, unit.dates) for unit in units)
+        for source, name in (("cams", "cams"), ("eea", "eea"), ("near", "truth8")):
+            shutil.copytree(files / source, request.folder / name)
+        shutil.copytree(files / "geostat", request.folder / "geostat")
+        yield from enumerate(units)
+
+    monkeypatch.setattr("cli.twin_files.progress_units", write_small)
+    args = ("--grid", files / "grid.toml", "--bootstrap", 20, "-o", tmp_path, "-q")
+    outcome = run("evaluate", "--twin", 2, "--start", "2019-07-02", *args)
+    assert outcome.status == 0, outcome.err
+    assert {kind for kind, _ in asked} == {"cams", "eea", "truth"}
+    assert {date for _, dates in asked for date in dates} == {"2019-07-02", "2019-07-03"}
+    lines = read(tmp_path / "scores.csv")
+    assert {line["set"] for line in lines} == {"CAMS-2km", "truth"}
+    assert not any(line["is_best"] == "1" for line in lines if line["set"] == "truth")
+    assert pick(lines, "urbanisation", "suburban", "ratio to CAMS-2km", "truth")
 
 
 def test_fields_of_other_hours_are_refused(run, files, tmp_path):
