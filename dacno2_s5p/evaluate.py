@@ -321,13 +321,21 @@ def profile_rows(evidence: Evidence, regions: Mapping[str, Bool]) -> list[Row]:
 
 
 def column_rows(evidence: Evidence, regions: Mapping[str, Bool]) -> list[Row]:
-    """Return layer-integrated columns of regions (Fig. S11)."""
+    """Return layer-integrated columns of regions (Fig. S11), from the heights all sets have.
+
+    A profile of fewer heights has a larger integral, as it is cut by chords: with heights of
+    their own, sets would differ by their heights.
+    """
     rows = []
+    shared = sorted(set.intersection(*(set(evidence.heights[name]) for name in evidence.means)))
+    if not shared:
+        return []
     for region, mask in regions.items():
         for name in evidence.means:
-            profile = mean_profile(evidence, name, mask)
+            levels = [evidence.heights[name].index(height) for height in shared]
+            profile = mean_profile(evidence, name, mask)[levels]
             for base, top in LAYERS:
-                column = COLUMN_FACTOR * integrate(evidence.heights[name], profile, base, top)
+                column = COLUMN_FACTOR * integrate(shared, profile, base, top)
                 rows.append(
                     Row(
                         "columns",

@@ -221,6 +221,21 @@ def test_columns_and_profiles_of_a_region(evidence, rows):
     assert found == pytest.approx(mass * COLUMN_FACTOR, rel=1e-9)
 
 
+def test_columns_are_integrated_over_shared_heights():
+    """A set with one level more, far off the chord, has the same column."""
+    day = DAYS[0]
+
+    def more(_):
+        field = truth_at(day)
+        return np.concatenate([field[:2], 9.0 * field[:1], field[2:]])
+
+    heights = (*HEIGHTS[:2], 700.0, HEIGHTS[2])
+    other = FieldSet("more", GRID.cells(), heights, frozenset(DAYS), more)
+    found = evaluate(collect([fine("a"), other], [day], GRID), n_draw=0)
+    columns = {row.set: row.value for row in found if row.group == "domain, 0-1000 m"}
+    assert columns["more"] == pytest.approx(columns["a"], rel=1e-12)
+
+
 def test_ratios_by_urbanisation(evidence, rows):
     """Ratios to the reference exist for the classes present, and are those of the means."""
     groups = {row.group for row in rows if row.table == "urbanisation"}
