@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from dacno2_s5p.checkpoint import CheckpointInfo
     from dacno2_s5p.grid import ModelGrid
 
-_PROGRAM = 5e8
-"""Python, torch and netCDF with nothing in them [bytes]: 0.5 GB resident."""
+_PROGRAM = 3.5e8
+"""Python, torch and netCDF with nothing in them [bytes, resident]."""
 
 _COPIES = 5.0
-"""Largest block of gates held at a time with its inputs; fits measured 1.3 GB for `small` and 4.5
-for `full` (docs/decisions.md)."""
+"""Times the largest block of gates. The whole estimate against peaks measured with eight steps on
+`europe-2km`: 0.9 GB for 0.89 (0.3 M weights, patches of 256), 0.6 for 0.50 (of 96)."""
 
 _FLOAT = 4
 

@@ -1,0 +1,39 @@
+"""The estimate of a prediction's memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dacno2_s5p.grid import named_grid
+from dacno2_s5p.memory import available_bytes, prediction_bytes
+from dacno2_s5p.network.dacno2 import NetworkConfig
+from dacno2_s5p.variables import Preparation
+from tests.training_builders import make_days, make_info
+
+GRID = named_grid("europe-2km")
+
+
+def test_named_sizes_take_what_was_measured():
+    """`small` and `full` with 24 steps and patches of 256 cells: within a factor of 1.5."""
+    info = replace(make_info(make_days(n_day=2)), preparation=Preparation())
+    # peaks of one patch, resident: 0.9-1.6 GB and 4.3-5.2 GB on an AMD EPYC
+    for size, measured in (("small", 1.25e9), ("full", 4.75e9)):
+        of_size = replace(info, network=NetworkConfig.of_size(size))
+        ratio = prediction_bytes(of_size, GRID) / measured
+        assert 1 / 1.5 < ratio < 1.5
+
+
+def test_smaller_patches_and_fewer_steps_take_less():
+    """What a user can change changes the estimate; a spread costs more."""
+    info = replace(make_info(make_days(n_day=2)), preparation=Preparation())
+    whole = prediction_bytes(info, GRID)
+    assert prediction_bytes(info, GRID.with_patches(96)) < whole
+    fewer = replace(info, preparation=Preparation(weather_steps=8, weather_step_hours=3))
+    assert prediction_bytes(fewer, GRID) < whole
+    assert prediction_bytes(info, GRID, with_spread=True) > whole
+
+
+def test_free_memory_is_a_size_or_unknown():
+    """Positive where the system tells it."""
+    free = available_bytes()
+    assert free is None or free > 0.0
