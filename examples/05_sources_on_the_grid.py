@@ -1,6 +1,6 @@
 """Land cover and population beside their source, to see that they are brought to the grid rightly.
 
-Run: `python examples/04_sources_on_the_grid.py POPULATION.tif LAND_COVER.tif [FIGURE.png]`, e.g.
+Run: `python examples/05_sources_on_the_grid.py POPULATION.tif LAND_COVER.tif [FIGURE.png]`, e.g.
 with GPWv4 (0.25 degree) and MCD12C1 (IGBP, 0.05 degree). The codes of the land cover here are
 IGBP's; the shipped table of inputs has CORINE's.
 """
