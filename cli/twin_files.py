@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,30 +67,42 @@ def plan(kinds: list[str], dates: list[str]) -> list[Unit]:
 
 
 def missing(units: list[Unit], request: Request) -> list[Unit]:
-    """Return the units that the manifest of the folder does not hold as done."""
+    """Return the units that hold dates which the folder's manifest does not.
+
+    A file of a month or a year is written anew with the dates that it had before, so that a later
+    call adds to it.
+    """
     done = _read_manifest(request)
-    return [unit for unit in units if _key(unit, request) not in done]
+    to_do = []
+    for unit in units:
+        before = done.get(_key(unit, request), [])
+        is_whole = unit.kind in WHOLE and bool(before)
+        if not is_whole and not set(unit.dates) <= set(before):
+            to_do.append(replace(unit, dates=tuple(sorted({*before, *unit.dates}))))
+    return to_do
 
 
 def write(unit: Unit, request: Request) -> None:
     """Write one unit and note it in the manifest; a unit cut short is written again."""
     WRITERS[unit.kind](request, unit)
-    done = _read_manifest(request) | {_key(unit, request)}
+    done = _read_manifest(request) | {_key(unit, request): list(unit.dates)}
     with atomic_output(request.folder / MANIFEST, overwrite=True) as temporary:
-        temporary.write_text(json.dumps(sorted(done), indent=1) + "\n", encoding="utf-8")
+        text = json.dumps(done, indent=1, sort_keys=True)
+        temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def _key(unit: Unit, request: Request) -> str:
     options = f"{'full' if request.full else 'cut'}, {'24 h' if request.all_hours else 'overpass'}"
-    days = f"{unit.dates[0]}..{unit.dates[-1]} {len(unit.dates)}" if unit.dates else ""
-    return f"{unit.kind} {unit.label} [{days}] seed {request.twin.seed} ({options})"
+    return f"{unit.kind} {unit.label} seed {request.twin.seed} ({options})"
 
 
-def _read_manifest(request: Request) -> set[str]:
+def _read_manifest(request: Request) -> dict[str, list[str]]:
+    """Dates done by unit."""
     path = request.folder / MANIFEST
     if not path.exists():
-        return set()
-    return set(json.loads(path.read_text(encoding="utf-8")))
+        return {}
+    found: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 def date_range(start: str, end: str) -> list[str]:
@@ -256,6 +268,10 @@ PERIODS = {
     "geography": 0,
 }
 """How much of the date names a unit of each kind: 10 a day, 7 a month, 4 a year, 0 all."""
+
+
+WHOLE = ("emissions", "geography")
+"""Kinds whose files do not depend on the dates asked for within a unit."""
 
 
 def progress_units(units: list[Unit], request: Request) -> Iterator[tuple[int, Unit]]:

@@ -60,3 +60,28 @@ def test_finished_units_are_not_written_again(tmp_path, monkeypatch):
     third = CliRunner().invoke(twin, arguments)
     assert "3 of 3 done before" in third.output
     assert len(calls) == 4
+
+
+def test_a_month_keeps_the_days_of_an_earlier_call(tmp_path, monkeypatch):
+    """Files of a month are written with the days they had before, not with the new ones alone."""
+    written = []
+    monkeypatch.setitem(
+        twin_files.WRITERS, "cams", lambda _request, unit: written.append(unit.dates)
+    )
+    common = [str(tmp_path), "--files", "cams"]
+    CliRunner().invoke(twin, [*common, "--start", "2023-06-01"])
+    CliRunner().invoke(twin, [*common, "--start", "2023-06-03", "--end", "2023-06-04"])
+    CliRunner().invoke(twin, [*common, "--start", "2023-06-01", "--end", "2023-06-01"])
+    assert written == [("2023-06-01",), ("2023-06-01", "2023-06-03", "2023-06-04")]
+
+
+def test_geography_is_written_once_for_all_dates(tmp_path, monkeypatch):
+    """Static rasters know no dates: another period does not write them again."""
+    written = []
+    monkeypatch.setitem(
+        twin_files.WRITERS, "geography", lambda _request, unit: written.append(unit.label)
+    )
+    common = [str(tmp_path), "--files", "geography"]
+    CliRunner().invoke(twin, [*common, "--start", "2023-06-01"])
+    CliRunner().invoke(twin, [*common, "--start", "2023-07-01"])
+    assert written == ["static"]
