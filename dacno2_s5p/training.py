@@ -59,7 +59,7 @@ class Progress:
     validation_loss : float or None
         Loss of the latest validation.
     seconds_left : float
-        Estimate from the steps of this session.
+        Estimate from the steps of this call.
     """
 
     phase: int
@@ -174,7 +174,7 @@ class PhaseTrainer:
         resume : bool
             Go on from the folder's state where there is one.
         stop_after : int, optional
-            Stop after so many steps of this session, with the state written.
+            Stop after so many steps of this call, with the state written.
         progress : callable, optional
             Told after every step.
 
