@@ -9,6 +9,7 @@ import rich_click as click
 
 from cli.console import note, print_json, print_table, progress_bar
 from cli.options import json_option, overwrite_option, verbosity_options, workspace_option
+from cli.sources import named_paths
 
 if TYPE_CHECKING:
     from dacno2_s5p.grid import ModelGrid
@@ -186,7 +187,7 @@ def _run(workspace: Path, folder: Path, as_json: bool, options: dict[str, Any]) 
     from dacno2_s5p.prepare import Preparer
     from dacno2_s5p.sources.paths import SourcePaths
 
-    paths = SourcePaths.in_folder(workspace, _named_paths(options["sources"]))
+    paths = SourcePaths.in_folder(workspace, named_paths(options["sources"]))
     settings = _settings(options)
     preparer = Preparer(paths, folder, settings)
     try:
@@ -238,17 +239,6 @@ def _settings(options: dict[str, Any]) -> Settings:
         skip_missing=options["skip_missing"],
         overwrite=options["overwrite"],
     )
-
-
-def _named_paths(texts: tuple[str, ...]) -> dict[str, Path]:
-    found = {}
-    for text in texts:
-        name, sign, path = text.partition("=")
-        if not sign or not path:
-            msg = f"{text!r} is not NAME=PATH. Write for example era5=/disk/era5."
-            raise click.BadParameter(msg, param_hint="--source")
-        found[name] = Path(path)
-    return found
 
 
 def _preparation(options: dict[str, Any]) -> Preparation:

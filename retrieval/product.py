@@ -65,8 +65,8 @@ def write_product(
     provenance : Provenance
         What was run on what, for `history` and the attributes of PRODUCT.
     crop : Crop, optional
-        The part of the orbit to write, by position; None writes all of it, the original copied
-        byte for byte.
+        The part of the orbit to write, by position; None writes all of it, its compressed
+        chunks copied as they are.
     layout : {"extend", "replace"}
         See `Layout`.
     overwrite : bool
