@@ -395,7 +395,7 @@ def _refuse_trained(given: dict[str, Any], evidence: Evidence, measurements: Mea
         from dacno2_s5p.checkpoint import read_info  # torch, which nothing else here needs
 
         info = read_info(path)
-        points = checkpoint_points(path.name, info.recipe, info.data_manifest, stores)
+        points = checkpoint_points(path.name, info.training_stations, info.data_manifest, stores)
         refuse_training_stations(evidence.cells, measurements.stations, points, path.name)
 
 

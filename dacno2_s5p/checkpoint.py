@@ -60,6 +60,9 @@ class CheckpointInfo:
         SHA-256 of the training store's manifest.
     parent : str
         Fingerprint of the checkpoint the phase started from; empty for phase 1.
+    training_stations : tuple of str
+        Sampling points that this phase and those before it were trained on, sorted; evaluation
+        refuses them.
     recipe : dict
         The recipe of the run, plain values.
     metrics : dict of str to float
@@ -79,6 +82,7 @@ class CheckpointInfo:
     training_data: str
     data_manifest: str = ""
     parent: str = ""
+    training_stations: tuple[str, ...] = ()
     recipe: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
@@ -115,6 +119,7 @@ class CheckpointInfo:
             "training_data": self.training_data,
             "data_manifest": self.data_manifest,
             "parent": self.parent,
+            "training_stations": list(self.training_stations),
             "recipe": self.recipe,
             "metrics": self.metrics,
             "versions": self.versions,
@@ -132,6 +137,7 @@ class CheckpointInfo:
             statistics=InputStatistics.from_dict(values["statistics"]),
             scaling=TargetScaling(tuple(values["layer_ratio"]), values["target_scale"]),
             versions=values["versions"],
+            training_stations=tuple(values.get("training_stations", ())),
             **{name: values[name] for name in same},
         )
 

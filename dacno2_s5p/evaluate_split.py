@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from dacno2_s5p.sources.eea import StationCell
     from dacno2_s5p.sources.eea_files import Station
 
-SPLIT_ENTRY = "training_stations"
-"""Entry of the recipe's data section with the sampling points trained on, where it is kept."""
-
 
 def training_points(stations: Mapping[str, Sequence[Mapping[str, Any]]]) -> frozenset[str]:
     """Return the sampling points of the training cells of a store's manifest, all years.
@@ -41,7 +38,7 @@ def training_points(stations: Mapping[str, Sequence[Mapping[str, Any]]]) -> froz
 
 def checkpoint_points(
     name: str,
-    recipe: Mapping[str, Any],
+    kept: Collection[str],
     data_manifest: str,
     stores: Mapping[str, Mapping[str, Any]],
 ) -> frozenset[str]:
@@ -51,8 +48,8 @@ def checkpoint_points(
     ----------
     name : str
         Of the checkpoint, for messages.
-    recipe : mapping
-        The recipe kept in it; its data section may name the stations.
+    kept : collection of str
+        The training stations the checkpoint names; empty for a phase without stations.
     data_manifest : str
         Fingerprint of the store it was trained on, kept in it.
     stores : mapping of str to mapping
@@ -61,10 +58,9 @@ def checkpoint_points(
     Raises
     ------
     CheckpointError
-        If neither the recipe nor one of the stores tells.
+        If neither the checkpoint nor one of the stores tells.
     """
-    kept = (recipe.get("data") or {}).get(SPLIT_ENTRY)
-    if kept is not None:
+    if kept:
         return frozenset(kept)
     if data_manifest in stores:
         return training_points(stores[data_manifest])

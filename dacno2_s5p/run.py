@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from dacno2_s5p.checkpoint import CheckpointInfo, load_checkpoint
 from dacno2_s5p.curves import plot_curves, read_rows
 from dacno2_s5p.errors import ConfigurationError, DataError
+from dacno2_s5p.evaluate_split import training_points
 from dacno2_s5p.losses import LossWeights
 from dacno2_s5p.processes import Processes
 from dacno2_s5p.training import new_network, train_phase
@@ -114,6 +115,7 @@ def starting_point(
             step=0,
             training_data=store.training_data,
             data_manifest=store.manifest_hash,
+            training_stations=tuple(sorted(_points(store))),
         )
         return network, info
     start = load_checkpoint(parent)
@@ -129,10 +131,17 @@ def starting_point(
         start.info,
         parent=start.fingerprint,
         data_manifest=store.manifest_hash,
+        training_stations=tuple(sorted({*start.info.training_stations, *_points(store)})),
         training_data="synthetic" if "synthetic" in origins else "real",
         metrics={},
     )
     return start.network, info
+
+
+def _points(store: Store) -> frozenset[str]:
+    """Return the training stations of the years that a store's days are of."""
+    years = {str(day)[:4] for day in store.days}
+    return training_points({y: store.manifest["stations"].get(y, []) for y in years})
 
 
 def _fitted(recipe: Recipe, store: Store) -> NetworkConfig:

@@ -136,7 +136,7 @@ def save_model(path, **changes):
 @pytest.mark.parametrize("name", ["SPO-FR003", "FR003"])
 def test_a_station_of_the_training_split_is_refused(run, files, tmp_path, name):
     """The split kept in the checkpoint decides, by sampling point or by EoI code."""
-    model = save_model(tmp_path / "m.safetensors", recipe={"data": {"training_stations": [name]}})
+    model = save_model(tmp_path / "m.safetensors", training_stations=(name,))
     outcome = run("evaluate", *common(files, "near"), "--checkpoint", model, "-o", tmp_path / "o")
     assert outcome.status == 1
     assert "m.safetensors" in outcome.error and "SPO-FR003" in outcome.error
@@ -164,7 +164,7 @@ def test_the_split_may_be_that_of_the_store(run, files, tmp_path):
 
 def test_a_set_whose_checkpoint_is_not_given_is_named(run, files, tmp_path):
     """Profile files say what made them; unchecked splits are said on stderr and in the tables."""
-    model = save_model(tmp_path / "m.safetensors", recipe={"data": {"training_stations": ["X"]}})
+    model = save_model(tmp_path / "m.safetensors", training_stations=("X",))
     write_profiles(tmp_path / "made", 0.0, checkpoint_sha256=hash_file(model))
     args = ("evaluate", *common(files), "-s", f"made={tmp_path / 'made'}", "-o", tmp_path / "o")
     outcome = run(*args, "--json")

@@ -307,14 +307,13 @@ def test_a_training_station_is_refused():
             refuse_training_stations(cells, stations, {trained}, "a list")
 
 
-def test_the_split_of_a_checkpoint_comes_from_its_recipe_or_its_store():
+def test_the_split_of_a_checkpoint_is_its_own_list_or_its_stores():
     """Training cells of the store with the checkpoint's fingerprint; any other store is none."""
     stations = {"2019": [{"members": ["A", "B"], "is_evaluation": False}]}
-    assert checkpoint_points("c", {}, "hash", {"hash": stations}) == {"A", "B"}
-    kept = {"data": {"training_stations": ["C"]}}
-    assert checkpoint_points("c", kept, "hash", {}) == {"C"}
+    assert checkpoint_points("c", (), "hash", {"hash": stations}) == {"A", "B"}
+    assert checkpoint_points("c", ("C",), "hash", {}) == {"C"}
     with pytest.raises(CheckpointError, match="--store"):
-        checkpoint_points("c", {"data": {}}, "hash", {"other": stations})
+        checkpoint_points("c", (), "hash", {"other": stations})
 
 
 def test_best_values_are_marked_and_bounds_do_not_compete(rows):
