@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from dacno2_s5p.errors import ConfigurationError
 from dacno2_s5p.grid import CAMS_FACTOR, ModelGrid
+from dacno2_s5p.twin.prediction_days import SimulatedDays
 from dacno2_s5p.twin.training_days import TwinInputs
 from dacno2_s5p.twin.write_store import TwinDays, write_twin_store
 
@@ -32,6 +35,19 @@ def test_days_are_those_of_the_world(twin, store):
     assert target.shape == (8, GRID.n_y // CAMS_FACTOR, GRID.n_x // CAMS_FACTOR)
     np.testing.assert_array_equal(store.cams_field(1), target)
     assert store.training_data == "synthetic"
+
+
+def test_a_day_to_predict_from_is_the_stores(twin, store):
+    """Inputs without files in between equal those that went through a store."""
+    info = SimpleNamespace(inputs=store.table, preparation=store.preparation, grid=GRID)
+    days = SimulatedDays(twin, info)
+    day, stored = store.days[1], store.day_inputs(1)
+    assert days.missing(day) == []
+    given = days.read(day)
+    for name in ("temporal", "emission", "geography", "single", "multi"):
+        np.testing.assert_array_equal(getattr(given, name), getattr(stored, name))
+    assert days.origin == "synthetic"
+    assert days.names(day) == [f"twin world, seed {twin.seed}, 2019-07-10"]
 
 
 def test_stations_lie_in_their_cells(twin, store):
