@@ -205,7 +205,7 @@ def _run(
     from dacno2_s5p.profiles import profile_name
 
     folder = given["output"] or given["workspace"] / PROFILES
-    grid = _patches(source.grid, models[0], given["patch_size"])
+    grid = patches_of(source.grid, models[0], given["patch_size"])
     to_do, skipped = _to_do(days, folder, models, overwrite=given["overwrite"])
     complete, missing = _complete(to_do, source, skip=given["skip_missing"])
     summary: dict[str, Any] = {
@@ -228,7 +228,7 @@ def _run(
     _say(summary, given, done=True)
 
 
-def _patches(grid: ModelGrid, model: Checkpoint, size: int | None) -> ModelGrid:
+def patches_of(grid: ModelGrid, model: Checkpoint, size: int | None) -> ModelGrid:
     """Cut the grid into patches of the size the network was trained on, or that asked for."""
     crop = int(model.info.recipe.get("sampling", {}).get("crop", 0))
     wanted = size or crop

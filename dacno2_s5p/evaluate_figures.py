@@ -140,7 +140,7 @@ def _scatter(axes: Axes, evidence: Evidence, name: str, top: float) -> None:
     axes.text(0.04, 0.96, text, transform=axes.transAxes, fontsize=6.5, va="top")
     axes.set_aspect("equal")
     axes.set_xlabel(f"stations ({UNIT})", fontsize=7.5)
-    _plain(axes)
+    plain_axes(axes)
 
 
 def _histogram(axes: Axes, sums: Float) -> None:
@@ -148,7 +148,7 @@ def _histogram(axes: Axes, sums: Float) -> None:
     r = r[np.isfinite(r)]
     axes.set_xlim(-1.0, 1.0)
     axes.set_xlabel("r of a station's own series", fontsize=7.5)
-    _plain(axes)
+    plain_axes(axes)
     if not r.size:
         text = "no station with five days"
         axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", size=7)
@@ -177,7 +177,7 @@ def series_figure(evidence: Evidence) -> Figure:
     axes.set_ylabel(f"mean NO$_2$ at held-out stations ({UNIT})", fontsize=7.5)
     axes.set_ylim(bottom=0.0)
     axes.legend(fontsize=7, frameon=False, ncols=4)
-    _plain(axes)
+    plain_axes(axes)
     axes.tick_params(axis="x", rotation=20)
     return figure
 
@@ -204,7 +204,7 @@ def layers_figure(evidence: Evidence, rows: Sequence[Row]) -> Figure:
             )
     for ax, title in zip(axes, ("r", "R$^2$", "RMSE / domain mean"), strict=True):
         ax.set_xlabel(title, fontsize=7.5)
-        _plain(ax)
+        plain_axes(ax)
     # far below zero R2 says no more than that the reference's own mean is better
     axes[1].set_xlim(max(axes[1].get_xlim()[0], -1.0), 1.02)
     axes[0].set_ylabel("height above ground (km)", fontsize=7.5)
@@ -255,7 +255,7 @@ def profiles_figure(evidence: Evidence, rows: Sequence[Row]) -> Figure:
         ax.set_title(region, fontsize=8.5)
         ax.set_xlabel(f"mean NO$_2$ ({UNIT})", fontsize=7.5)
         ax.set_xlim(left=0.0)
-        _plain(ax)
+        plain_axes(ax)
     if has_ratio:
         _ratios(axes[-1], rows, colours)
     axes[0].set_ylabel("height above ground (km)", fontsize=7.5)
@@ -284,10 +284,11 @@ def _ratios(axes: Axes, rows: Sequence[Row], colours: dict[str, str]) -> None:
     axes.set_xlabel(mine[0].metric, fontsize=7.5)
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[: len(classes)], labels[: len(classes)], fontsize=6.5, frameon=False)
-    _plain(axes)
+    plain_axes(axes)
 
 
-def _plain(axes: Axes) -> None:
+def plain_axes(axes: Axes) -> None:
+    """Small ticks and a faint grid."""
     axes.tick_params(labelsize=6.5, length=2, width=0.5)
     axes.grid(color="0.9", linewidth=0.4)
     axes.set_axisbelow(True)

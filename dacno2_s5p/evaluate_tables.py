@@ -68,30 +68,43 @@ def write_csv(path: Path, rows: Sequence[Row], *, overwrite: bool = False) -> No
         If the file exists and may not be replaced.
     """
     best = best_rows(rows)
+    lines = (
+        [
+            *(row.table, row.group, number(row.height), row.metric, row.set),
+            *(number(row.value), row.n),
+            *(number(v) for v in (*row.days, *row.stations)),
+            int(row in best),
+        ]
+        for row in rows
+    )
+    write_lines(path, HEADER, lines, overwrite=overwrite)
+
+
+def write_lines(
+    path: Path,
+    header: Sequence[str],
+    lines: Iterable[Sequence[object]],
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Write a header and lines as CSV.
+
+    Raises
+    ------
+    OutputError
+        If the file exists and may not be replaced.
+    """
     with (
         atomic_output(path, overwrite=overwrite) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as stream,
     ):
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(HEADER)
-        for row in rows:
-            numbers = [_number(v) for v in (*row.days, *row.stations)]
-            writer.writerow(
-                [
-                    row.table,
-                    row.group,
-                    _number(row.height),
-                    row.metric,
-                    row.set,
-                    _number(row.value),
-                    row.n,
-                    *numbers,
-                    int(row in best),
-                ]
-            )
+        writer.writerow(header)
+        writer.writerows(lines)
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Write a number with six digits, a missing one empty."""
     return "" if np.isnan(value) else f"{value:.6g}"
 
 
@@ -157,8 +170,7 @@ def markdown(rows: Sequence[Row], heading: str, notes: Sequence[str] = ()) -> st
         header, cells = side_by_side(rows, table)
         if not cells:
             continue
-        parts += ["", f"## {title}", "", _line(header), _line(["---"] * len(header))]
-        parts += [_line(line) for line in cells]
+        parts += ["", f"## {title}", "", *markdown_table(header, cells)]
     parts += [
         "",
         "RMSE and bias in ug m-3; R2 = 1 - SSE / SST; * best of the row. In brackets 95 % "
@@ -168,8 +180,9 @@ def markdown(rows: Sequence[Row], heading: str, notes: Sequence[str] = ()) -> st
     return "\n".join(parts)
 
 
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+def markdown_table(header: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table."""
+    return ["| " + " | ".join(line) + " |" for line in (header, ["---"] * len(header), *cells)]
 
 
 def write_markdown(path: Path, text: str, *, overwrite: bool = False) -> None:
