@@ -20,6 +20,7 @@ from cli.options import verbosity_options
 
 COMMANDS = (
     "reretrieve",
+    "coarsen",
     "predict",
     "prepare",
     "train",

@@ -145,7 +145,7 @@ def footprint_weights(
         x = shift_to_grid(x, grid)
     candidate = ~is_bad & has_image & _touches(x, y, grid)
     index = np.flatnonzero(candidate)
-    areas, rows, columns, indptr = _overlaps(x[index], y[index], grid)
+    areas, rows, columns, indptr = polygon_overlaps(x[index], y[index], grid)
     total = np.add.reduceat(areas, indptr[:-1]) if index.size else np.zeros(0)
     owner = np.repeat(np.arange(index.size), np.diff(indptr))
     is_inside = (rows >= 0) & (rows < n_y) & (columns >= 0) & (columns < n_x)
@@ -170,13 +170,28 @@ def _touches(x: Float, y: Float, grid: RectilinearGrid) -> Bool:
     return np.asarray(hit)
 
 
-def _overlaps(
+def polygon_overlaps(
     x: Float, y: Float, grid: RectilinearGrid
 ) -> tuple[Float, NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
     """Find true overlap areas, also with virtual cells beyond the grid's edges.
 
-    The virtual cells make the areas of a pixel sum to its whole area by the same rule (straight
-    sides, one area factor a row), so that a pixel inside of the grid is covered to exactly 1.
+    The virtual cells make the areas of a polygon sum to its whole area by the same rule (straight
+    sides, one area factor a row), so that a polygon inside of the grid is covered to exactly 1.
+
+    Parameters
+    ----------
+    x, y : ndarray, shape (n, corner)
+        Corners of simple polygons in the plane of the grid, finite.
+    grid : RectilinearGrid
+
+    Returns
+    -------
+    area : ndarray
+        Of each overlap: square units of the plane, steradian on longitude/latitude.
+    row, column : ndarray of int
+        Cells; negative or beyond the grid's shape for virtual ones.
+    indptr : ndarray of int, shape (n + 1,)
+        Polygon i owns the overlaps indptr[i]:indptr[i + 1].
     """
     if x.shape[0] == 0:
         none = np.zeros(0, dtype=np.intp)

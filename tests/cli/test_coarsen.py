@@ -1,0 +1,43 @@
+"""`dacno2-s5p coarsen`: a set in, a set out."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.conftest import names
+from tests.files import write_profiles
+
+
+@pytest.fixture
+def profiles(tmp_path):
+    """Return a folder with a day of profiles of 0.02 degree."""
+    folder = tmp_path / "profiles"
+    folder.mkdir()
+    write_profiles(folder / "dacno2_20190601.nc", step=0.02, bounds=(0.0, 46.0, 2.0, 48.0))
+    return folder
+
+
+def test_a_set_becomes_a_set(run, profiles, tmp_path):
+    """The folder beside the set is printed; `inspect` knows what is in it."""
+    done = run("coarsen", profiles, "--to", "10km")
+    assert done.status == 0, done.err
+    assert done.out.strip() == str(tmp_path / "profiles_10km")
+    assert names(tmp_path / "profiles_10km") == ["dacno2_20190601_10km.nc"]
+    assert "profile file" in run("inspect", tmp_path / "profiles_10km").out
+
+
+def test_boxes_and_summary(run, profiles, tmp_path):
+    """Boxes have a name and a folder of their own; --json lists files."""
+    done = run("coarsen", profiles, "--to", "1deg", "--boxes", "-o", tmp_path / "b", "--json")
+    found = json.loads(done.out)
+    assert found["to"] == "1degboxes"
+    assert found["files"] == [str(tmp_path / "b" / "dacno2_20190601_1degboxes.nc")]
+
+
+def test_wrong_calls_are_one_line(run, profiles):
+    """Boxes of 10 km, and a missing set."""
+    done = run("coarsen", profiles, "--to", "10km", "--boxes")
+    assert (done.status, "--boxes is for --to 1deg" in done.error) == (2, True)
+    assert run("coarsen", profiles / "none", "--to", "10km").status == 2
