@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
     from cli.story import Columns
     from retrieval.options import Above
+
+
+logger = logging.getLogger(__name__)
 
 
 @click.command(short_help="The whole story on synthetic files: no download, no argument needed.")
@@ -95,6 +99,7 @@ def checked_date(date: str, option: str) -> str:
 def _run(output: Path, day: str) -> dict[Above, Columns]:
     """Make the files, simulate, re-retrieve; returns what to compare, by mode."""
     from cli import story
+    from dacno2_s5p.shipped import shipped_checkpoint
     from dacno2_s5p.twin.twin import SEED, Twin
 
     with progress_bar(f"Twin world, {day}: geography, weather, NO2") as progress:
@@ -103,6 +108,12 @@ def _run(output: Path, day: str) -> dict[Above, Columns]:
         if progress is not None:
             progress(1, 3)
         files = story.write_day(twin, day, swath, output / "workspace")
+    checkpoint = shipped_checkpoint()
+    if checkpoint is None:
+        logger.warning("there is no packaged checkpoint: the demo goes without DACNO2-S5P")
+    else:
+        with progress_bar("Predicting DACNO2-S5P profiles") as progress:
+            story.predict_profiles(twin, day, files, output / "workspace", checkpoint, progress)
     with progress_bar("Simulating the orbit") as progress:
         story.simulate_day(twin, swath, files, output / "orbits", progress)
     with progress_bar("Re-retrieving") as progress:

@@ -230,16 +230,14 @@ def _run(
 
 def patches_of(grid: ModelGrid, model: Checkpoint, size: int | None) -> ModelGrid:
     """Cut the grid into patches of the size the network was trained on, or that asked for."""
-    crop = int(model.info.recipe.get("sampling", {}).get("crop", 0))
-    wanted = size or crop
-    if not wanted or wanted == grid.patch_size:
-        return grid
-    if wanted > min(grid.shape):
-        if size is None:
-            return grid
+    from dacno2_s5p.predict import as_trained
+
+    if size is None:
+        return as_trained(grid, model.info)
+    if size > min(grid.shape):
         msg = f"--patch must be at most {min(grid.shape)}, the grid's width. Given {size}."
         raise click.UsageError(msg)
-    return grid.with_patches(wanted)
+    return grid if size == grid.patch_size else grid.with_patches(size)
 
 
 def _to_do(

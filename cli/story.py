@@ -35,7 +35,10 @@ HEADLINE = Above.UPPER
 MODES = (Above.UPPER, Above.CONSTANT_VMR, Above.NONE)
 TM5 = "TM5"
 SETS = ("truth8", "cams", "truth")
-"""The sets of the story, the primary first."""
+"""The twin's own sets, the primary first; the network's come before them."""
+DACNO2 = "dacno2"
+PROFILES = "profiles"
+"""Folder of the network's profiles: the workspace's own, where `reretrieve` looks for them."""
 
 
 @dataclass
@@ -88,6 +91,46 @@ def write_day(twin: Twin, date: str, swath: Swath, folder: Path) -> DayFiles:
         ctm=folder / "ctm",
         sets={name: folder / name for name in SETS},
     )
+
+
+def predict_profiles(
+    twin: Twin,
+    date: str,
+    files: DayFiles,
+    folder: Path,
+    checkpoint: Path,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Predict the day's DACNO2-S5P profiles and put the set first of the story's.
+
+    Parameters
+    ----------
+    twin : Twin
+    date : str
+    files : DayFiles
+        Of the day; the set is added.
+    folder : Path
+        The workspace; profiles go into its folder `profiles`.
+    checkpoint : Path
+    progress : callable, optional
+        Told the patches done and their number.
+    """
+    from dacno2_s5p.checkpoint import load_checkpoint
+    from dacno2_s5p.predict import as_trained, predict_day
+    from dacno2_s5p.profiles import profile_name, profiles_of_day
+    from dacno2_s5p.twin.prediction_days import SimulatedDays
+    from retrieval.formats.profile_file import write_profile_file
+
+    model, day = load_checkpoint(checkpoint), np.datetime64(date, "D")
+    days = SimulatedDays(twin, model.info)
+    grid = as_trained(days.grid, model.info)
+    field = predict_day(model, days.read(day), grid, progress=progress)
+    profiles = profiles_of_day(
+        model, day, field, grid, input_files=days.names(day), inputs_origin=days.origin
+    )
+    (folder / PROFILES).mkdir(parents=True, exist_ok=True)
+    write_profile_file(folder / PROFILES / profile_name(day), profiles, overwrite=True)
+    files.sets = {DACNO2: folder / PROFILES, **files.sets}
 
 
 def simulate_day(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from dacno2_s5p.checkpoint import Checkpoint
+    from dacno2_s5p.checkpoint import Checkpoint, CheckpointInfo
     from dacno2_s5p.grid import Patch
     from dacno2_s5p.network.dacno2 import Dacno2
 
@@ -157,6 +157,17 @@ def _dropout(network: Dacno2, seed: int | None) -> Iterator[None]:
     finally:
         for mask in masks:
             mask.eval()
+
+
+def as_trained(grid: ModelGrid, info: CheckpointInfo) -> ModelGrid:
+    """Return the grid in patches of the size that a network was trained on, where they fit.
+
+    A network of crops sees the borders of its input everywhere; larger patches than it knows
+    would show it fewer. A network of the grid's own patches gets these.
+    """
+    crop = int(info.recipe.get("sampling", {}).get("crop", 0))
+    fits = crop and crop <= min(grid.shape)
+    return grid.with_patches(crop) if fits and crop != grid.patch_size else grid
 
 
 def check_day(inputs: Inputs, grid: ModelGrid) -> None:

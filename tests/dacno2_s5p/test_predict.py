@@ -11,7 +11,7 @@ import torch
 from dacno2_s5p.checkpoint import Checkpoint
 from dacno2_s5p.errors import CheckpointError, DataError
 from dacno2_s5p.grid import ModelGrid, named_grid
-from dacno2_s5p.predict import predict_day, predict_spread
+from dacno2_s5p.predict import as_trained, predict_day, predict_spread
 from tests.network_builders import random_network
 from tests.training_builders import make_days, make_info
 
@@ -141,3 +141,13 @@ def test_bfloat16_is_close(model, days):
     rough = predict_day(model, days.days[0], bfloat16=True)
     np.testing.assert_allclose(rough, exact, rtol=0.02)  # eight bits, as in test_network
     assert np.sqrt(np.mean((rough - exact) ** 2)) < 0.01 * exact.mean()
+
+
+def test_patches_are_those_a_network_was_trained_on():
+    """Crops of the recipe where they fit the grid; a network of whole patches keeps them."""
+    info = make_info(make_days(n_day=2))
+    europe = named_grid("europe-2km")
+    assert as_trained(europe, info) == europe
+    crops = replace(info, recipe={"sampling": {"crop": 96}})
+    assert as_trained(europe, crops).patch_size == 96
+    assert as_trained(info.grid, replace(info, recipe={"sampling": {"crop": 512}})) == info.grid
