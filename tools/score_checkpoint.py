@@ -1,0 +1,102 @@
+"""Score the phases of a run on a year of the twin world that they were not trained on.
+
+    python tools/score_checkpoint.py twin-run/runs/twin -o twin-scores --year 2023 --every 10
+
+Writes the days' CAMS-like files, station files and truth, predicts each phase that is there, and
+prints the `evaluate` call that makes the tables. What exists is kept, so that it can be stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from dacno2_s5p.checkpoint import load_checkpoint
+from dacno2_s5p.predict import as_trained, predict_day
+from dacno2_s5p.profiles import profile_name, profiles_of_day
+from dacno2_s5p.runtime import tune_allocator
+from dacno2_s5p.twin.prediction_days import SimulatedDays
+from dacno2_s5p.twin.twin import SEED, Twin
+from dacno2_s5p.twin.write_cams_europe import write_cams_reanalysis
+from dacno2_s5p.twin.write_eea import write_eea, write_eea_metadata, write_station_lists
+from dacno2_s5p.twin.write_profiles import write_true_profiles
+from dacno2_s5p.twin.write_rasters import write_population
+from retrieval.formats.profile_file import write_profile_file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PHASES = ("phase1", "phase2", "phase3", "onlyobs")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write what is missing, predict, and say how to evaluate."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("run", type=Path, help="folder of a run: phase1/best.safetensors, ...")
+    parser.add_argument("-o", "--output", type=Path, default=Path("twin-scores"))
+    parser.add_argument("--year", type=int, default=2023)
+    parser.add_argument("--every", type=int, default=10, help="every so many days from 1 January")
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args(arguments)
+    tune_allocator()
+    torch.set_num_threads(given.threads)
+    first = np.datetime64(f"{given.year}-01-01", "D")
+    days = list(np.arange(first, np.datetime64(f"{given.year + 1}-01-01", "D"), given.every))
+    twin = Twin(SEED)
+    write_inputs(twin, given.output, days)
+    found = {name: given.run / name / "best.safetensors" for name in PHASES}
+    found = {name: path for name, path in found.items() if path.exists()}
+    for name, path in found.items():
+        predict(twin, path, given.output / name, days)
+    print(evaluate_call(given.output, found))
+
+
+def write_inputs(twin: Twin, folder: Path, days: Sequence[np.datetime64]) -> None:
+    """Write CAMS, stations, truth and population of the days, once."""
+    if (folder / "complete").exists():
+        return
+    for name in ("cams", "eea", "truth8", "geostat"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    write_population(twin, folder / "geostat", overwrite=True)
+    write_eea_metadata(twin, folder / "eea", overwrite=True)
+    write_station_lists(twin, folder / "eea", overwrite=True)
+    for day in days:
+        write_true_profiles(twin, folder / "truth8", str(day), overwrite=True)
+    write_cams_reanalysis(twin, folder / "cams", days, overwrite=True)
+    write_eea(twin, folder / "eea", days, overwrite=True)
+    (folder / "complete").touch()
+
+
+def predict(twin: Twin, checkpoint: Path, folder: Path, days: Sequence[np.datetime64]) -> None:
+    """Predict the days that have no file yet."""
+    model = load_checkpoint(checkpoint)
+    source = SimulatedDays(twin, model.info)
+    grid = as_trained(source.grid, model.info)
+    folder.mkdir(parents=True, exist_ok=True)
+    for day in days:
+        path = folder / profile_name(day)
+        if path.exists():
+            continue
+        field = predict_day(model, source.read(day), grid)
+        names, origin = source.names(day), source.origin
+        profiles = profiles_of_day(model, day, field, grid, input_files=names, inputs_origin=origin)
+        write_profile_file(path, profiles)
+        print(path, flush=True)
+
+
+def evaluate_call(folder: Path, found: dict[str, Path]) -> str:
+    """Return the command that makes the tables."""
+    call = ["dacno2-s5p", "evaluate", "-w", str(folder), "-o", str(folder / "evaluation")]
+    for name, path in found.items():
+        call += ["-s", f"{name}={folder / name}", "--checkpoint", str(path)]
+    call += ["-s", f"truth={folder / 'truth8'}", "--bound", "truth"]
+    return shlex.join(call)
+
+
+if __name__ == "__main__":
+    main()
