@@ -98,7 +98,7 @@ def main(source: Path, target: Path) -> None:
         source=np.array(SOURCE),
     )
     n_point = sum(map(len, lines))
-    print(f"{target}: {len(lines)} lines, {n_point} points, {target.stat().st_size} bytes")  # noqa: T201
+    print(f"{target}: {len(lines)} lines, {n_point} points, {target.stat().st_size} bytes")
 
 
 if __name__ == "__main__":
