@@ -27,6 +27,7 @@ COMMANDS = (
     "evaluate",
     "grid",
     "maps",
+    "report",
     "extract",
     "inspect",
     "demo",

@@ -1,0 +1,1 @@
+"""Tables and figures that the other commands wrote, as one HTML page."""

@@ -1,0 +1,176 @@
+"""Figures as they are embedded, and what is said of each."""
+
+from __future__ import annotations
+
+import base64
+import re
+import struct
+from typing import TYPE_CHECKING
+
+from cli.reporting.folder import checksum
+from cli.reporting.parts import Figure
+
+if TYPE_CHECKING:
+    from cli.reporting.folder import Folder
+    from cli.reporting.parts import Product
+
+PNG = b"\x89PNG\r\n\x1a\n"
+_SVG_SIZE = re.compile(rb"<svg[^>]*?\sviewBox=[\"']\s*\S+\s+\S+\s+([\d.]+)\s+([\d.]+)")
+SUFFIXES = (".png", ".svg")
+
+EVALUATION = {
+    "stations": (
+        "stations",
+        "Every pair of each set with the held-out stations; below, each station's own correlation. "
+        "Pairs above the 99.5th percentile stand at the edge, the numbers are of all.",
+        "Scatter of sets against station measurements, and histograms of correlations",
+    ),
+    "series": (
+        "stations",
+        "Daily mean over all held-out stations, measured and of each set.",
+        "Time series of daily means of stations and sets",
+    ),
+    "station_map": (
+        "stations",
+        "Correlation of each station's own series, where the station is.",
+        "Maps of stations coloured by correlation, one for each set",
+    ),
+    "layers": (
+        "layers",
+        "r, R² and relative RMSE of each layer against the reference on its own cells.",
+        "Scores of each set by height above ground",
+    ),
+    "layer_maps": (
+        "layers",
+        "Mean NO₂ of all sets at several heights, each height on a scale of its own.",
+        "Maps of mean NO2, heights in rows and sets in columns",
+    ),
+    "maps": (
+        "layers",
+        "Mean surface NO₂ of all sets on one scale: the domain, and the regions it holds.",
+        "Maps of mean surface NO2, one column for each set",
+    ),
+    "profiles": (
+        "profiles",
+        "Regional mean profiles, and ratios to the reference by degree of urbanisation.",
+        "Profiles of NO2 against height by region and set",
+    ),
+    "transects": (
+        "profiles",
+        "Mean profiles along transects; each height has one thickness whatever the air between.",
+        "Cross sections of NO2, height against distance, one for each set",
+    ),
+}
+"""Figures of `evaluate` by stem: section, caption, alternative text."""
+
+MAPS = {
+    "figure7": (
+        "columns",
+        "Mean columns on one scale, relative differences, and the regions of the last pair.",
+        "Maps of mean columns by a priori, of their relative differences, and of regions",
+    ),
+    "columns": (
+        "columns",
+        "Mean tropospheric columns of every a priori on one scale.",
+        "Maps of mean tropospheric NO2 columns, one for each a priori",
+    ),
+    "differences": (
+        "columns",
+        "Relative differences of each pair; below, absolute ones.",
+        "Maps of relative and absolute differences of the columns, one for each pair",
+    ),
+    "regions": (
+        "columns",
+        "Relative differences of the last pair in each region; below, absolute ones.",
+        "Zooms of the differences of the last pair, one for each region",
+    ),
+}
+"""Figures of `maps`."""
+
+DEMO = {
+    "columns": (
+        "columns",
+        "The true column and what is retrieved with each a priori, on one scale; below, errors.",
+        "Maps of true and retrieved tropospheric NO2 columns, and of retrieved minus true",
+    ),
+    "relative_change": (
+        "columns",
+        "Relative differences of the gridded columns, pair by pair.",
+        "Maps of relative differences of columns, one for each pair of a priori",
+    ),
+    "regions": (
+        "columns",
+        "Regions: the true column and what is retrieved with each a priori.",
+        "Zooms of the columns, regions in rows and a priori in columns",
+    ),
+    "profiles": (
+        "profiles",
+        "A-priori profiles and box air mass factors over a city and over the sea.",
+        "A-priori NO2 against pressure for each set, with box air mass factors",
+    ),
+}
+"""Figures of `demo`."""
+
+CURVES = {
+    "curves": (
+        "training",
+        "Losses and their terms against steps, phases one after the other: validation solid, "
+        "training dotted.",
+        "Training and validation losses against steps",
+    )
+}
+"""The figure of `train`."""
+
+Captions = dict[str, tuple[str, str, str]]
+
+
+def embed(folder: Folder, name: str, caption: str, alt: str) -> Figure:
+    """Return a PNG or SVG figure with all of its bytes as a data URI.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    ValueError
+        If it is neither by content.
+    """
+    data = folder.read(name)
+    if data.startswith(PNG) and len(data) > 32:
+        kind = "image/png"
+        width, height = struct.unpack(">II", data[16:24])
+    elif name.endswith(".svg") and b"<svg" in data[:4000]:
+        kind = "image/svg+xml"
+        found = _SVG_SIZE.search(data[:8000])
+        width, height = (round(float(part)) for part in found.groups()) if found else (0, 0)
+    else:
+        msg = "neither PNG nor SVG by content"
+        raise ValueError(msg)
+    uri = f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+    return Figure(caption, alt, uri, name, len(data), int(width), int(height))
+
+
+def add_figures(product: Product, folder: Folder, parent: str, captions: Captions) -> None:
+    """Embed the known figures of a folder into a product, in the order of their captions."""
+    by_stem: dict[str, list[str]] = {}
+    for name in folder.names_in(parent):
+        leaf = name.rpartition("/")[2]
+        stem, dot, suffix = leaf.rpartition(".")
+        if dot and f".{suffix}" in (*SUFFIXES, ".pdf"):
+            by_stem.setdefault(stem, []).append(name)
+    for stem, (section, caption, alt) in captions.items():
+        drawn = [name for name in by_stem.get(stem, []) if name.endswith(SUFFIXES)]
+        if drawn:  # of a figure drawn twice, PNG comes first in the order of names
+            add_figure(product, folder, drawn[0], section, caption, alt)
+        elif stem in by_stem:
+            product.problems.append(f"{by_stem[stem][0]}: PDF is not shown; draw it as PNG or SVG")
+
+
+def add_figure(
+    product: Product, folder: Folder, name: str, section: str, caption: str, alt: str
+) -> None:
+    """Embed one figure into a product; one that cannot be shown is a problem of it."""
+    try:
+        product.add(section, embed(folder, name, caption, alt))
+        product.used[name] = checksum(folder.read(name))
+    except (OSError, ValueError) as error:
+        product.problems.append(f"{name}: {' '.join(str(error).split())}")
