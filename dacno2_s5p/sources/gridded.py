@@ -27,7 +27,7 @@ FILES_KEPT = 8
 NEAR_DAYS = 1
 """Files whose names give dates farther than this from a wanted day are not opened."""
 
-_NETCDF = (FileKind.ZIP, FileKind.CLASSIC, FileKind.HDF5)
+_DATA = (FileKind.ZIP, FileKind.CLASSIC, FileKind.HDF5, FileKind.GRIB)
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class GriddedFiles:
     Parameters
     ----------
     path : Path
-        A netCDF file, a ZIP archive with any extension, or a folder of them; GRIB is refused with
-        a sentence when it is met.
+        A netCDF or GRIB file, a ZIP archive with any extension, or a folder of them; GRIB is
+        refused with a sentence when it is met and the extra `grib` is absent.
     what : str
         Product, for messages.
 
@@ -83,13 +83,13 @@ class GriddedFiles:
     def _list(self) -> list[Path]:
         if self.path.is_dir():
             files = sorted(p for p in self.path.iterdir() if p.is_file() and p.name[0] != ".")
-            files = [p for p in files if sniff(p) in (*_NETCDF, FileKind.GRIB)]
+            files = [p for p in files if sniff(p) in _DATA]
         else:
             files = [self.path] if self.path.exists() else []
         if not files:
             msg = (
-                f"Invalid {self.what} files {self.path}. They must be netCDF or ZIP archives. "
-                "Given none. Give their folder; prepare --what-to-download names the products."
+                f"Invalid {self.what} files {self.path}. They must be netCDF, GRIB or ZIP archives."
+                " Given none. Give their folder; prepare --what-to-download names the products."
             )
             raise DataError(msg)
         return files

@@ -1,7 +1,7 @@
 """Files as they come: netCDF of either family, ZIP under any extension, folders, GRIB.
 
 What a file is, its first bytes say (formats.md E.1), never its name. Damaged files end here, as an
-`AprioriError` of one line.
+`AprioriError` of one line. GRIB is unpacked to netCDF where the extra is installed.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import netCDF4
 from retrieval.errors import AprioriError
 from retrieval.formats.classic import ClassicHeaderError, expected_size
 from retrieval.formats.filenames import is_near
+from retrieval.formats.grib import GribFile, hint, is_available
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +43,9 @@ NEAR_DAYS = 2
 """Files whose names give dates farther than this from the wanted time are not opened."""
 
 _FEW_FILES = 4
+
+_MEMBER_ENDINGS = (".nc", ".nc4", ".cdf", ".h5", ".grib", ".grib2", ".grb", ".grb2", "")
+"""What members of an archive may end in to be data."""
 
 
 MAX_OPEN_FILES = 128
@@ -89,7 +93,7 @@ def sniff(path: Path) -> FileKind:
 
 @dataclass
 class NetcdfSource:
-    """One netCDF file, alone or inside an archive, opened when first asked for.
+    """One netCDF or GRIB file, alone or inside an archive, opened when first asked for.
 
     Attributes
     ----------
@@ -105,6 +109,7 @@ class NetcdfSource:
     member: str = ""
     _dataset: netCDF4.Dataset | None = field(default=None, repr=False)
     _was_opened: bool = field(default=False, repr=False)
+    _grib: GribFile | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return str(self.path) if self.archive is None else f"{self.path}:{self.member}"
@@ -120,7 +125,7 @@ class NetcdfSource:
         Raises
         ------
         AprioriError
-            If it is damaged, cut short, or no netCDF.
+            If it is damaged, cut short, or neither netCDF nor GRIB that can be read.
         """
         if self._dataset is None:
             path = self.path if self.archive is None else self.archive.extract(self.member)
@@ -135,7 +140,8 @@ class NetcdfSource:
     def _open(self, path: Path) -> netCDF4.Dataset:
         kind = sniff(path)
         if kind is FileKind.GRIB:
-            raise AprioriError(_grib_message(str(self)))
+            self._grib = self._grib or GribFile(path, str(self))
+            path = self._grib.unpacked()
         if kind is FileKind.CLASSIC:
             _check_length(path, str(self))
         with damage_as_error(str(self)):
@@ -223,7 +229,8 @@ class Archive:
 def list_sources(path: Path | str, around: np.datetime64 | None = None) -> list[NetcdfSource]:
     """List the netCDF files behind a file, a folder of files, or a ZIP archive.
 
-    Folders are not searched below their first level; files of other kinds in them are passed over.
+    Folders are not searched below their first level; files of other kinds in them are passed over,
+    and GRIB where there is netCDF, too.
 
     Parameters
     ----------
@@ -241,7 +248,8 @@ def list_sources(path: Path | str, around: np.datetime64 | None = None) -> list[
     Raises
     ------
     AprioriError
-        If the path does not exist, is GRIB or no netCDF at all, or the folder has none.
+        If the path does not exist, is GRIB that cannot be read or no netCDF at all, or the folder
+        has none.
     """
     sources = _all_sources(Path(path))
     if around is None or len(sources) <= _FEW_FILES:
@@ -259,8 +267,8 @@ def _all_sources(path: Path) -> list[NetcdfSource]:
         )
         raise AprioriError(msg)
     kind = sniff(path)
-    if kind is FileKind.GRIB:
-        raise AprioriError(_grib_message(str(path)))
+    if kind is FileKind.GRIB and not is_available():
+        raise AprioriError(hint(str(path)))
     if kind is FileKind.UNKNOWN:
         msg = (
             f"Invalid file {path}. It must be netCDF or a ZIP archive of netCDF files. Given a "
@@ -280,12 +288,15 @@ def _all_sources(path: Path) -> list[NetcdfSource]:
 def _folder_sources(folder: Path) -> list[NetcdfSource]:
     files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
     kinds = {file: sniff(file) for file in files}
-    sources = [s for file, kind in kinds.items() for s in _file_sources(file, kind)]
+    grib = [file for file, kind in kinds.items() if kind is FileKind.GRIB]
+    netcdf = {file: kind for file, kind in kinds.items() if kind is not FileKind.GRIB}
+    sources = [s for file, kind in netcdf.items() for s in _file_sources(file, kind)]
+    if not sources and grib and not is_available():
+        raise AprioriError(hint(str(grib[0])))
+    # beside netCDF, GRIB is most often the same fields again
+    sources = sources or [s for file in grib for s in _file_sources(file, FileKind.GRIB)]
     if sources:
         return sources
-    grib = [file for file, kind in kinds.items() if kind is FileKind.GRIB]
-    if grib:
-        raise AprioriError(_grib_message(str(grib[0])))
     msg = (
         f"Invalid folder {folder}. It must hold netCDF files or ZIP archives of them. Given "
         f"{len(files)} file(s), none of either kind. Put the set's files directly into the folder."
@@ -294,7 +305,7 @@ def _folder_sources(folder: Path) -> list[NetcdfSource]:
 
 
 def _file_sources(path: Path, kind: FileKind) -> list[NetcdfSource]:
-    if kind in (FileKind.CLASSIC, FileKind.HDF5):
+    if kind in (FileKind.CLASSIC, FileKind.HDF5, FileKind.GRIB):
         return [NetcdfSource(path, path.name)]
     if kind is not FileKind.ZIP:
         return []
@@ -303,7 +314,7 @@ def _file_sources(path: Path, kind: FileKind) -> list[NetcdfSource]:
         NetcdfSource(path, PurePosixPath(member).name, archive, member)
         for member in sorted(archive.members())
         if not PurePosixPath(member).name.startswith(".")
-        and PurePosixPath(member).suffix.lower() in (".nc", ".nc4", ".cdf", ".h5", "")
+        and PurePosixPath(member).suffix.lower() in _MEMBER_ENDINGS
     ]
 
 
@@ -358,11 +369,3 @@ def _check_member_name(name: str, path: Path) -> None:
             f"to. Given member {name!r}. Do not use this archive."
         )
         raise AprioriError(msg)
-
-
-def _grib_message(where: str) -> str:
-    return (
-        f"Invalid file {where}. Sets are read from netCDF. Given GRIB. Request netCDF from the "
-        "data store, or convert with cfgrib: pip install 'dacno2-s5p[grib]', then "
-        "xarray.open_dataset(FILE, engine='cfgrib').to_netcdf(...)."
-    )

@@ -319,7 +319,7 @@ BAD_SETS = {
     "another gas": (another_gas, "must hold NO2", "o3"),
     "orbit": (orbit_as_set, "Given an orbit", "not -a"),
     "text": (text_as_set, "first bytes"),
-    "GRIB": (grib_as_set, "Given GRIB", "Request netCDF"),
+    "GRIB": (grib_as_set, "Given GRIB", "equest netCDF"),
     "cut classic": (cut_classic, "Damaged file", "bytes where the header asks for"),
     "cut HDF5": (cut_hdf5, "Damaged file", "Download it again"),
     "two kinds": (two_kinds, "one kind of set", "folders of their own"),

@@ -1,0 +1,88 @@
+"""GRIB as it comes from the data stores, turned into netCDF once, in a temporary folder.
+
+Every reader speaks netCDF, so that a GRIB file is unpacked as a member of an archive is. cfgrib and
+eccodes, an extra, do it in a process of their own: the PROJ that eccodes brings along and that of
+pyproj crash each other in one, and what a damaged message does to a C library ends there, too.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import weakref
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from retrieval.errors import AprioriError
+
+logger = logging.getLogger(__name__)
+
+_UNPACK = Path(__file__).with_name("grib_unpack.py")
+
+
+def is_available() -> bool:
+    """Say whether the extra `grib` is installed."""
+    return all(importlib.util.find_spec(name) is not None for name in ("cfgrib", "eccodes"))
+
+
+def hint(where: str) -> str:
+    """Sentence for a GRIB file that cannot be read for want of the extra."""
+    return (
+        f"Invalid file {where}. It must be netCDF unless cfgrib is installed. Given GRIB. "
+        "Request netCDF from the data store, or: pip install 'dacno2-s5p[grib]'."
+    )
+
+
+@dataclass
+class GribFile:
+    """A GRIB file and its netCDF form, which goes with this object.
+
+    Attributes
+    ----------
+    path : Path
+        The GRIB file; nothing is written beside it.
+    where : str
+        Its name in messages.
+    """
+
+    path: Path
+    where: str
+    _folder: Path | None = field(default=None, repr=False)
+
+    def unpacked(self) -> Path:
+        """Return the netCDF file, written when first asked for.
+
+        Raises
+        ------
+        AprioriError
+            If the extra is absent, messages are damaged, or they are on no one grid.
+        """
+        if self._folder is None:
+            if not is_available():
+                raise AprioriError(hint(self.where))
+            folder = Path(tempfile.mkdtemp(prefix="dacno2-s5p-"))
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            self._convert(folder / "unpacked.nc")
+            self._folder = folder
+        return self._folder / "unpacked.nc"
+
+    def _convert(self, target: Path) -> None:
+        logger.info("%s is GRIB: unpacked to %s", self.where, target)
+        # -P: the modules beside the script are no top-level modules
+        command = [sys.executable, "-P", os.fspath(_UNPACK), os.fspath(self.path), str(target)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return
+        reason = " ".join(done.stdout.split())[:200] or f"it stopped with {done.returncode}"
+        logger.debug("unpacking said: %s", done.stderr)
+        msg = (
+            f"Damaged file {self.where}. Its messages must be complete, and each variable on one "
+            "grid of latitudes and longitudes and in one kind of step. Given GRIB that cfgrib "
+            f"refuses: {reason}. Download it again, or request netCDF."
+        )
+        raise AprioriError(msg)
