@@ -31,8 +31,16 @@ class Files:
     ctmana: Path
 
 
-def benchmark_files(folder: Path) -> Files:
-    """Make the files where they do not exist yet (about a minute)."""
+def benchmark_files(folder: Path, *, tiny: bool = False) -> Files:
+    """Make the files where they do not exist yet (about a minute).
+
+    Parameters
+    ----------
+    folder : Path
+    tiny : bool
+        A few thousand pixels and one day of hours, in a folder of their own.
+    """
+    folder = folder / "tiny" if tiny else folder
     folder.mkdir(parents=True, exist_ok=True)
     files = Files(
         folder / "S5P_OFFL_L2__NO2____20190626T105000_20190626T123000_08822_03_020400_"
@@ -43,13 +51,14 @@ def benchmark_files(folder: Path) -> Files:
     )
     if not files.orbit.exists():
         with np.errstate(all="ignore"):  # the night side, which becomes fill
-            build_orbit(files.orbit, n_scanline=4172, n_ground_pixel=450, date=DAY)
+            n_scanline, n_ground_pixel = (60, 40) if tiny else (4172, 450)
+            build_orbit(files.orbit, n_scanline=n_scanline, n_ground_pixel=n_ground_pixel, date=DAY)
     if not files.profiles.exists():
         _profiles(files.profiles)
     if not files.cams.exists():
-        _cams(files.cams)
+        _cams(files.cams, tiny=tiny)
     if not files.ctmana.exists():
-        _ctmana(files.ctmana)
+        write_ctmana(files.ctmana, date=DAY, spacing=10.0 if tiny else 1.0, synthetic=True)
     return files
 
 
@@ -64,10 +73,11 @@ def _profiles(path: Path) -> None:
     write_profile_file(path, Profiles(no2[None], HEIGHTS, grid, time, attributes=attributes))
 
 
-def _cams(folder: Path) -> None:
+def _cams(folder: Path, *, tiny: bool) -> None:
     """A month of the box that users ask for, one file a level, as the data store delivers it."""
     folder.mkdir()
-    latitude, longitude = np.arange(40.0, 56.05, 0.1), np.arange(-10.0, 10.05, 0.1)
+    step = 0.5 if tiny else 0.1
+    latitude, longitude = np.arange(40.0, 56.05, step), np.arange(-10.0, 10.05, step)
     rng = np.random.default_rng(1)
     factor = rng.lognormal(0.0, 0.4, (30 * 24, latitude.size, longitude.size)).astype("f4")
     for height, value in zip(HEIGHTS, PROFILE, strict=True):
@@ -79,7 +89,3 @@ def _cams(folder: Path) -> None:
             n_time=30 * 24,
             values=np.float32(value) * factor,
         )
-
-
-def _ctmana(path: Path) -> None:
-    write_ctmana(path, date=DAY, spacing=1.0, synthetic=True)
