@@ -21,6 +21,8 @@ from cli.console import (
 from cli.options import json_option, overwrite_option, verbosity_options
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from retrieval.grids import RectilinearGrid
     from retrieval.l3_add import AddReport
     from retrieval.l3_days import GridJob
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 DAYS_SUFFIX = "_days"
 """Folder of daily sums beside OUTPUT.nc: OUTPUT_days."""
+STRATA_SUFFIX = "_strata.csv"
+"""Means by kind of pixel beside OUTPUT.nc: OUTPUT_strata.csv."""
 
 
 @click.command(short_help="L2 orbits to means on a grid, one pixel set for every a priori.")
@@ -92,7 +96,7 @@ DAYS_SUFFIX = "_days"
     multiple=True,
     metavar="VARIABLE=LOW..HIGH",
     help="Only pixels with a variable of the orbit in a range, for example "
-    "solar_zenith_angle=0..60. Repeatable.",
+    "solar_zenith_angle=0..60; land_water=0..0 is land, 1..1 water, 2..3 coast. Repeatable.",
 )
 @click.option(
     "--weights",
@@ -139,7 +143,8 @@ def grid(**given: Any) -> None:
     Every product is averaged over the same pixels. A pixel counts in a cell by the area they share.
     Of an orbit that is there reprocessed, offline and in near real time, the first is taken.
     The sums of each day stay in a folder: run again with more files to add them (those that are
-    there already are skipped), or without files for another period.
+    there already are skipped), or without files for another period. OUTPUT_strata.csv holds means
+    over the pixels by cloud radiance fraction, sun angle, snow and ice, land and sea.
 
     Examples:
 
@@ -151,7 +156,8 @@ def grid(**given: Any) -> None:
     from retrieval.atomic import check_output
 
     output: Path = given["output"]
-    check_output(output, overwrite=given["overwrite"], inputs=given["files"])
+    for target in (output, _strata_path(output)):
+        check_output(target, overwrite=given["overwrite"], inputs=given["files"])
     folder: Path = given["days"] or output.with_name(output.stem + DAYS_SUFFIX)
     summary: dict[str, Any] = {"output": str(output), "days": str(folder)}
     failed: list[tuple[str, Exception]] = []
@@ -247,7 +253,32 @@ def _write(folder: Path, output: Path, given: dict[str, Any]) -> dict[str, Any]:
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     command = " ".join(["dacno2-s5p", *sys.argv[1:]])
     write_l3(output, l3, overwrite=given["overwrite"], history=f"{now} {command}"[:60_000])
-    return _of_l3(l3)
+    return _of_l3(l3) | _write_strata(folder, output, period, overwrite=given["overwrite"])
+
+
+def _strata_path(output: Path) -> Path:
+    return output.with_name(f"{output.stem}{STRATA_SUFFIX}")
+
+
+def _write_strata(
+    folder: Path,
+    output: Path,
+    period: tuple[np.datetime64, np.datetime64] | None,
+    *,
+    overwrite: bool,
+) -> dict[str, Any]:
+    """Write means by kind of pixel; what a day does not say is empty."""
+    from dacno2_s5p.evaluate_tables import number, write_lines
+    from retrieval.l3_strata import StratumRow, stratum_table
+
+    rows = [row.as_dict() for row in stratum_table(folder, period)]
+    lines = (
+        [number(value) if isinstance(value, float) else value for value in row.values()]
+        for row in rows
+    )
+    path = _strata_path(output)
+    write_lines(path, list(StratumRow.__dataclass_fields__), lines, overwrite=overwrite)
+    return {"strata_file": str(path), "strata": rows}
 
 
 def _of_l3(l3: L3) -> dict[str, Any]:
@@ -331,4 +362,24 @@ def _show(summary: dict[str, Any]) -> None:
         f"{summary['cells']} cells"
     )
     print_table(title, ["product", "mean over cells [1e15 molec cm-2]"], rows)
+    _show_strata(summary["strata"])
+    click.echo(summary["strata_file"])
     click.echo(summary["output"])
+
+
+def _show_strata(rows: list[dict[str, Any]]) -> None:
+    """Print the mean of the reference and the change of the others, stratum by stratum."""
+    if not rows:
+        return
+    reference = rows[0]["reference"]
+    others = list(dict.fromkeys(r["product"] for r in rows if r["product"] != reference))
+    lines: dict[str, list[str]] = {}
+    for row in rows:
+        if row["product"] == reference:
+            mean = f"{row['mean_column'] / 1e15:.3f}"
+            lines[row["stratum"]] = [row["stratum"], str(row["n_pixel"]), mean]
+        elif row["stratum"] in lines:
+            lines[row["stratum"]].append(f"{row['ratio_of_means']:+.1f}")
+    header = ["pixels", "number", f"mean {reference} [1e15 molec cm-2]"]
+    header += [f"{name}/{reference} [%]" for name in others]
+    print_table("By kind of pixel, ratio of means", header, list(lines.values()))

@@ -71,7 +71,7 @@ def bootstrap_numbers(
     ProductError
         If the folder holds no day of the period.
     """
-    files = _files(Path(folder), period)
+    files = day_files(Path(folder), period)
     if not files:
         msg = (
             f"Invalid folder {folder}. It must hold the daily sums of the map. Given no day of the "
@@ -150,14 +150,6 @@ def _with_intervals(one: AreaNumbers, sums: Float) -> AreaNumbers:
         mean_of_cells_low=float(mean_low),
         mean_of_cells_high=float(mean_high),
     )
-
-
-def _files(folder: Path, period: tuple[np.datetime64, np.datetime64] | None) -> list[Path]:
-    def is_inside(path: Path) -> bool:
-        day = np.datetime64(path.stem.removeprefix("sums_"), "D")
-        return period is None or bool(period[0] <= day <= period[1])
-
-    return [path for path in day_files(folder) if is_inside(path)]
 
 
 def _key(one: AreaNumbers) -> tuple[str, str, str]:

@@ -71,6 +71,10 @@ class Sums:
         Sum of shared area over the area of the cell: how often the cell was measured.
     n_pixel, n_dropped : int
         Pixels added; valid pixels without usable corners (missing, zero area, round a pole).
+    strata : tuple of str
+        Kinds of pixels whose sums over the whole grid are kept, too.
+    stratum : ndarray, shape (stratum, 2 + product)
+        Number of pixels, sum of weights, sums of weight times column.
     """
 
     grid: RectilinearGrid
@@ -82,15 +86,25 @@ class Sums:
     coverage: Float = field(default_factory=lambda: np.zeros(0))
     n_pixel: int = 0
     n_dropped: int = 0
+    strata: tuple[str, ...] = ()
+    stratum: Float = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
+        if self.stratum.size == 0:
+            self.stratum = np.zeros((len(self.strata), 2 + len(self.products)))
         if self.weight.size == 0:
             self.weight = np.zeros(self.grid.shape)
             self.weighted = np.zeros((len(self.products), *self.grid.shape))
             self.count = np.zeros(self.grid.shape, dtype=np.int64)
             self.coverage = np.zeros(self.grid.shape)
 
-    def add(self, latitude_bounds: Float, longitude_bounds: Float, values: Float) -> None:
+    def add(
+        self,
+        latitude_bounds: Float,
+        longitude_bounds: Float,
+        values: Float,
+        strata: NDArray[np.bool_] | None = None,
+    ) -> None:
         """Add pixels.
 
         Parameters
@@ -99,12 +113,21 @@ class Sums:
             Corners [degree].
         values : ndarray, shape (n, product)
             Columns in the order of `products` [mol m-2].
+        strata : ndarray of bool, shape (n, stratum), optional
+            Which of `strata` each pixel is in; needed where there are any.
 
         Raises
         ------
         ValueError
-            If a value is not finite: the mask must be one for all products.
+            If a value is not finite: the mask must be one for all products. If strata are missing.
         """
+        kinds = np.zeros((values.shape[0], 0), dtype=bool) if strata is None else strata
+        if kinds.shape != (values.shape[0], len(self.strata)):
+            msg = (
+                f"Invalid strata. Each pixel needs one truth value for each of {len(self.strata)}. "
+                f"Given shape {kinds.shape}. Give them as they were read."
+            )
+            raise ValueError(msg)
         if values.shape[1:] != (len(self.products),) or not np.isfinite(values).all():
             msg = (
                 "Invalid values. Every pixel needs a finite value of each of "
@@ -115,9 +138,15 @@ class Sums:
             raise ValueError(msg)
         for i in range(0, values.shape[0], PIXELS_AT_ONCE):
             part = slice(i, i + PIXELS_AT_ONCE)
-            self._add_part(latitude_bounds[part], longitude_bounds[part], values[part])
+            self._add_part(latitude_bounds[part], longitude_bounds[part], values[part], kinds[part])
 
-    def _add_part(self, latitude_bounds: Float, longitude_bounds: Float, values: Float) -> None:
+    def _add_part(
+        self,
+        latitude_bounds: Float,
+        longitude_bounds: Float,
+        values: Float,
+        strata: NDArray[np.bool_],
+    ) -> None:
         found = footprint_weights(latitude_bounds, longitude_bounds, self.grid)
         share = found.matrix.T.tocsr()  # share of each pixel's area in each cell
         share.data[share.data < SMALLEST_SHARE] = 0.0
@@ -130,6 +159,9 @@ class Sums:
         self.weighted += sums[:, 1:].T.reshape(self.weighted.shape)
         self.count += np.diff(share.indptr).reshape(shape)
         self.coverage += (share @ area).reshape(shape) / cell_areas(self.grid)
+        inside = weight * share.sum(axis=0)  # of each pixel, what lies on the grid
+        terms = np.column_stack([inside > 0, inside, inside[:, None] * values])
+        self.stratum += strata.T.astype(np.float64) @ terms
         n_bad = int(found.is_bad.sum())
         self.n_pixel += values.shape[0] - n_bad
         self.n_dropped += n_bad
@@ -152,6 +184,7 @@ class Sums:
         self.weighted += other.weighted
         self.count += other.count
         self.coverage += other.coverage
+        self.stratum += other.stratum
         self.n_pixel += other.n_pixel
         self.n_dropped += other.n_dropped
 
@@ -160,6 +193,7 @@ class Sums:
         return (
             self.products == other.products
             and self.weighting == other.weighting
+            and self.strata == other.strata
             and same_grid(self.grid, other.grid)
         )
 

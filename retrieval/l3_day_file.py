@@ -90,6 +90,7 @@ def write_day(path: Path, sums: Sums, record: DayRecord) -> None:
             sums.grid,
             "sum of weight times column",
         )
+        _write_strata(file, sums)
         file.setncatts(
             {
                 "Conventions": "CF-1.11",
@@ -148,8 +149,40 @@ def read_day(path: Path, rows: slice | None = None) -> tuple[Sums, DayRecord]:
             coverage=_get(file, "coverage", part),
             n_pixel=int(file.n_pixel),
             n_dropped=int(file.n_dropped),
+            strata=tuple(settings.get("strata", ())),
+            stratum=_stratum_sums(file),
         )
     return sums, record
+
+
+def read_day_strata(path: Path) -> tuple[NDArray[np.float64], DayRecord]:
+    """Read the sums of the strata alone, shape (stratum, 2 + product).
+
+    Raises
+    ------
+    ProductError
+        If it is no such file.
+    """
+    with _opened(path) as file:
+        return _stratum_sums(file), _record(file, path)
+
+
+def _stratum_sums(file: netCDF4.Dataset) -> NDArray[np.float64]:
+    """Sums of the strata; without any where the day was gridded without."""
+    if "stratum_sums" not in file.variables:
+        return np.zeros((0, 0))
+    return np.asarray(file.variables["stratum_sums"][:], dtype=np.float64)
+
+
+def _write_strata(file: netCDF4.Dataset, sums: Sums) -> None:
+    """Write the sums over pixels of each kind."""
+    file.createDimension("stratum", len(sums.strata))
+    file.createDimension("stratum_term", 2 + len(sums.products))
+    variable = file.createVariable(
+        "stratum_sums", "f8", ("stratum", "stratum_term"), fletcher32=True, fill_value=False
+    )
+    variable.long_name = "pixels, sum of weights, sums of weight times column, by kind of pixel"
+    variable[:] = sums.stratum
 
 
 def _put(

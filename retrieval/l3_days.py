@@ -20,6 +20,7 @@ from retrieval.grid_l3 import Sums, Weighting, same_grid
 from retrieval.l3_day_file import DayRecord, read_day, read_day_record, write_day
 from retrieval.l3_input import OrbitIdentity, OrbitPixels, PixelRange, read_pixels
 from retrieval.provenance import file_checksum
+from retrieval.strata import NAMES
 from retrieval.summary import QA_RECOMMENDED
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class GridJob:
             "qa_threshold": self.qa_threshold,
             "where": [f"{one.variable}={one.low:g}..{one.high:g}" for one in self.where],
             "weighting": str(self.weighting),
+            "strata": list(NAMES),
         }
 
 
@@ -197,6 +199,7 @@ class DayStore:
                 pixels.latitude_bounds[is_day],
                 pixels.longitude_bounds[is_day],
                 pixels.values[is_day],
+                pixels.strata[is_day],
             )
             parts[day] = sums
             total.merge(sums)
@@ -215,7 +218,7 @@ class DayStore:
         return self.folder / f"sums_{day}.nc"
 
     def _empty(self) -> Sums:
-        return Sums(self.job.grid, self.job.labels, self.job.weighting)
+        return Sums(self.job.grid, self.job.labels, self.job.weighting, strata=NAMES)
 
     def _check(self, identity: OrbitIdentity, pixels: OrbitPixels) -> None:
         entries = [(record, e) for record in self._records.values() for e in record.orbits]
@@ -264,19 +267,24 @@ class DayStore:
         self._files[identity.sha256] = identity
 
 
-def day_files(folder: Path) -> list[Path]:
-    """Files of the days of a folder, in order."""
-    return sorted(folder.glob(PATTERN))
+def day_files(
+    folder: Path, period: tuple[np.datetime64, np.datetime64] | None = None
+) -> list[Path]:
+    """Files of the days of a folder, in order; a period is first and last day."""
+
+    def is_inside(path: Path) -> bool:
+        day = np.datetime64(path.stem.removeprefix("sums_"), "D")
+        return period is None or bool(period[0] <= day <= period[1])
+
+    return [path for path in sorted(folder.glob(PATTERN)) if is_inside(path)]
 
 
 def read_days(
     folder: Path, period: tuple[np.datetime64, np.datetime64] | None = None
 ) -> Iterator[tuple[Sums, DayRecord]]:
     """Read the days of a folder one by one, in order; a period is first and last day."""
-    for path in day_files(folder):
-        day = np.datetime64(path.stem.removeprefix("sums_"), "D")
-        if period is None or period[0] <= day <= period[1]:
-            yield read_day(path)
+    for path in day_files(folder, period):
+        yield read_day(path)
 
 
 def _twice(identity: OrbitIdentity, entry: OrbitIdentity) -> str:

@@ -10,7 +10,7 @@ import json
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from retrieval.formats.filenames import S5P_STEM_LENGTH, parse_s5p
 from retrieval.inspect_l2 import open_lenient
 from retrieval.product_table import COLUMN_UNITS
 from retrieval.side_column import SideColumn, read_side_column
+from retrieval.strata import orbit_strata, read_land_water
 from retrieval.summary import QA_RECOMMENDED
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 NEEDED = ("latitude_bounds", "longitude_bounds", "time", "delta_time", "qa_value")
+LAND_WATER = "land_water"
+"""What may be asked of pixels beside variables of the file: 0 land, 1 water, 2 and 3 coast."""
 SCIENCE_OPTIONS = ("above", "above_vmr_ppt", "merge_height_m", "time_rule", "tropopause")
 """Options of `reretrieve` that change columns; a map is made of files that agree in them."""
 
@@ -81,7 +84,8 @@ class PixelRange:
     Attributes
     ----------
     variable : str
-        Name of a variable on (scanline, ground_pixel), such as `solar_zenith_angle`.
+        Name of a variable on (scanline, ground_pixel), such as `solar_zenith_angle`; or
+        `land_water`, 0 land, 1 water, 2 and 3 coast.
     low, high : float
         Both included; in the unit of the file, integers as stored.
     """
@@ -123,7 +127,10 @@ class PixelRange:
         ProductError
             If the file has no such variable.
         """
-        if orbit.has(self.variable) and orbit.variables[self.variable].dtype.kind in "iu":
+        values: NDArray[Any]
+        if self.variable == LAND_WATER and not orbit.has(LAND_WATER):
+            values, is_valid = _land_water(orbit, crop)
+        elif orbit.has(self.variable) and orbit.variables[self.variable].dtype.kind in "iu":
             values, is_valid = orbit.read_integer(self.variable, crop)
         else:
             values = orbit.read(self.variable, crop)
@@ -146,6 +153,8 @@ class OrbitPixels:
         Corners [degree].
     values : ndarray, shape (n, product)
         Columns [mol m-2]; all finite.
+    strata : ndarray of bool, shape (n, stratum)
+        Which kinds each pixel is of, in the order of `retrieval.strata.NAMES`.
     options : str
         Options of the re-retrieval that change columns, as JSON; empty for original files.
     is_synthetic : bool
@@ -158,9 +167,21 @@ class OrbitPixels:
     latitude_bounds: Float
     longitude_bounds: Float
     values: Float
+    strata: NDArray[np.bool_]
     options: str = ""
     is_synthetic: bool = False
     units: dict[str, str] = field(default_factory=dict)
+
+
+def _land_water(orbit: Orbit, crop: Crop) -> tuple[NDArray[np.integer], NDArray[np.bool_]]:
+    values = read_land_water(orbit, crop)
+    if values is None:
+        msg = (
+            f"{orbit.path.name} does not say what is land. Given a file without "
+            "surface_classification and snow_ice_flag. Get the full file."
+        )
+        raise ProductError(msg)
+    return values, values >= 0
 
 
 def identify(path: str | Path, orbit: Orbit | None = None) -> OrbitIdentity:
@@ -254,6 +275,7 @@ def read_pixels(
             latitude_bounds=bounds[0].astype(np.float64),
             longitude_bounds=bounds[1].astype(np.float64),
             values=np.stack([one[mask].astype(np.float64) for one in values], axis=1),
+            strata=orbit_strata(orbit, crop)[mask],
             options=_options(orbit),
             is_synthetic=orbit.is_synthetic,
             units=units,

@@ -127,7 +127,7 @@ def period_mean(
         if average == "months":
             monthly.add(record.day, sums)
         if total is None:
-            total = Sums(sums.grid, sums.products, sums.weighting)
+            total = Sums(sums.grid, sums.products, sums.weighting, strata=sums.strata)
         total.merge(sums)
     if total is None:
         msg = (
@@ -168,7 +168,7 @@ class _MonthlyMean:
         if self._sums is None or month != self._month:
             self._close()
             self._month = month
-            self._sums = Sums(sums.grid, sums.products, sums.weighting)
+            self._sums = Sums(sums.grid, sums.products, sums.weighting, strata=sums.strata)
         self._sums.merge(sums)
 
     def mean(self) -> Float:

@@ -13,6 +13,7 @@ import numpy as np
 
 from retrieval.constants import MOLEC_CM2_PER_MOL_M2
 from retrieval.regions import background, hotspots
+from retrieval.strata import CLOUD, CLOUD_CLASSES, LAND, SEA, SUN, SUN_CLASSES, classes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,11 +22,6 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.floating]
     Bool = NDArray[np.bool_]
-
-CLOUD_CLASSES = ((0.0, 0.1), (0.1, 0.3), (0.3, 0.5))
-"""Classes of cloud radiance fraction in which results are stratified (method.md 2.5)."""
-SUN_CLASSES = ((0.0, 40.0), (40.0, 60.0), (60.0, 90.0))
-"""Classes of solar zenith angle [degrees]."""
 
 
 @dataclass(frozen=True)
@@ -140,18 +136,13 @@ def stratified_scores(
     dict
         Stratum to product to score; hotspots and background are those of the whole scene.
     """
-    classes = classify(truth, valid)
-    strata = {"land": is_land, "sea": ~is_land}
-    with np.errstate(invalid="ignore"):
-        for low, high in CLOUD_CLASSES:
-            inside = (cloud_radiance_fraction >= low) & (cloud_radiance_fraction < high)
-            strata[f"cloud radiance fraction {low:g} to {high:g}"] = inside
-        for low, high in SUN_CLASSES:
-            inside = (solar_zenith_angle >= low) & (solar_zenith_angle < high)
-            strata[f"solar zenith angle {low:g} to {high:g}"] = inside
+    of_scene = classify(truth, valid)
+    strata = {LAND: is_land, SEA: ~is_land}
+    strata |= classes(CLOUD, cloud_radiance_fraction, CLOUD_CLASSES)
+    strata |= classes(SUN, solar_zenith_angle, SUN_CLASSES)
     return {
         name: {
-            product: score(values, truth, valid & inside, classes)
+            product: score(values, truth, valid & inside, of_scene)
             for product, values in retrieved.items()
         }
         for name, inside in strata.items()

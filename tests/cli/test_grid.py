@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 
@@ -36,6 +37,23 @@ def test_files_become_a_map(grid, tmp_path):
     assert l3.n_day == 3
     assert l3.grid.crs == "EPSG:3035"
     assert len(list((tmp_path / "map_days").glob("sums_*.nc"))) == 3
+
+
+def test_means_by_kind_of_pixel_lie_beside(grid, tmp_path):
+    """Cloud, sun, snow and ice, land and sea: a table on stdout and as CSV, the same in JSON."""
+    done = grid("--json", "-p", "TM5", "-p", "CAMS")
+    assert done.status == 0, done.err
+    with (tmp_path / "map_strata.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    strata = {row["stratum"] for row in rows}
+    assert {"all pixels", "land", "no snow or ice", "cloud radiance fraction 0 to 0.1"} <= strata
+    found = json.loads(done.out)
+    assert len(found["strata"]) == len(rows)
+    whole = [row for row in rows if row["stratum"] == "all pixels"]
+    assert [row["product"] for row in whole] == ["TM5", "CAMS"]
+    assert int(whole[0]["n_pixel"]) >= int(found["pixels"]) * 0.9
+    again = grid("-p", "TM5", "-p", "CAMS", "--overwrite")
+    assert any(line.startswith("land\t") for line in again.out.splitlines())
 
 
 def test_adding_files_later_gives_the_same(grid, season, tmp_path):
