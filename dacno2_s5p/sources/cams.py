@@ -1,7 +1,8 @@
 """Targets: the CAMS European reanalysis on the 8 km grid, the mean of the target window (D.1).
 
-Files are of one level and month each. The grid of the reanalysis changed between 2019 and 2020
-(centres on x.x0, then on x.x5): fields are brought over by their coordinates, never by index.
+Files are of one level and month each, or hold all levels (cams_files.py). The grid of the
+reanalysis changed between 2019 and 2020 (centres on x.x0, then on x.x5): fields are brought over by
+their coordinates, never by index.
 Which stream a day came from, validated or interim, is kept, as the paper's years mix both.
 """
 
@@ -15,8 +16,8 @@ import numpy as np
 from dacno2_s5p.errors import DataError
 from dacno2_s5p.grid import CAMS_FACTOR, ModelGrid
 from dacno2_s5p.sources import regrid
+from dacno2_s5p.sources.cams_files import LevelFiles, MonthFiles, WholeFiles, index_of, stamps_of
 from dacno2_s5p.sources.windows import target_hours
-from retrieval.formats.cams_europe import Month, level_field, months_of
 from retrieval.formats.containers import list_sources
 
 if TYPE_CHECKING:
@@ -36,9 +37,6 @@ Negatives above the lower end are rounding and become 0."""
 RIGHT_UNITS = ("ug/m3", "ugm-3", "ugm^-3", "microgram/m3", "")
 """Spellings of ug m-3, without blanks and with u for the Greek letter."""
 
-STREAMS = {"vra": "validated", "ira": "interim"}
-"""What the first part of a file name means."""
-
 
 class Target(NamedTuple):
     """CAMS NO2 of a day.
@@ -47,7 +45,8 @@ class Target(NamedTuple):
     ----------
     no2 : ndarray, shape (n_level, n_y / 4, n_x / 4)
         Mean over the window [ug m-3].
-    stream : {"validated", "interim"}
+    stream : {"validated", "interim", "unstated"}
+        Of a file with all levels what its name says.
     """
 
     no2: NDArray[np.float32]
@@ -60,7 +59,8 @@ class CamsTargets:
     Parameters
     ----------
     path : Path
-        Folder or archive with `cams.eaq.*.nc` files.
+        Folder or archive with `cams.eaq.*.nc` files of one level and month, or with files of all
+        levels.
     preparation : Preparation
         Heights and target window.
     grid : ModelGrid
@@ -74,49 +74,31 @@ class CamsTargets:
 
     def __init__(self, path: Path, preparation: Preparation, grid: ModelGrid) -> None:
         self._path = path
-        self._months = {m.month: m for m in months_of(list_sources(path))}
-        self._heights = preparation.heights
+        self._sources = list_sources(path)
         self._hours = target_hours(preparation.target_window)
+        self._months = MonthFiles(self._sources, preparation.heights, self._hours)
+        self._whole = WholeFiles(self._sources, preparation.heights, self._hours)
         self._cells = grid.cells(CAMS_FACTOR)
         self._operators: dict[bytes, regrid.Operator] = {}
-        self._fields: tuple[np.datetime64, list[Field]] | None = None
         self._warned: set[str] = set()
 
     def missing(self, day: np.datetime64) -> list[str]:
-        """Say what a day lacks."""
-        month = self._months.get(day.astype("datetime64[M]"))
-        if month is None:
-            return [f"CAMS reanalysis of {day.astype('datetime64[M]')}"]
-        levels = [f"{h:g} m" for h in self._heights if h not in month.levels]
-        if levels:
-            return [f"CAMS reanalysis of {month.month} at {', '.join(levels)}"]
-        by_stamp: dict[str, list[str]] = {}
-        for height, located in zip(self._heights, self._located(month), strict=True):
-            for stamp in self._stamps(day):
-                if _index(located, stamp) is None:
-                    by_stamp.setdefault(str(stamp), []).append(f"{height:g}")
-        by_levels: dict[str, list[str]] = {}
-        for stamp_text, heights in by_stamp.items():
-            by_levels.setdefault(", ".join(heights), []).append(stamp_text)
-        return [
-            f"CAMS reanalysis at {heights} m, {', '.join(stamps)} UTC"
-            for heights, stamps in by_levels.items()
-        ]
+        """Say what a day lacks.
 
-    def _stamps(self, day: np.datetime64) -> list[np.datetime64]:
-        midnight = day.astype("datetime64[D]").astype("datetime64[h]")
-        return [midnight + hour for hour in self._hours]
+        A day that neither layout has as a whole lacks what each of them does: levels of one are
+        never filled up from the other.
+        """
+        return self._choose(day)[1]
 
-    def _located(self, month: Month) -> list[Field]:
-        """Fields of the month's levels, lowest first; one month is kept open."""
-        if self._fields is None or self._fields[0] != month.month:
-            if self._fields is not None:
-                for located in self._fields[1]:
-                    located.source.close()
-            by_level = dict(zip(month.levels, month.sources, strict=True))
-            found = [level_field(by_level[int(h)], month.month) for h in self._heights]
-            self._fields = (month.month, found)
-        return self._fields[1]
+    def _choose(self, day: np.datetime64) -> tuple[LevelFiles, list[str]]:
+        """Return the layout a day is read from and what it lacks; names tell more than content."""
+        lacking = self._months.missing(day)
+        if not lacking or self._whole.is_empty:
+            return self._months, lacking
+        of_whole = self._whole.missing(day)
+        if not of_whole or not self._months.holds(day):
+            return self._whole, of_whole
+        return self._months, [*lacking, *(of_whole if self._whole.holds(day) else [])]
 
     def target(self, day: np.datetime64) -> Target:
         """Return the target of a day.
@@ -126,30 +108,36 @@ class CamsTargets:
         DataError
             If a level or hour is missing, a value is, or the values are not in ug m-3.
         """
-        lacking = self.missing(day)
+        files, lacking = self._choose(day)
         if lacking:
             msg = (
-                f"Missing target of {day}. All levels and hours must be there. Given none of "
-                f"{'; '.join(lacking[:3])}. Request them, or leave the day out."
+                f"Missing target of {day}. All levels and hours must be there, in files of one "
+                f"layout. Given none of {'; '.join(lacking[:3])}. Request them, or leave the day "
+                "out."
             )
             raise DataError(msg)
-        month = self._months[day.astype("datetime64[M]")]
-        levels = [self._mean(located, day) for located in self._located(month)]
-        return Target(np.stack(levels), STREAMS[month.stage])
+        stamps = stamps_of(day, self._hours)
+        slices, stream = files.locate(day)
+        total = np.zeros((len(slices), *self._cells.shape))
+        for stamp in stamps:
+            blocks: dict[int, NDArray[np.floating]] = {}
+            for k, (located, level) in enumerate(slices):
+                if id(located) not in blocks:  # of all levels in one field: read once
+                    blocks[id(located)] = self._block(located, stamp)
+                where = f"{located.where} at {stamp} UTC"
+                block = _checked(blocks[id(located)][level], where)
+                total[k] += self._operator(located).apply(block)
+        return Target((total / len(stamps)).astype(np.float32), stream)
 
-    def _mean(self, located: Field, day: np.datetime64) -> NDArray[np.float32]:
+    def _block(self, located: Field, stamp: np.datetime64) -> NDArray[np.floating]:
+        """Read all levels of a field around the grid, shape (n_level, n_y, n_x)."""
         operator = self._operator(located)
         self._look_at_unit(located)
-        total = np.zeros(self._cells.shape)
-        stamps = self._stamps(day)
-        for stamp in stamps:
-            index = _index(located, stamp)
-            if index is None:  # missing() has looked; a file may have gone since
-                msg = f"Missing target. {located.where} must hold {stamp}. Restore the file."
-                raise DataError(msg)
-            block = located.read(index, operator.rows, operator.columns)[0]
-            total += operator.apply(_checked(block, f"{located.where} at {stamp} UTC"))
-        return (total / len(stamps)).astype(np.float32)
+        index = index_of(located, stamp)
+        if index is None:  # missing() has looked; a file may have gone since
+            msg = f"Missing target. {located.where} must hold {stamp}. Restore the file."
+            raise DataError(msg)
+        return located.read(index, operator.rows, operator.columns)
 
     def _operator(self, located: Field) -> regrid.Operator:
         source = located.grid
@@ -168,16 +156,8 @@ class CamsTargets:
 
     def close(self) -> None:
         """Close the files."""
-        for month in self._months.values():
-            for source in month.sources:
-                source.close()
-
-
-def _index(located: Field, stamp: np.datetime64) -> int | None:
-    """Index of a stamp; times stored as float32 hours may miss it by some seconds."""
-    apart = np.abs(located.times - stamp.astype(located.times.dtype))
-    nearest = int(apart.argmin())
-    return nearest if apart[nearest] < np.timedelta64(60, "s") else None
+        for source in self._sources:
+            source.close()
 
 
 def _checked(block: NDArray[np.floating], where: str) -> NDArray[np.floating]:

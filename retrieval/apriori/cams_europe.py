@@ -124,14 +124,14 @@ def _check_same(lowest: Field, other: Field, request: Request) -> None:
 
 def _open_whole(sources: list[NetcdfSource], request: Request) -> FileSet:
     candidates = [_whole_candidate(source, request) for source in sources]
-    is_analysis = [_is_analysis(source) for source in sources]
+    is_analysis = [layout.is_analysis(source) for source in sources]
     # analyses before forecasts; of forecasts the later run first, as their times start later
     ranked = sorted(
         range(len(sources)),
         key=lambda i: (not is_analysis[i], -int(candidates[i].slab.times[0].astype(int))),
     )
     kind = f"{KIND} analysis" if all(is_analysis) else f"{KIND} forecast"
-    if not any(_is_forecast(s) for s in sources) and not any(is_analysis):
+    if not any(layout.is_forecast(s) for s in sources) and not any(is_analysis):
         kind = KIND
     return build_set(
         kind,
@@ -158,17 +158,3 @@ def _whole_candidate(source: NetcdfSource, request: Request) -> Candidate:
         heights = np.asarray(source.dataset().variables[level][:], dtype=np.float64)
         levels = height_levels(heights, f"{level} of {source}")
     return locate(source, variable, request, levels=levels)
-
-
-def _is_analysis(source: NetcdfSource) -> bool:
-    return _says(source, "ANALYSIS")
-
-
-def _is_forecast(source: NetcdfSource) -> bool:
-    return _says(source, "FORECAST")
-
-
-def _says(source: NetcdfSource, word: str) -> bool:
-    dataset = source.dataset()
-    time = dataset.variables.get("time")
-    return hasattr(dataset, word) or word in str(getattr(time, "long_name", ""))

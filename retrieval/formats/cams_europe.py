@@ -17,11 +17,13 @@ from retrieval.formats.containers import damage_as_error
 from retrieval.formats.coordinates import role_of, text_attribute
 from retrieval.formats.field import Field, Names, find_field
 from retrieval.formats.filenames import CamsEuropeName, parse_cams_europe
+from retrieval.formats.levels import height_levels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import netCDF4
+    from numpy.typing import NDArray
 
     from retrieval.formats.containers import NetcdfSource
 
@@ -140,3 +142,46 @@ def is_all_levels(dataset: netCDF4.Dataset, variable: str) -> bool:
     # a store height of 0 without a unit, or metres; other units are no CAMS file
     is_heights = set(heights.tolist()) <= set(map(float, HEIGHTS)) and 0.0 in heights
     return bool(is_heights and is_tenth and is_degrees and units in ("", "1", "m", "metres"))
+
+
+def all_levels_field(
+    source: NetcdfSource,
+) -> tuple[Field, NDArray[np.float64], NDArray[np.int64]] | None:
+    """Locate European NO2 with its heights in a file; None where there is none.
+
+    Returns
+    -------
+    tuple of Field, ndarray, ndarray
+        The field, its heights [m] ascending, and the index of each in the file.
+
+    Raises
+    ------
+    AprioriError
+        If heights repeat or are no heights.
+    """
+    dataset = source.dataset()
+    for name in (n for n in dataset.variables if n.lower() in ("no2", "no2_conc")):
+        if not is_all_levels(dataset, name):
+            continue
+        located = find_field(source, name)
+        if located.level is not None and located.level in dataset.variables:
+            heights = np.asarray(dataset.variables[located.level][:], dtype=np.float64)
+            levels = height_levels(heights, f"{located.level} of {source}")
+            return located, heights[levels.order], levels.order
+    return None
+
+
+def is_forecast(source: NetcdfSource) -> bool:
+    """Tell whether a file says that it is a forecast (D.2)."""
+    return _says(source, "FORECAST")
+
+
+def is_analysis(source: NetcdfSource) -> bool:
+    """Tell whether a file says that it is an analysis (D.2)."""
+    return _says(source, "ANALYSIS")
+
+
+def _says(source: NetcdfSource, word: str) -> bool:
+    dataset = source.dataset()
+    time = dataset.variables.get("time")
+    return hasattr(dataset, word) or word in str(getattr(time, "long_name", ""))

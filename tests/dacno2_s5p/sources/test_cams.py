@@ -12,7 +12,7 @@ from dacno2_s5p.errors import DataError
 from dacno2_s5p.sources import regrid
 from dacno2_s5p.sources.cams import CamsTargets
 from dacno2_s5p.variables import Preparation
-from tests.source_files import DAY, GRID, smooth_cams, write_cams
+from tests.source_files import DAY, GRID, HEIGHTS, put, smooth_cams, write_cams
 
 PREPARATION = Preparation()
 
@@ -91,3 +91,88 @@ def test_a_wrong_unit_attribute_is_said_and_not_believed(tmp_path, caplog):
         target = CamsTargets(tmp_path, PREPARATION, GRID).target(DAY)
     assert 15.0 < target.no2.mean() < 30.0
     assert [r for r in caplog.records if "ug/cm2" in r.getMessage()]
+
+
+def as_one_file(folder, target, *, heights=HEIGHTS, scheme="extract"):
+    """Join per-level files of July 2019: an extract with `lev`, or an analysis of the store."""
+    names = ("time", "lev", "lat", "lon")
+    if scheme != "extract":
+        names = ("time", "level", "latitude", "longitude")
+    parts = [netCDF4.Dataset(folder / f"cams.eaq.vra.ENSa.no2.l{h}.2019-07.nc") for h in heights]
+    y, x, times = (parts[0][n][:].data for n in ("lat", "lon", "time"))
+    values = np.stack([part["no2"][:].data for part in parts], axis=1)
+    for part in parts:
+        part.close()
+    if scheme != "extract":  # from the north, longitudes 0..360, hours of the day DAY, top first
+        y, x, times, values = y[::-1], x % 360.0, times - 24.0, values[:, ::-1, ::-1]
+        heights = heights[::-1]
+    with netCDF4.Dataset(target, "w") as dataset:
+        for name, size in zip(names, values.shape, strict=True):
+            dataset.createDimension(name, size)
+        if scheme != "extract":
+            dataset.setncattr(scheme, "Europe, 20190702+[0H_23H]")
+        since = "hours since 2019-07-01" if scheme == "extract" else "hours"
+        put(
+            dataset, "time", names[:1], times, units=since, long_name=f"{scheme} time from 20190702"
+        )
+        put(dataset, names[1], names[1:2], np.array(heights, "f4"))
+        put(dataset, names[2], names[2:3], y, units="degrees_north")
+        put(dataset, names[3], names[3:], x, units="degrees_east")
+        put(dataset, "no2" if scheme == "extract" else "no2_conc", names, values, units="ug/m3")
+    return target
+
+
+@pytest.mark.parametrize("scheme", ["extract", "ANALYSIS"])
+def test_all_levels_in_one_file_are_the_same_targets(tmp_path, scheme):
+    """Of either layout, in either order of levels and latitudes."""
+    write_cams(tmp_path / "months", "2019-07", [DAY], smooth_cams)
+    (tmp_path / "whole").mkdir()
+    as_one_file(tmp_path / "months", tmp_path / "whole" / "july.nc", scheme=scheme)
+    expected = CamsTargets(tmp_path / "months", PREPARATION, GRID).target(DAY)
+    targets = CamsTargets(tmp_path / "whole", PREPARATION, GRID)
+    assert targets.missing(DAY) == []
+    found = targets.target(DAY)
+    # float32 latitudes and longitudes modulo 360 move edges by 1e-5 of a cell
+    np.testing.assert_allclose(found.no2, expected.no2, rtol=1e-5)
+    assert found.stream == "unstated"
+    (sentence,) = targets.missing(DAY + 1)
+    assert "no one file has 2019-07-03T11 .. 2019-07-03T13" in sentence
+
+
+def test_a_mixture_is_read_where_one_layout_is_complete(tmp_path):
+    """A complete layout is taken as a whole; what the other lacks or holds changes nothing."""
+    write_cams(tmp_path, "2019-07", [DAY], smooth)
+    expected = CamsTargets(tmp_path, PREPARATION, GRID).target(DAY)
+    as_one_file(tmp_path, tmp_path / "july.nc")
+    assert CamsTargets(tmp_path, PREPARATION, GRID).target(DAY).stream == "validated"
+    next(tmp_path.glob("*.l250.*")).unlink()
+    found = CamsTargets(tmp_path, PREPARATION, GRID).target(DAY)
+    assert found.stream == "unstated"
+    np.testing.assert_allclose(found.no2, expected.no2, rtol=1e-5)  # float32 coordinates
+
+
+def test_an_incomplete_mixture_is_refused(tmp_path):
+    """Levels that only both layouts together hold are not put together; both gaps are said."""
+    write_cams(tmp_path, "2019-07", [DAY], smooth)
+    as_one_file(tmp_path, tmp_path / "july.nc", heights=HEIGHTS[:4])
+    next(tmp_path.glob("*.l250.*")).unlink()
+    targets = CamsTargets(tmp_path, PREPARATION, GRID)
+    of_months, of_whole = targets.missing(DAY)
+    assert of_months == "CAMS reanalysis of 2019-07 at 250 m"
+    assert of_whole == ("CAMS reanalysis of 2019-07-02 at 1000 m, 2000 m, 3000 m, 5000 m (july.nc)")
+    with pytest.raises(DataError, match=r"files of one layout\. Given none of .*250 m; .*july\.nc"):
+        targets.target(DAY)
+
+
+def test_forecasts_and_doubles_are_no_targets(tmp_path):
+    """A forecast is refused by what it says of itself; of two files none is chosen silently."""
+    write_cams(tmp_path / "months", "2019-07", [DAY], smooth)
+    for folder in ("forecast", "double"):
+        (tmp_path / folder).mkdir()
+    as_one_file(tmp_path / "months", tmp_path / "forecast" / "f.nc", scheme="FORECAST")
+    with pytest.raises(DataError, match="Given a forecast"):
+        CamsTargets(tmp_path / "forecast", PREPARATION, GRID).missing(DAY)
+    for name in ("a.nc", "b.nc"):
+        as_one_file(tmp_path / "months", tmp_path / "double" / name)
+    with pytest.raises(DataError, match=r"Given a\.nc, b\.nc"):
+        CamsTargets(tmp_path / "double", PREPARATION, GRID).target(DAY)
