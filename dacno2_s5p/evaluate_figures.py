@@ -69,10 +69,15 @@ def figures(evidence: Evidence, rows: Sequence[Row], note: str = "") -> dict[str
     if transects is not None:
         drawn["transects"] = transects
     for figure in drawn.values():
-        # 22 letters of this size to an inch: a longer line would widen the page
-        lines = textwrap.fill(note, max(int(22 * figure.get_figwidth()), 20))
-        figure.supxlabel(lines, fontsize=6.5, x=0.005, ha="left", color="0.3")
+        add_note(figure, note)
     return drawn
+
+
+def add_note(figure: Figure, note: str) -> None:
+    """Write small lines below a figure: its days, and the word synthetic."""
+    # 22 letters of this size to an inch: a longer line would widen the page
+    lines = textwrap.fill(note, max(int(22 * figure.get_figwidth()), 20))
+    figure.supxlabel(lines, fontsize=6.5, x=0.005, ha="left", color="0.3")
 
 
 def save(figure: Figure, path: Path, *, overwrite: bool = False) -> None:

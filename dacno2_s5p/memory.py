@@ -1,4 +1,4 @@
-"""How much memory a prediction takes, told before it starts."""
+"""How much memory a prediction or an attribution takes, told before it starts."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ _COPIES = 5.0
 """Times the largest block of gates. The whole estimate against peaks measured with eight steps on
 `europe-2km`: 0.9 GB for 0.89 (0.3 M weights, patches of 256), 0.6 for 0.50 (of 96)."""
 
+_KEPT = 8.0
+"""Times the gates of all stages, kept for gradients. The whole estimate against peaks measured
+with 0.3 M weights: 0.6 GB for 0.50 (patches of 96, eight steps), 1.1 for 1.09 (four of them at
+once), 1.8 for 1.72 (of 256), 0.9 for 0.81 (of 96, 24 steps)."""
+
 _FLOAT = 4
 
 
@@ -31,17 +36,37 @@ def prediction_bytes(info: CheckpointInfo, grid: ModelGrid, *, with_spread: bool
         Whether mean and deviation of several fields are kept.
     """
     network, steps = info.network, info.preparation.weather_steps
-    n_stage = len(network.multi_widths)
-    stages = (
-        4 * width * network.n_level * (steps >> s) * (grid.patch_size >> (n_stage - 1 - s)) ** 2
-        for s, width in enumerate(network.multi_widths)
-    )
+    stages = _gates(info, grid.patch_size)
     n_y, n_x = grid.shape
     fine = (network.emission + network.geography) * n_y * n_x
     weather = steps * (network.single + network.multi * network.n_level) * n_y * n_x / 64
     # merging and the moments of an ensemble are in float64
     field = (4 + 6 * with_spread) * network.n_level * n_y * n_x
     return _PROGRAM + _FLOAT * (_COPIES * max(stages) + 2.0 * (fine + weather) + 2.0 * field)
+
+
+def attribution_bytes(info: CheckpointInfo, size: int, batch: int = 1) -> float:
+    """Estimate the memory of gradients for patches of `size` cells [bytes], to about a third.
+
+    Parameters
+    ----------
+    info : CheckpointInfo
+    size : int
+        Cells along a patch.
+    batch : int
+        Points of the path computed at once.
+    """
+    return _PROGRAM + _FLOAT * _KEPT * batch * sum(_gates(info, size))
+
+
+def _gates(info: CheckpointInfo, size: int) -> list[int]:
+    """Return the elements of the gates of all steps at each stage of the 3-D weather branch."""
+    network, steps = info.network, info.preparation.weather_steps
+    n_stage = len(network.multi_widths)
+    return [
+        4 * width * network.n_level * (steps >> s) * (size >> (n_stage - 1 - s)) ** 2
+        for s, width in enumerate(network.multi_widths)
+    ]
 
 
 def available_bytes() -> float | None:
