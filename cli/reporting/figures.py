@@ -111,6 +111,30 @@ DEMO = {
 }
 """Figures of `demo`."""
 
+ATTRIBUTION = {
+    "groups": (
+        "attribution",
+        "Share of each group of inputs, target by target, a bar for each checkpoint.",
+        "Bar charts of shares of groups of inputs, one panel for each target",
+    ),
+    "group_changes": (
+        "attribution",
+        "Signed change of the RMSE by each group of inputs, a bar for each checkpoint.",
+        "Bar charts of signed changes by groups of inputs, one panel for each target",
+    ),
+    "features": (
+        "attribution",
+        "The most important features of each target, a bar for each checkpoint.",
+        "Bar charts of the most important inputs, one panel for each target",
+    ),
+    "heat_map": (
+        "attribution",
+        "Share of each feature for each target, a panel for each checkpoint.",
+        "Heat maps of shares, inputs in rows and targets in columns",
+    ),
+}
+"""Figures of `attribute`."""
+
 CURVES = {
     "curves": (
         "training",
@@ -160,14 +184,12 @@ def add_figures(product: Product, folder: Folder, parent: str, captions: Caption
     for stem, (section, caption, alt) in captions.items():
         drawn = [name for name in by_stem.get(stem, []) if name.endswith(SUFFIXES)]
         if drawn:  # of a figure drawn twice, PNG comes first in the order of names
-            add_figure(product, folder, drawn[0], section, caption, alt)
+            _add(product, folder, drawn[0], section, caption, alt)
         elif stem in by_stem:
             product.problems.append(f"{by_stem[stem][0]}: PDF is not shown; draw it as PNG or SVG")
 
 
-def add_figure(
-    product: Product, folder: Folder, name: str, section: str, caption: str, alt: str
-) -> None:
+def _add(product: Product, folder: Folder, name: str, section: str, caption: str, alt: str) -> None:
     """Embed one figure into a product; one that cannot be shown is a problem of it."""
     try:
         product.add(section, embed(folder, name, caption, alt))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from retrieval.errors import RetrievalError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from jinja2 import Template
 
     from cli.reporting.parts import Product
     from cli.reporting.provenance import Input, Record, Step
@@ -240,6 +243,11 @@ def _listed(folder: Folder, names: list[str], records: dict[str, Record]) -> lis
 
 def render(report: Report) -> str:
     """Return the page as HTML: every text escaped, nothing fetched, no script."""
+    return _template().render(report=report, generator=GENERATOR, is_table=_is_table)
+
+
+@lru_cache(maxsize=1)
+def _template() -> Template:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -250,8 +258,7 @@ def render(report: Report) -> str:
         lstrip_blocks=True,
         finalize=_cleaned,
     )
-    template = environment.get_template("page.html.j2")
-    return template.render(report=report, generator=GENERATOR, is_table=_is_table)
+    return environment.get_template("page.html.j2")
 
 
 def _cleaned(value: object) -> object:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from cli.reporting.attribution import attribution_tables
 from cli.reporting.demo_tables import changes_table, modes_of, scores_table, strata_table
 from cli.reporting.figures import (
+    ATTRIBUTION,
     CURVES,
     DEMO,
     EVALUATION,
     MAPS,
-    SUFFIXES,
-    add_figure,
     add_figures,
 )
 from cli.reporting.folder import checksum, parent_of
@@ -22,7 +22,6 @@ from cli.reporting.tables import (
     CURVES_HEADER,
     curves_row,
     numbers_table,
-    plain_table,
     scores_tables,
 )
 
@@ -82,7 +81,8 @@ def _notes(product: Product, folder: Folder, name: str) -> None:
         return
 
     def read(text: str) -> None:
-        for block in text.split("\n\n"):
+        # where it is from is read from provenance.json and from the data files
+        for block in text.partition("\n## Origin")[0].split("\n\n"):
             for line in _lines(block):
                 product.notes.append(line.replace("**", ""))
                 product.is_synthetic |= "synthetic" in line.lower()
@@ -116,7 +116,7 @@ def _demo(folder: Folder, parent: str) -> Product:
             product.add("columns", others)
             product.add("columns", strata_table(found, source))
             product.add("columns", changes_table(found, source))
-        except (AttributeError, KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError, RecursionError) as error:
             msg = f"no summary of the demo: {error!r}"
             raise ValueError(msg) from error
 
@@ -168,22 +168,15 @@ def _maps(folder: Folder, parent: str) -> Product:
 
 def _attribution(folder: Folder, parent: str) -> Product:
     product = Product("Attribution: integrated gradients", "attribute", parent)
-    names = [name for name in folder.names_in(parent) if _leaf(name).startswith("attribut")]
-    for name in names:
-        words = _leaf(name).rpartition(".")[0].replace("_", " ")
-        if name.endswith(".csv"):
+    source = _join(parent, "attribution.csv")
 
-            def read(text: str, source: str = name, caption: str = words) -> None:
-                product.add("attribution", plain_table(text, source, caption.capitalize()))
+    def read(text: str) -> None:
+        for table in attribution_tables(text, source):
+            product.add("attribution", table)
 
-            _try(product, folder, name, read)
-        elif name.endswith(".md"):
-            _notes(product, folder, name)
-    for name in names:
-        if name.endswith(SUFFIXES):
-            words = _leaf(name).rpartition(".")[0].replace("_", " ")
-            caption = f"{words.capitalize()}: integrated gradients from the zero baseline."
-            add_figure(product, folder, name, "attribution", caption, f"Chart of {words}")
+    _try(product, folder, source, read)
+    _notes(product, folder, _join(parent, "attribution.md"))
+    add_figures(product, folder, parent, ATTRIBUTION)
     return product
 
 
@@ -229,10 +222,7 @@ _KINDS: dict[str, tuple[Callable[[str], bool], Callable[[Folder, str], Product]]
     "demo": (lambda name: _leaf(name) == "summary.json", _demo),
     "evaluate": (lambda name: _leaf(name) == "scores.csv", _evaluation),
     "maps": (lambda name: _leaf(name) == "numbers.csv", _maps),
-    "attribute": (
-        lambda name: _leaf(name).startswith("attribut") and name.endswith(".csv"),
-        _attribution,
-    ),
+    "attribute": (lambda name: _leaf(name) == "attribution.csv", _attribution),
     "train": (lambda name: _leaf(name) == "curves.csv", _training),
 }
 """Commands to the file that says that they wrote into a folder, and what reads it."""

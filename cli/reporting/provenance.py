@@ -7,16 +7,19 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cli.reporting.folder import checksum
 from retrieval.provenance import file_checksum
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from cli.reporting.folder import Folder
 
 COMMAND = "dacno2-s5p"
 HDF5 = b"\x89HDF"
 L3, ORBIT, PROFILES = "gridded means", "re-retrieved orbit", "profile file"
+TABLES = "tables and figures"
+BESIDE_TABLES = "provenance.json"
 _LINE = re.compile(rf"(?P<time>\S+Z) (?:{COMMAND} [\d.]\S*: )?(?P<command>{COMMAND}(?: .*)?)$")
 _ORBIT_PREFIX = "apriori_"
 _MARKS = ("data", "training_data", "source", "title", "comment", "institution", "creator_name")
@@ -59,7 +62,7 @@ class Step:
 
 
 def read_records(folder: Folder) -> tuple[list[Record], dict[str, str]]:
-    """Read what all netCDF files of a folder say of themselves.
+    """Read what netCDF files, and provenance.json beside tables, say of where they come from.
 
     Returns
     -------
@@ -68,10 +71,11 @@ def read_records(folder: Folder) -> tuple[list[Record], dict[str, str]]:
     """
     found, problems = [], {}
     for name in folder.sizes:
-        if not name.endswith((".nc", ".nc4")):
+        read = _reader(name)
+        if read is None:
             continue
         try:
-            record = _read(folder, name)
+            record = read(folder, name)
         except (OSError, RuntimeError, KeyError, ValueError) as error:
             problems[name] = f"not readable: {' '.join(str(error).split())[:120]}"
             continue
@@ -80,7 +84,33 @@ def read_records(folder: Folder) -> tuple[list[Record], dict[str, str]]:
     return found, problems
 
 
-def _read(folder: Folder, name: str) -> Record | None:
+def _reader(name: str) -> Callable[[Folder, str], Record | None] | None:
+    if name.rpartition("/")[2] == BESIDE_TABLES:
+        return _read_json
+    return _read_netcdf if name.endswith((".nc", ".nc4")) else None
+
+
+def _read_json(folder: Folder, name: str) -> Record | None:
+    """Read the attributes of `retrieval.provenance.Provenance` beside tables; None for others."""
+    data = folder.read(name)
+    found = json.loads(data)
+    if not isinstance(found, dict) or not isinstance(found.get("command"), str):
+        return None
+    text = {key: str(value) for key, value in found.items()}
+    return Record(
+        name,
+        TABLES,
+        command=text["command"],
+        created=text.get("created", ""),
+        versions=text.get("versions", ""),
+        options=text.get("options", ""),
+        inputs=_inputs(text.get("inputs", "")),
+        sha256=checksum(data),
+        is_synthetic="synthetic" in " ".join(text.get(key, "") for key in _MARKS).lower(),
+    )
+
+
+def _read_netcdf(folder: Folder, name: str) -> Record | None:
     """Read one file; None for classic netCDF, which none of our commands writes."""
     import h5py
 
@@ -90,7 +120,9 @@ def _read(folder: Folder, name: str) -> Record | None:
             return None
     with h5py.File(path, "r") as file:
         root = _attributes(file)
-        product = _attributes(file["PRODUCT"]) if "PRODUCT" in file else {}
+        # only a group of the file itself: a link could lead into any other file
+        is_here = isinstance(file.get("PRODUCT", getlink=True), h5py.HardLink)
+        product = _attributes(file["PRODUCT"]) if is_here else {}
     mine = {
         key.removeprefix(_ORBIT_PREFIX): text
         for key, text in product.items()

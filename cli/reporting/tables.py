@@ -256,38 +256,3 @@ CURVES_HEADER = (
     *("training loss there", "training data", "checkpoint SHA-256"),
 )
 """Columns of `curves_row`; losses are in scaled units."""
-
-
-def plain_table(text: str, source: str, caption: str) -> Table:
-    """Return any tidy CSV as it is: leading text columns name the row, numbers stand right.
-
-    Raises
-    ------
-    ValueError
-        If it is no CSV with a header and rows.
-    """
-    records = read_records(text)
-    header = list(records[0])
-    is_number = {name: _is_numeric(record[name] for record in records) for name in header}
-    rows = [
-        tuple(
-            number(_digits(record[name])) if is_number[name] else Cell(record[name])
-            for name in header
-        )
-        for record in records
-    ]
-    n_text = next((i for i, name in enumerate(header) if is_number[name]), len(header))
-    shown, note = bounded(rows, "")
-    titles = tuple(name.replace("_", " ") for name in header)
-    return Table(caption, titles, shown, min(max(n_text, 1), 2), note, source)
-
-
-def _is_numeric(texts: Iterable[str]) -> bool:
-    filled = [text for text in texts if text.strip()]
-    return bool(filled) and not any(math.isnan(value_of(text)) for text in filled)
-
-
-def _digits(text: str) -> str:
-    """Four digits of a number with a point, whole numbers as they are."""
-    is_whole = text.strip().lstrip("+-").isdigit()
-    return text if is_whole or not text.strip() else f"{value_of(text):.4g}"
