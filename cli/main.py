@@ -25,6 +25,7 @@ COMMANDS = (
     "prepare",
     "train",
     "evaluate",
+    "attribute",
     "grid",
     "maps",
     "report",
