@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
+    Progress = Callable[[float, float], None]
+    """Called with what is done and what there is, in any unit."""
+
 EXIT_DATA = 1
 """The data or files are wrong."""
 EXIT_USAGE = 2
@@ -29,7 +32,7 @@ _LEVELS = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
 _verbosity = 0
 
 
-class _OneLine(logging.Formatter):
+class OneLine(logging.Formatter):
     """A record as one line: level and message, whatever line breaks a library put in."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -42,7 +45,7 @@ def set_verbosity(level: int) -> None:
     global _verbosity
     _verbosity = level
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_OneLine())
+    handler.setFormatter(OneLine())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     ours = _LEVELS.get(max(level, -1), logging.DEBUG)
@@ -109,8 +112,14 @@ def termination_as_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def print_traceback(text: str) -> None:
+    """Print the traceback of an error of another process on stderr, at -vv only."""
+    if text and _verbosity >= TRACEBACK_VERBOSITY:
+        click.echo(text, err=True, nl=False)
+
+
 @contextmanager
-def progress_bar(description: str) -> Iterator[Callable[[int, int], None] | None]:
+def progress_bar(description: str) -> Iterator[Progress | None]:
     """Show a progress bar with time left on stderr; nothing where stderr is not a terminal."""
     if not sys.stderr.isatty() or _verbosity < 0:
         yield None
@@ -122,7 +131,7 @@ def progress_bar(description: str) -> Iterator[Callable[[int, int], None] | None
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(description, total=None)
 
-        def update(done: int, total: int) -> None:
+        def update(done: float, total: float) -> None:
             progress.update(task, completed=done, total=total)
 
         yield update

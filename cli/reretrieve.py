@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from cli.console import (
-    EXIT_DATA,
-    note,
-    one_line,
-    print_json,
-    print_table,
-    progress_bar,
-    show_traceback,
-)
+from cli.console import note, print_json, print_table, progress_bar
+from cli.fanout import Failures, Workers, fan_out, worker_options
+from cli.inputs import ENDINGS, Orbits, find_orbits, orbit_day_options
 from cli.options import (
     existing,
     json_option,
@@ -31,14 +24,12 @@ from cli.options import (
 if TYPE_CHECKING:
     from typing import Any
 
+    from cli.reretrieve_orbit import OrbitDone, OrbitTask
     from retrieval.reretrieve import Job
     from retrieval.summary import OrbitSummary
 
 DEFAULT_SETS = {"dacno2": "profiles", "cams": "cams"}
 """Sets taken from the workspace when none is given, the primary first."""
-
-OUTPUT_SUFFIXES = (".nc", ".nc4", ".h5")
-"""Endings of an output file: what readers take for netCDF-4."""
 
 
 @click.command(short_help="New NO2 columns, AMFs and kernels for L2 orbits with other a priori.")
@@ -141,6 +132,8 @@ OUTPUT_SUFFIXES = (".nc", ".nc4", ".h5")
     help="A file, or a folder for several orbits.  [default: STEM_SET1[-SET2...].nc beside the "
     "orbit]",
 )
+@orbit_day_options
+@worker_options
 @overwrite_option
 @click.option("--dry-run", is_flag=True, help="Show the plan, compute and write nothing.")
 @json_option
@@ -148,47 +141,69 @@ OUTPUT_SUFFIXES = (".nc", ".nc4", ".h5")
 def reretrieve(**given: Any) -> None:
     """Write new tropospheric columns, air mass factors and kernels for each L2 ORBIT.
 
+    ORBIT is a file, a folder, or a quoted glob; in folders and globs only original orbits count. An
+    orbit whose output was made from the same content with the same options is skipped.
+
     Examples:
 
     \b
       dacno2-s5p reretrieve S5P_OFFL_L2__NO2____*.nc -a cams=cams/2023
       dacno2-s5p reretrieve ORBIT.nc -a dacno2=profiles -a cams=cams --above upper --upper ctm
       dacno2-s5p reretrieve ORBIT.nc --layout replace -o ORBIT_reduced.nc
+      dacno2-s5p reretrieve l2 -o new --start 2023-06-01 --end 2023-06-30 --jobs 8
     """
-    orbits: tuple[Path, ...] = given["orbits"]
-    _check_targets(orbits, given["output"])
+    found = find_orbits(given["orbits"], given["first"], given["last"], originals=True)
+    workers = Workers.of(given)
+    _check_targets(found, given["output"])
     named = _named_sets(given["apriori"])
     job = _job(named or _workspace_folders(given["workspace"]), given)
-    failures, results = [], []
-    for orbit in orbits:
-        try:
-            results.append(_one(orbit, job, given, find_sets=not named))
-        except (click.ClickException, BrokenPipeError):
-            raise
-        except Exception as error:
-            show_traceback(error)
-            where = f"{orbit}: " if len(orbits) > 1 else ""
-            failures.append(f"Error: {where}{one_line(error)}")
-    if given["as_json"] and (results or len(orbits) > 1):
-        print_json(results if len(orbits) > 1 else results[0])
-    for failure in failures:
-        click.echo(failure, err=True)
+    tasks = _tasks(found, job, given, find_sets=not named)
+    from cli.reretrieve_orbit import do_orbit
+
+    failures, results = Failures("orbits", len(tasks)), []
+    if given["dry_run"]:
+        workers = Workers()
+    with progress_bar("orbits" if found.are_many else tasks[0].orbit.name) as progress:
+        outcomes = fan_out(do_orbit, tasks, workers, progress)
+        for task, outcome in zip(tasks, outcomes, strict=True):
+            if failures.check(str(task.orbit), outcome):
+                results.append(outcome.value.as_dict() | _named(task, outcome.value))
+                if not given["as_json"]:
+                    _show(outcome.value)
+    if given["as_json"] and (results or found.are_many):
+        print_json(results if found.are_many else results[0])
     if failures:
-        sys.exit(EXIT_DATA)
+        sys.exit(failures.tell())
 
 
-def _check_targets(orbits: tuple[Path, ...], output: Path | None) -> None:
+def _tasks(found: Orbits, job: Job, given: dict[str, Any], *, find_sets: bool) -> list[OrbitTask]:
+    from cli.reretrieve_orbit import OrbitTask
+
+    output: Path | None = given["output"]
+    into_folder = output is not None and (output.is_dir() or found.are_many)
+    return [
+        OrbitTask(orbit, job, output, into_folder, find_sets, given["dry_run"])
+        for orbit in found.paths
+    ]
+
+
+def _named(task: OrbitTask, done: OrbitDone) -> dict[str, str]:
+    """Name the orbit of an entry that has no summary."""
+    return {} if done.summary or done.plan else {"orbit": task.orbit.name}
+
+
+def _check_targets(found: Orbits, output: Path | None) -> None:
     """Refuse outputs that cannot be right, before the first orbit is read."""
     msg = ""
     if output is not None and not output.is_dir():
-        is_file_name = output.suffix.lower() in OUTPUT_SUFFIXES
-        if len(orbits) > 1 and (is_file_name or output.exists()):
+        is_file_name = output.suffix.lower() in ENDINGS
+        if found.are_many and (is_file_name or output.exists()):
             msg = f"{output} is a file. Several orbits need a folder."
-        elif len(orbits) == 1 and not is_file_name:
-            msg = f"{output} must end in {' or '.join(OUTPUT_SUFFIXES)}, or be an existing folder."
+        elif not found.are_many and not is_file_name:
+            msg = f"{output} must end in {' or '.join(ENDINGS)}, or be an existing folder."
     if msg:
         raise click.BadParameter(msg, param_hint="--output")
-    keys = Counter(str(orbit.absolute()) if output is None else orbit.stem for orbit in orbits)
+    keys = Counter(str(orbit.absolute()) if output is None else orbit.stem for orbit in found.paths)
     key, count = keys.most_common(1)[0]
     if count > 1:
         msg = f"{Path(key).name} is given {count} times. Their outputs would be one file."
@@ -215,41 +230,6 @@ def _workspace_folders(workspace: Path) -> dict[str, Path]:
         msg = f"there is no a-priori set. Give -a NAME=PATH, or put sets into {shown}."
         raise click.UsageError(msg)
     return found
-
-
-def _one(orbit: Path, job: Job, given: dict[str, Any], *, find_sets: bool) -> dict[str, Any]:
-    """Do one orbit, or show its plan."""
-    from retrieval.atomic import check_output
-    from retrieval.reretrieve import reretrieve as run
-
-    if find_sets:
-        from cli.workspace import sets_of_day
-
-        job = replace(job, sets=sets_of_day(orbit, job.sets))
-    target = _target(orbit, job, given)
-    makes_folder = given["output"] is not None and len(given["orbits"]) > 1
-    if target.parent.exists() or not makes_folder:
-        check_output(target, overwrite=job.overwrite, inputs=[orbit])
-    if given["dry_run"]:
-        return _plan(orbit, target, job, as_json=given["as_json"])
-    if makes_folder:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    with progress_bar(orbit.name) as progress:
-        summary = run(orbit, job, target, progress=progress)
-    if not given["as_json"]:
-        _show(summary)
-    return summary.as_dict()
-
-
-def _target(orbit: Path, job: Job, given: dict[str, Any]) -> Path:
-    from retrieval.reretrieve import default_output
-
-    output: Path | None = given["output"]
-    if output is None:
-        return default_output(orbit, job.sets)
-    if output.is_dir() or len(given["orbits"]) > 1:
-        return default_output(orbit, job.sets, output)
-    return output
 
 
 def _job(sets: dict[str, Path], given: dict[str, Any]) -> Job:
@@ -301,41 +281,17 @@ def _above(given: dict[str, Any]) -> tuple[str, Path | None]:
     return "upper" if upper is not None else (above or "constant-vmr"), upper
 
 
-def _plan(orbit: Path, target: Path, job: Job, *, as_json: bool) -> dict[str, Any]:
-    from contextlib import ExitStack
-
-    from retrieval.crop import find_crop
-    from retrieval.orbit import Orbit
-    from retrieval.reretrieve import open_sets
-
-    with ExitStack() as stack:
-        opened = stack.enter_context(Orbit.open(orbit))
-        found = open_sets(opened, job, stack)
-        primary = next(iter(found.sets.values()))
-        grid = primary.grid if job.options.crop == "primary" else None
-        crop = find_crop(opened, grid, job.options.bbox)
-        plan = {
-            "orbit": str(orbit),
-            "processor_version": opened.attribute("processor_version"),
-            "output": str(target),
-            "layout": str(job.layout),
-            "scanlines": [crop.scanline.start, crop.scanline.stop],
-            "ground_pixels": [crop.ground_pixel.start, crop.ground_pixel.stop],
-            "above": str(job.options.above),
-            "sets": {
-                name.upper(): f"{apriori.kind}, {len(apriori.times)} field(s) from "
-                f"{apriori.times[0]} to {apriori.times[-1]}"
-                for name, apriori in found.sets.items()
-            },
-            "assumptions": opened.assumptions,
-        }
-    if not as_json:
-        for key, value in plan.items():
+def _show(done: OrbitDone) -> None:
+    if done.plan is not None:
+        for key, value in done.plan.items():
             click.echo(f"{key}: {value}")
-    return plan
+    elif done.summary is not None:
+        _show_summary(done.summary)
+    else:
+        click.echo(f"skipped {done.target}: done before, from the same content and options")
 
 
-def _show(summary: OrbitSummary) -> None:
+def _show_summary(summary: OrbitSummary) -> None:
     header = ["product", "column [1e15 molec cm-2]", "AMF", "change of mean [%]"]
     header += ["median [%]", "5 % [%]", "95 % [%]", "not from the set"]
     rows = []

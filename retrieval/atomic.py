@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
 import re
 import secrets
 from contextlib import contextmanager, suppress
@@ -29,6 +30,9 @@ _REASONS = {
 
 _HDF5_ERRNO = re.compile(r"errno = (\d+)")
 
+_HOST = re.sub(r"[^A-Za-z0-9]", "", platform.node())[:24] or "host"
+_LEFTOVER = re.compile(rf"\..+\.{_HOST}-(?P<pid>\d+)-[0-9a-f]+\.part")
+
 
 @contextmanager
 def atomic_output(
@@ -37,7 +41,8 @@ def atomic_output(
     """Give a temporary path beside `path` and rename it to `path` when the block succeeds.
 
     The temporary name is unique to this call, so that parallel processes never meet. It is
-    flushed to disk before the rename and removed when anything fails, interruption included.
+    flushed to disk before the rename and removed when anything fails, interruption included. Of
+    two processes that make one new file, the first to finish wins and the other is refused.
 
     Parameters
     ----------
@@ -71,13 +76,14 @@ def atomic_output(
     """
     path = Path(path)
     check_output(path, overwrite=overwrite, inputs=inputs)
-    temporary = path.with_name(f".{path.name[:180]}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    unique = f"{_HOST}-{os.getpid()}-{secrets.token_hex(4)}"
+    temporary = path.with_name(f".{path.name[:180]}.{unique}.part")
     try:
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield temporary
         _flush(temporary)
         check_output(path, overwrite=overwrite, inputs=inputs)
-        temporary.replace(path)
+        _give_its_name(temporary, path, overwrite=overwrite)
     except OSError as error:
         _remove(temporary)
         raise output_error(path, error) from error
@@ -107,13 +113,65 @@ def check_output(path: Path, *, overwrite: bool = False, inputs: Iterable[Path] 
         msg = f"{name} It must not be an input. Given {path.name} as both. Choose another name."
         raise OutputError(msg)
     if path.exists() and not overwrite:
-        msg = (
-            f"{name} An existing file is not replaced. Given {path.name}, which exists. "
-            "Choose another name or give --overwrite."
-        )
-        raise OutputError(msg)
+        raise OutputError(_exists(path))
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise output_error(path, PermissionError(errno.EACCES, "not writable"))
+
+
+def remove_leftovers(folder: Path) -> int:
+    """Remove the temporary files that killed processes of this machine left in a folder.
+
+    Those of processes that run, and of other machines, stay: they may be in the making.
+
+    Parameters
+    ----------
+    folder : Path
+        It need not exist.
+
+    Returns
+    -------
+    int
+        How many were removed.
+    """
+    if not folder.is_dir():
+        return 0
+    parts = [(path, _LEFTOVER.fullmatch(path.name)) for path in folder.glob(".*.part")]
+    dead = [path for path, match in parts if match and not _is_alive(int(match["pid"]))]
+    for path in dead:
+        _remove(path)
+    return len(dead)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
+
+
+def _give_its_name(temporary: Path, path: Path, *, overwrite: bool) -> None:
+    """Rename a finished file, or refuse it where another process has made `path` meanwhile."""
+    if not overwrite:
+        try:
+            os.link(temporary, path)  # unlike a rename, it never replaces
+        except FileExistsError:
+            raise OutputError(_exists(path)) from None
+        except (OSError, AttributeError):  # no links on this file system
+            check_output(path)
+        else:
+            temporary.unlink()
+            return
+    temporary.replace(path)
+
+
+def _exists(path: Path) -> str:
+    return (
+        f"Invalid output {path}. An existing file is not replaced. Given {path.name}, which "
+        "exists. Choose another name or give --overwrite."
+    )
 
 
 def output_error(path: Path, error: BaseException) -> OutputError:

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import h5py
 import numpy as np
 
 from retrieval.product_table import ORIGINAL_SUFFIX, TROPOSPHERIC_COLUMN
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from retrieval.orbit import Crop, Orbit
@@ -47,6 +51,31 @@ class ColumnProduct:
     column: str
     air_mass_factor: str
     is_ours: bool
+
+
+class OrbitKind(StrEnum):
+    """What a file in a folder of orbits is, at a glance."""
+
+    ORIGINAL = "an original orbit"
+    RERETRIEVED = "a re-retrieved orbit"
+    OTHER = "no L2 NO2 orbit"
+    DAMAGED = "a damaged file"
+
+
+def orbit_kind(path: Path) -> OrbitKind:
+    """Say what a file is without reading more than its head."""
+    try:
+        with path.open("rb") as file:
+            if file.read(3) == b"CDF":  # classic netCDF: a model's file
+                return OrbitKind.OTHER
+        with h5py.File(path, "r") as content:
+            product = content.get("PRODUCT")
+            if not isinstance(product, h5py.Group) or TROPOSPHERIC_COLUMN not in product:
+                return OrbitKind.OTHER
+            is_ours = "apriori_sets" in product.attrs
+    except (OSError, RuntimeError, KeyError):
+        return OrbitKind.DAMAGED
+    return OrbitKind.RERETRIEVED if is_ours else OrbitKind.ORIGINAL
 
 
 def reretrieved_sets(orbit: Orbit) -> list[str]:

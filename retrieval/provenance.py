@@ -5,7 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
+
+import h5py
 
 from retrieval.errors import RetrievalError
 
@@ -42,6 +46,8 @@ class Provenance:
         Every file read, the orbit first.
     options : mapping
         All options with their values, defaults included.
+    fingerprint : str
+        Of everything the numbers depend on (`fingerprint`).
     """
 
     command: str
@@ -49,6 +55,7 @@ class Provenance:
     versions: Mapping[str, str] = field(default_factory=dict)
     inputs: tuple[InputFile, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict)
+    fingerprint: str = ""
 
     @property
     def history(self) -> str:
@@ -70,6 +77,7 @@ class Provenance:
             "versions": "; ".join(f"{name} {version}" for name, version in self.versions.items()),
             "inputs": self._inputs_text(),
             "options": json.dumps(dict(self.options), default=str, sort_keys=True),
+            "fingerprint": self.fingerprint,
         }
 
     def _inputs_text(self) -> str:
@@ -82,6 +90,53 @@ class Provenance:
         digest = hashlib.sha256(text.encode()).hexdigest()
         last = f"and {len(lines) - n_kept} more; sha256 of the whole list:{digest}"
         return "\n".join([*lines[:n_kept], last])
+
+
+def fingerprint(kind: str, **depends: object) -> str:
+    """Return one checksum of everything an output depends on.
+
+    Parameters
+    ----------
+    kind : str
+        What is made, such as "reretrieve".
+    **depends
+        Checksums of the contents read, options and settings, as plain types; never names or
+        times of files. The version of the package is added.
+
+    Returns
+    -------
+    str
+        SHA-256 in hexadecimal.
+
+    Examples
+    --------
+    >>> fingerprint("map", cell=2, qa=75) == fingerprint("map", qa=75, cell=2)
+    True
+    >>> fingerprint("map", cell=2) == fingerprint("map", cell=8)
+    False
+    """
+    known = {"kind": kind, "version": package_version(), **depends}
+    return hashlib.sha256(json.dumps(known, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def stored_fingerprint(path: Path) -> str:
+    """Return the fingerprint that a file carries; empty where it has none or is none of ours."""
+    try:
+        with h5py.File(path, "r") as file:
+            product = file.get("PRODUCT", file)
+            found = product.attrs.get("apriori_fingerprint", file.attrs.get("fingerprint", ""))
+    except (OSError, RuntimeError, KeyError, AttributeError):
+        return ""
+    return found.decode() if isinstance(found, bytes) else str(found)
+
+
+@lru_cache(maxsize=1)
+def package_version() -> str:
+    """Return the version of this package, `unknown` where it is not installed."""
+    try:
+        return version("dacno2-s5p")
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def file_checksum(path: Path) -> str:

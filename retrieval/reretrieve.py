@@ -7,7 +7,7 @@ import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -17,18 +17,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.apriori.registry import open_apriori
+from retrieval.apriori.sidecar import find_sidecar
 from retrieval.atomic import check_output
 from retrieval.columns import reretrieved_sets
 from retrieval.errors import NoOverlapError, ProductError
 from retrieval.options import Above, Options
 from retrieval.orbit import Orbit
 from retrieval.product import Layout, write_product
-from retrieval.provenance import InputFile, Provenance, file_checksum
+from retrieval.provenance import (
+    InputFile,
+    Provenance,
+    file_checksum,
+    fingerprint,
+    stored_fingerprint,
+)
 from retrieval.substitute import check_names, substitute
 from retrieval.summary import QA_RECOMMENDED, OrbitSummary, summarise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from retrieval.apriori.base import AprioriSet
     from retrieval.meteo import Meteo
@@ -152,7 +159,7 @@ def reretrieve(
         opened = stack.enter_context(Orbit.open(source))
         _check_original(opened)
         found = open_sets(opened, job, stack)
-        inputs = _input_paths(source, found)
+        inputs = _input_paths(source, job, found)
         check_output(target, overwrite=job.overwrite, inputs=[path for _, path in inputs])
         _say_what_is_assumed(opened, found)
         pending = checksums.map(_input_file, *zip(*inputs, strict=True))
@@ -180,6 +187,42 @@ def reretrieve(
             overwrite=job.overwrite,
         )
     return summary
+
+
+def is_done(orbit: Path, job: Job, target: Path) -> bool:
+    """Tell whether a file was made from this content of orbit and sets, with these options.
+
+    What files are called plays no part. The inputs are read through once for their checksums,
+    where the file is one of ours.
+
+    Raises
+    ------
+    RetrievalError
+        If the orbit or a set cannot be read.
+    """
+    known = stored_fingerprint(target) if target.is_file() else ""
+    if not known:
+        return False
+    with ExitStack() as stack:
+        opened = stack.enter_context(Orbit.open(orbit))
+        found = open_sets(opened, job, stack)
+        files = [_input_file(*named) for named in _input_paths(orbit, job, found)]
+    return known == _fingerprint(job, files)
+
+
+def _fingerprint(job: Job, files: Sequence[InputFile]) -> str:
+    """Fingerprint of an output; the order of sets counts, that of the files of a set does not."""
+    contents: dict[str, list[str]] = {}
+    for file in files:
+        contents.setdefault(file.role, []).append(file.sha256)
+    options = asdict(job.options)
+    options.pop("block")  # changes nothing
+    return fingerprint(
+        "reretrieve",
+        contents=[[role, sorted(checksums)] for role, checksums in contents.items()],
+        options=options,
+        layout=str(job.layout),
+    )
 
 
 def _check_original(orbit: Orbit) -> None:
@@ -235,14 +278,17 @@ def orbit_time(orbit: Orbit) -> np.datetime64:
     return middle
 
 
-def _input_paths(source: Path, found: OpenedSets) -> list[tuple[str, Path]]:
+def _input_paths(source: Path, job: Job, found: OpenedSets) -> list[tuple[str, Path]]:
     paths = [("orbit", source)]
     paths += [(name.upper(), p) for name, apriori in found.sets.items() for p in apriori.files]
     if found.upper is not None:
         paths += [("upper", p) for p in found.upper.files]
     if found.meteo is not None:
         paths += [("meteo", p) for p in found.meteo.files]
-    return paths
+    named = {name.upper(): path for name, path in job.sets.items()}
+    named |= {"upper": job.upper} if job.upper and found.upper else {}
+    sidecars = {role: find_sidecar(path).path for role, path in named.items()}
+    return paths + [(f"{role} TOML", path) for role, path in sidecars.items() if path]
 
 
 def _say_what_is_assumed(orbit: Orbit, found: OpenedSets) -> None:
@@ -322,6 +368,7 @@ def _provenance(job: Job, inputs: tuple[InputFile, ...], crop: Crop) -> Provenan
             "scanlines": f"{crop.scanline.start}:{crop.scanline.stop}",
             "ground_pixels": f"{crop.ground_pixel.start}:{crop.ground_pixel.stop}",
         },
+        fingerprint=_fingerprint(job, inputs),
     )
 
 

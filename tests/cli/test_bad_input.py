@@ -169,11 +169,11 @@ def test_a_set_given_as_an_orbit_is_refused(reretrieve, workspace):
     assert "Expected an L2__NO2___ product" in outcome.error
 
 
-def test_a_folder_given_as_an_orbit_is_refused(reretrieve, orbit):
-    """A folder is no orbit."""
-    outcome = reretrieve(orbits=[orbit.parent])
-    assert outcome.status == 1
-    assert "is not a file" in outcome.error
+def test_a_folder_without_an_orbit_is_refused(reretrieve, workspace):
+    """Folders are searched; one that holds sets only is a wrong call."""
+    outcome = reretrieve(orbits=[workspace.profiles])
+    assert outcome.status == 2
+    assert f"there is no orbit in {workspace.profiles}" in outcome.error
 
 
 def test_a_missing_orbit_is_refused(reretrieve, orbit):

@@ -1,0 +1,112 @@
+"""Tasks on a running dask cluster.
+
+The cluster shares tasks out, and gives those of a worker that is lost to another one. Each of its
+threads runs them in a process of its own (`Isolated`), because HDF5 must not be used from several
+threads, and because only a process can be ended after a time limit.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import secrets
+import threading
+from multiprocessing import util
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.console import note, one_line, verbosity
+from cli.isolated import AnyTask, Isolated, Outcome
+from retrieval.provenance import package_version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from distributed import Client
+
+CONNECT_SECONDS = 30
+"""Time to find the scheduler."""
+
+_of_thread = threading.local()
+
+
+def on_cluster(
+    function: Callable[..., Any], tasks: Sequence[AnyTask], address: str, limit: float | None
+) -> Iterator[tuple[int, Outcome]]:
+    """Give outcomes as they come, with the numbers of their tasks.
+
+    Raises
+    ------
+    click.UsageError
+        If dask is not installed, or there is no scheduler at the address.
+    """
+    from distributed import as_completed
+
+    with _connect(address) as client:
+        run = secrets.token_hex(8)
+        keys = {f"{function.__name__}-{run}-{i}": i for i in range(len(tasks))}
+        futures = [
+            client.submit(
+                run_isolated,
+                function,
+                task,
+                limit,
+                verbosity(),
+                package_version(),
+                key=key,
+                pure=False,
+            )
+            for key, task in zip(keys, tasks, strict=True)
+        ]
+        waiting = as_completed(futures)  # type: ignore[no-untyped-call]
+        # a result that is held would be made again if its worker were lost
+        del futures
+        for future in waiting:
+            try:
+                outcome = future.result()
+            except Exception as error:
+                outcome = Outcome(error=f"The cluster gave it up. {one_line(error)}")
+            number = keys[future.key]
+            future.release()
+            yield number, outcome
+
+
+def _connect(address: str) -> Client:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        msg = "--scheduler needs dask. Install dacno2-s5p[cluster]."
+        raise click.UsageError(msg) from error
+    try:
+        client = Client(  # type: ignore[no-untyped-call]
+            address, timeout=CONNECT_SECONDS, set_as_default=False
+        )
+    except (OSError, ValueError) as error:
+        msg = f"--scheduler {address} does not answer ({one_line(error)}). Check the address."
+        raise click.UsageError(msg) from error
+    if not client.scheduler_info(n_workers=-1)["workers"]:
+        note("the cluster has no workers yet: waiting for them")
+    return client
+
+
+def run_isolated(
+    function: Callable[[AnyTask], Any],
+    task: AnyTask,
+    limit: float | None,
+    level: int,
+    version: str,
+) -> Outcome:
+    """Run a task on a worker of the cluster, in this thread's own process."""
+    if version != package_version():
+        return Outcome(
+            error=f"The worker has version {package_version()} of dacno2-s5p, not {version}. "
+            "Install the same version everywhere."
+        )
+    if not hasattr(_of_thread, "process"):
+        current = multiprocessing.current_process()
+        if current.daemon:  # dask's workers are; multiprocessing lets daemons have no children
+            current.daemon = False
+        _of_thread.process = Isolated(level)
+        util.Finalize(None, _of_thread.process.stop, exitpriority=100)
+    outcome: Outcome = _of_thread.process.run(function, task, limit)
+    return outcome

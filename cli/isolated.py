@@ -1,0 +1,212 @@
+"""A process of its own for one task after the other: it can be ended, and be replaced.
+
+HDF5 may hang on a slow disk or crash on a damaged file, and nothing inside a process can end
+that. So tasks run in a spawned child with one thread, whatever started it: `pebble` ends a child
+that takes too long, replaces one that died, and says so.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import traceback
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import click
+
+from cli.console import OneLine, one_line, set_verbosity
+from retrieval.atomic import remove_leftovers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import FrameType
+
+    from pebble import ProcessFuture
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""What numerical libraries ask for their number of threads when they are first imported."""
+
+ATTEMPTS = 2
+"""A child that dies may have been killed for another's memory; one that dies again has a reason."""
+
+GRACE = 3.0
+"""Seconds a child has to remove its temporary file after its parent's death."""
+
+
+class Task(Protocol):
+    """The argument of a task: anything that can be pickled and says where it writes."""
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the output."""
+
+
+AnyTask = TypeVar("AnyTask", bound=Task)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task.
+
+    Attributes
+    ----------
+    value : object
+        What the function returned; None after an error.
+    error : str
+        One line; empty where there was none.
+    traceback : str
+        Of the error, for developers.
+    messages : tuple of str
+        Warnings and information that the task logged, one line each.
+    """
+
+    value: Any = None
+    error: str = ""
+    traceback: str = ""
+    messages: tuple[str, ...] = ()
+
+
+def guarded(function: Callable[[AnyTask], Any], task: AnyTask) -> Outcome:
+    """Run a task; an error becomes an outcome."""
+    try:
+        return Outcome(function(task))
+    except (click.ClickException, BrokenPipeError):
+        raise
+    except Exception as error:
+        return Outcome(error=one_line(error), traceback=traceback.format_exc())
+
+
+class Isolated:
+    """A child process that runs tasks, one at a time.
+
+    Parameters
+    ----------
+    level : int
+        Verbosity of the log that comes back with outcomes.
+    """
+
+    def __init__(self, level: int = 0) -> None:
+        from pebble import ProcessPool
+
+        self._pool = ProcessPool(
+            max_workers=1,
+            initializer=_begin,
+            initargs=(level,),
+            context=multiprocessing.get_context("spawn"),
+        )
+        self._running: ProcessFuture[Outcome] | None = None
+
+    def run(
+        self, function: Callable[[AnyTask], Any], task: AnyTask, limit: float | None = None
+    ) -> Outcome:
+        """Run a task and wait for it.
+
+        Parameters
+        ----------
+        function : callable
+            Of a module, so that it can be sent to the child by name.
+        task : Task
+        limit : float, optional
+            Seconds after which the child is ended and replaced.
+
+        Returns
+        -------
+        Outcome
+            An error also where the child was ended, or died twice: once may be an accident.
+        """
+        from pebble import ProcessExpired
+
+        error = ""
+        for _ in range(ATTEMPTS):
+            self._running = self._pool.schedule(_in_child, args=(function, task), timeout=limit)
+            try:
+                return self._running.result()
+            except TimeoutError:
+                error = (
+                    f"It took longer than {limit:g} s (--time-limit), and its process was ended. "
+                    "Give more time, or look whether the file or its disk is damaged."
+                )
+                break
+            except ProcessExpired as expired:
+                error = (
+                    f"Its process died twice ({_how(expired.exitcode)}), as it does when memory "
+                    "runs out or a library crashes. Use fewer processes, or leave the file out."
+                )
+            finally:
+                remove_leftovers(task.folder)
+        return Outcome(error=error)
+
+    def stop(self) -> None:
+        """End the child, whatever it is doing."""
+        if self._running is not None:
+            self._running.cancel()  # type: ignore[no-untyped-call]
+        self._pool.stop()  # type: ignore[no-untyped-call]
+        self._pool.join()
+
+
+def _how(code: int | None) -> str:
+    return f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
+
+
+class _Collector(logging.Handler):
+    """Keeps the log of a task as lines."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(OneLine())
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a record."""
+        self.lines.append(self.format(record))
+
+
+_collector = _Collector()
+_is_busy = threading.Event()
+
+
+def _in_child(function: Callable[[AnyTask], Any], task: AnyTask) -> Outcome:
+    _is_busy.set()
+    _collector.lines.clear()
+    try:
+        outcome = guarded(function, task)
+    except KeyboardInterrupt:
+        os._exit(1)  # the temporary file is gone; nothing else is to be done here
+    except Exception as error:
+        outcome = Outcome(error=one_line(error), traceback=traceback.format_exc())
+    finally:
+        _is_busy.clear()
+    return Outcome(outcome.value, outcome.error, outcome.traceback, tuple(_collector.lines))
+
+
+def _begin(level: int) -> None:
+    """Make a child's settings, before anything numerical is imported."""
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    set_verbosity(level)
+    logging.captureWarnings(capture=True)
+    logging.getLogger().handlers[:] = [_collector]
+    signal.signal(signal.SIGTERM, _interrupt)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """End like Ctrl-C, so that no temporary file stays."""
+    if _is_busy.is_set():
+        raise KeyboardInterrupt
+    os._exit(0)
+
+
+def _end_with_parent() -> None:
+    """End when the parent is gone: what an orphan writes, another may be writing, too."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(GRACE)
+        os._exit(1)

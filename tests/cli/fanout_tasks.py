@@ -1,0 +1,81 @@
+"""Tasks that tests give to other processes: they are imported there by name."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from retrieval.atomic import atomic_output
+
+logger = logging.getLogger("cli.tests")
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A task with a number, which goes into the name of its output."""
+
+    folder: Path
+    number: int
+
+    @property
+    def target(self) -> Path:
+        """Output."""
+        return self.folder / f"{self.number}.txt"
+
+
+def square(task, progress=None):
+    """Return the square; the later, the faster, so that tasks finish out of order."""
+    if progress is None:
+        time.sleep(0.3 / (1 + task.number))
+    if task.number == 3:
+        msg = "three\nis odd"
+        raise ValueError(msg)
+    logger.warning("number %d", task.number)
+    return task.number**2
+
+
+def threads(_task):
+    """Return what numerical libraries are told of threads, and the process."""
+    return os.environ["OMP_NUM_THREADS"], os.getpid()
+
+
+def hang_at_two(task):
+    """Write a file; number 2 hangs in C with Python's lock held, as a library may."""
+    with atomic_output(task.target) as temporary:
+        temporary.write_text("half")
+        if task.number == 2:
+            ctypes.PyDLL(None).sleep(600)
+        temporary.write_text("whole")
+    return task.number
+
+
+def die_once(task):
+    """Kill the process at the first attempt, in mid-write."""
+    marker = task.folder / f"attempt {task.number}"
+    with atomic_output(task.target) as temporary:
+        if not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        temporary.write_text("whole")
+    return task.number
+
+
+def die(_task):
+    """Kill the process."""
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def slow(task):
+    """Note that the task began; write a file slowly."""
+    with (task.folder / "log").open("a") as log:
+        log.write(f"{task.number} ")
+    with atomic_output(task.target) as temporary:
+        temporary.write_text("half")
+        time.sleep(600 if (task.folder / "wait").exists() else 0.2)
+        temporary.write_text("whole")
+    return task.number

@@ -1,0 +1,151 @@
+"""Tasks on other processes: order, errors, time limits, deaths, what stays behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import pytest
+
+from cli.fanout import Failures, Workers, fan_out
+from cli.isolated import Outcome
+from tests.cli.fanout_tasks import Numbered, die, die_once, hang_at_two, square, threads
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def numbered(folder, count):
+    return [Numbered(folder, number) for number in range(count)]
+
+
+def run(function, folder, count, **workers):
+    """Run tasks; return outcomes and what was reported as progress."""
+    seen = []
+    outcomes = list(
+        fan_out(
+            function,
+            numbered(folder, count),
+            Workers(**workers),
+            lambda done, total: seen.append((done, total)),
+        )
+    )
+    return outcomes, seen
+
+
+@pytest.mark.parametrize("jobs", [None, 2])
+def test_outcomes_come_in_the_order_of_tasks(tmp_path, jobs):
+    """Whatever finishes first; an error is one line and stops nothing; progress reaches all."""
+    outcomes, seen = run(square, tmp_path, 6, jobs=jobs)
+    assert [outcome.value for outcome in outcomes] == [0, 1, 4, None, 16, 25]
+    assert [outcome.error for outcome in outcomes if outcome.error] == ["three is odd"]
+    assert "ValueError" in outcomes[3].traceback
+    assert seen[-1][1] == 6
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    if jobs:
+        assert seen[-1] == (6, 6)
+        assert outcomes[4].messages == ("WARNING: number 4",)
+
+
+def test_workers_are_processes_of_one_thread(tmp_path):
+    """Numerical libraries are told so before they are imported; this process stays as it is."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    outcomes, _ = run(threads, tmp_path, 2, jobs=1)
+    told = {outcome.value[0] for outcome in outcomes}
+    processes = {outcome.value[1] for outcome in outcomes}
+    assert told == {"1"}
+    assert len(processes) == 1
+    assert os.getpid() not in processes
+    assert os.environ.get("OMP_NUM_THREADS") == before
+
+
+def test_a_task_that_hangs_is_ended_and_the_rest_is_done(tmp_path):
+    """Even in a library that never gives the interpreter back; nothing half-written stays."""
+    outcomes, _ = run(hang_at_two, tmp_path, 4, jobs=1, time_limit=4.0)
+    assert [outcome.value for outcome in outcomes] == [0, 1, None, 3]
+    assert "It took longer than 4 s (--time-limit)" in outcomes[2].error
+    assert names(tmp_path) == ["0.txt", "1.txt", "3.txt"]
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"whole"}
+
+
+def test_a_worker_that_is_killed_is_replaced_and_its_task_done(tmp_path):
+    """A task is given to a second process; the first one's temporary file is removed."""
+    outcomes, _ = run(die_once, tmp_path, 2, jobs=2)
+    assert [outcome.value for outcome in outcomes] == [0, 1]
+    assert [name for name in names(tmp_path) if not name.startswith("attempt")] == [
+        "0.txt",
+        "1.txt",
+    ]
+
+
+def test_a_task_that_kills_its_process_is_reported(tmp_path):
+    """It dies twice, and is an error that names the signal."""
+    outcomes, _ = run(die, tmp_path, 1, jobs=1)
+    assert f"signal {signal.SIGSEGV:d}" in outcomes[0].error
+
+
+def test_workers_end_with_the_process_that_started_them(tmp_path):
+    """Killed without a chance to clean up, it leaves neither a worker nor a half-written file."""
+    (tmp_path / "wait").touch()
+    code = (
+        "import sys\nfrom pathlib import Path\n"
+        "from cli.fanout import Workers, fan_out\n"
+        "from tests.cli.fanout_tasks import Numbered, slow\n"
+        "if __name__ == '__main__':\n"
+        "    list(fan_out(slow, [Numbered(Path(sys.argv[1]), 0)], Workers(jobs=1)))\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    parent = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.DEVNULL,
+    )
+    wait_for(lambda: list(tmp_path.glob(".*.part")))
+    parent.kill()
+    parent.wait()
+    wait_for(lambda: not list(tmp_path.glob(".*.part")))
+    assert names(tmp_path) == ["log", "script.py", "wait"]
+
+
+def wait_for(condition):
+    """Wait until something holds; a test that hangs fails by itself."""
+    for _ in range(1200):
+        if condition():
+            return
+        time.sleep(0.05)
+    pytest.fail("it did not happen within a minute")
+
+
+def test_both_kinds_of_workers_at_once_are_a_wrong_call():
+    """A cluster has its own workers."""
+    given = {"jobs": 2, "scheduler": "tcp://127.0.0.1:1", "time_limit": None}
+    with pytest.raises(click.UsageError, match="both --jobs and --scheduler"):
+        Workers.of(given)
+
+
+def test_a_limit_needs_another_process():
+    """Nothing can end this one; 0 is no limit; others have one by default."""
+    assert Workers().is_here
+    assert Workers(time_limit=0.0).is_here
+    assert not Workers(time_limit=60.0).is_here
+    assert Workers(jobs=2).limit == 3600.0
+    assert Workers(jobs=2, time_limit=0.0).limit is None
+
+
+def test_failures_are_told_at_the_end(capsys):
+    """What was logged comes at once, errors last, with the name of the file; status 1."""
+    failures = Failures("orbits", 2)
+    assert failures.check("a.nc", Outcome(1, messages=("WARNING: odd",)))
+    assert not failures.check("b.nc", Outcome(error="It is damaged."))
+    assert capsys.readouterr().err == "WARNING: odd\n"
+    assert failures.tell() == 1
+    assert capsys.readouterr().err == "Error: b.nc: It is damaged.\n"

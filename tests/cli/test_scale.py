@@ -1,0 +1,199 @@
+"""Many orbits: found, skipped when done, shared out, and the same whatever the workers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import h5py
+import netCDF4
+import numpy as np
+import pytest
+
+from tests.cli.conftest import names
+from tests.files import write_profiles
+from tests.orbit_builder import build_orbit
+
+DATES = {"history", "date_created", "apriori_created", "apriori_command"}
+"""Attributes that say when and by which command a file was made."""
+
+
+def contents(path: Path) -> dict[str, object]:
+    """Return every variable and attribute of a file but those of `DATES`."""
+    found: dict[str, object] = {}
+
+    def keep(name: str, item: netCDF4.Dataset | netCDF4.Variable) -> None:
+        for key in set(item.ncattrs()) - DATES:
+            found[f"{name}@{key}"] = np.asarray(item.getncattr(key)).tolist()
+
+    def walk(group: netCDF4.Dataset) -> None:
+        keep(group.path, group)
+        for name, variable in group.variables.items():
+            keep(f"{group.path}/{name}", variable)
+            values = np.asarray(variable[:])
+            is_text = values.dtype.kind not in "iuf"
+            found[f"{group.path}/{name}"] = values.tolist() if is_text else values.tobytes()
+        for inner in group.groups.values():
+            walk(inner)
+
+    with netCDF4.Dataset(path) as file:
+        file.set_auto_mask(False)
+        walk(file)
+    assert len(found) > 20
+    return found
+
+
+@pytest.fixture(scope="module")
+def orbits(tmp_path_factory) -> Path:
+    """Return a folder of four small orbits on two days, and profiles of these days beside it."""
+    folder = tmp_path_factory.mktemp("many")
+    (folder / "l2").mkdir()
+    (folder / "profiles").mkdir()
+    for i in range(4):
+        day = f"2019-06-0{1 + i // 2}"
+        build_orbit(
+            folder / "l2", n_scanline=12, n_ground_pixel=10, date=day, seed=i,
+            overpass=f"{11 + i % 2}:30", orbit_number=8400 + i, area=(1.3, 47.3, 2.7, 48.7),
+        )  # fmt: skip
+    for day in ("2019-06-01", "2019-06-02"):
+        write_profiles(folder / "profiles" / f"no2_{day}.nc", day=day)
+    return folder
+
+
+@pytest.fixture
+def many(run, orbits):
+    """Return a function that re-retrieves the folder, unless told otherwise."""
+
+    def call(*args: object, source=None, sets=None):
+        named = f"dacno2={sets or orbits / 'profiles'}"
+        return run("reretrieve", source or orbits / "l2", "-a", named, *args)
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def done_before(orbits, tmp_path_factory) -> Path:
+    """Return the folder's outputs, made in this process."""
+    from cli.main import main
+
+    out = tmp_path_factory.mktemp("done") / "out"
+    with pytest.raises(SystemExit):
+        main(["reretrieve", str(orbits / "l2"), "-a", f"dacno2={orbits}/profiles", "-o", str(out)])
+    return out
+
+
+@pytest.fixture
+def out(done_before, tmp_path) -> Path:
+    """Return a copy of the outputs."""
+    return Path(shutil.copytree(done_before, tmp_path / "out"))
+
+
+def test_a_folder_is_the_same_on_any_number_of_workers(many, done_before, tmp_path):
+    """Variables and attributes of one process and two are equal; entries stand in order."""
+    done = many("-o", tmp_path / "two", "--json", "--jobs", "2")
+    assert (done.status, done.err) == (0, "")
+    entries = json.loads(done.out)
+    assert [Path(entry["output"]).name for entry in entries] == names(tmp_path / "two")
+    assert names(done_before) == names(tmp_path / "two")
+    for name in names(done_before):
+        assert contents(done_before / name) == contents(tmp_path / "two" / name)
+
+
+def test_what_is_done_is_skipped_by_content(many, orbits, out, tmp_path):
+    """Whatever the inputs are called; with another option it is refused, or replaced."""
+    before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    again = many("-o", out).out.splitlines()
+    assert len(again) == 4
+    assert all(line.startswith("skipped ") and "done before" in line for line in again)
+    moved = Path(shutil.copytree(orbits, tmp_path / "moved"))
+    for path in (moved / "profiles").iterdir():
+        path.rename(path.with_name(path.name.replace("no2", "profile")))
+    renamed = many("-o", out, "--json", source=moved / "l2", sets=moved / "profiles")
+    assert [entry["skipped"] for entry in json.loads(renamed.out)] == ["done before"] * 4
+    other = many("-o", out, "--above-vmr", "50")
+    assert other.status == 1
+    assert len(other.err.splitlines()) == 4
+    assert "made from other content, with other options" in other.err
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    one = sorted((orbits / "l2").iterdir())[0]
+    assert many("-o", out, "--above-vmr", "50", "--overwrite", source=one).status == 0
+    changed = [path for path, time in before.items() if path.stat().st_mtime_ns != time]
+    assert [path.name for path in changed] == [f"{one.stem}_DACNO2.nc"]
+
+
+CHANGES = {
+    "orbit": lambda folder: change(next((folder / "l2").iterdir())),
+    "set": lambda folder: change(folder / "profiles" / "no2_2019-06-01.nc"),
+    "TOML": lambda folder: (folder / "profiles" / "dacno2_s5p.toml").write_text('title = "b"'),
+}
+
+
+def change(path):
+    """Change one number of a file, not its size or time."""
+    with h5py.File(path, "a") as file:
+        column = "PRODUCT/nitrogendioxide_tropospheric_column"
+        values = file["no2" if "no2" in file else column]
+        values[(0,) * values.ndim] = 1.5 * values[(0,) * values.ndim] + 1e-9
+
+
+@pytest.mark.parametrize("changed", CHANGES)
+def test_changed_content_is_not_skipped(many, run, orbits, tmp_path, changed):
+    """One number of the orbit or of the set, or a TOML beside it, makes another output."""
+    folder = shutil.copytree(orbits, tmp_path / "copy")
+    for path in sorted((folder / "l2").iterdir())[1:]:
+        path.unlink()
+    call = (
+        "reretrieve",
+        folder / "l2",
+        "-a",
+        f"dacno2={folder / 'profiles'}",
+        "-o",
+        tmp_path / "o",
+    )
+    assert run(*call).status == 0
+    assert "skipped" in run(*call).out
+    CHANGES[changed](folder)
+    assert "made from other content" in run(*call).error
+
+
+def test_outputs_beside_the_originals_are_no_inputs(many, orbits, tmp_path):
+    """A folder or a glob can be given again and again; days between two dates can be chosen."""
+    folder = shutil.copytree(orbits / "l2", tmp_path / "l2")
+    (folder / "deep").mkdir()
+    for path in sorted(folder.glob("*.nc"))[:2]:
+        path.rename(folder / "deep" / path.name)
+    shutil.copy(orbits / "profiles" / "no2_2019-06-01.nc", folder)
+    first_day = many("--end", "2019-06-01", source=folder)
+    assert first_day.status == 0
+    assert len(list(folder.rglob("*_DACNO2.nc"))) == 2
+    rest = many(source=folder / "**" / "*.nc")
+    assert rest.status == 0
+    assert Counter("skipped" in line for line in rest.out.splitlines() if "_DACNO2.nc" in line) == {
+        True: 2,
+        False: 2,
+    }
+    assert many("--start", "2020-01-01", source=folder).status == 2
+
+
+def test_one_bad_orbit_does_not_stop_the_rest(many, orbits, tmp_path):
+    """It is named at the end, the others are done; the same on two processes."""
+    folder = shutil.copytree(orbits / "l2", tmp_path / "l2")
+    bad = sorted(folder.iterdir())[1]
+    bad.write_bytes(bad.read_bytes()[:5000])
+    for name, workers in {"here": (), "there": ("--jobs", "1")}.items():
+        done = many("-o", tmp_path / name, *workers, source=folder)
+        assert done.status == 1
+        assert done.error.startswith(f"Error: {bad}: ")
+        assert len(names(tmp_path / name)) == 3
+
+
+def test_the_output_carries_its_fingerprint(done_before):
+    """As an attribute of PRODUCT, another for each orbit."""
+    found = set()
+    for path in done_before.iterdir():
+        with netCDF4.Dataset(path) as file:
+            found.add(file["PRODUCT"].apriori_fingerprint)
+    assert len(found) == 4
+    assert {len(text) for text in found} == {64}
