@@ -8,12 +8,13 @@ types: values, fill values, filters and attributes go over as stored, without an
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
-from h5py import h5, h5a, h5d, h5ds, h5g, h5p, h5s, h5t
+from h5py import h5, h5a, h5d, h5ds, h5g, h5o, h5p, h5s, h5t
 
 from retrieval.atomic import output_error, write_errno
 from retrieval.chunk_writer import ChunkQueue, RowWriter
@@ -92,24 +93,60 @@ def copy_cropped(source: h5py.File, target: h5py.File, crop: Mapping[str, slice]
     """
     source, target = source["/"], target["/"]  # a file's own properties do not say its order
     _copy_attributes(source.id, target.id)
-    datasets: list[str] = []
+    copy = _Copy(crop)
     with ChunkQueue() as queue:
-        _copy_group(source, target, crop, datasets, queue)
-    for path in datasets:
-        attach_dimensions(target[path], dimension_paths(source[path]))
+        _copy_group(source, target, copy, queue)
+    for dataset, paths in copy.made:
+        attach_dimensions(dataset, paths)
 
 
-def dimension_paths(dataset: h5py.Dataset) -> tuple[str | None, ...]:
+@dataclass
+class _Copy:
+    """What is to be cut, and what is known of a copy under way.
+
+    Attributes
+    ----------
+    crop : mapping of str to slice
+        As for `copy_cropped`.
+    made : list of (Dataset, paths)
+        New variables whose dimensions are not attached yet.
+    scales : dict of int to str
+        Paths of dimension scales by their address in the source.
+    """
+
+    crop: Mapping[str, slice]
+    made: list[tuple[h5py.Dataset, tuple[str | None, ...]]] = field(default_factory=list)
+    scales: dict[int, str] = field(default_factory=dict)
+
+
+def dimension_paths(
+    dataset: h5py.Dataset, known: dict[int, str] | None = None
+) -> tuple[str | None, ...]:
     """Return the path of the dimension scale of each axis; a scale is its own dimension.
 
     None stands for an axis without a scale, which netCDF-4 writes for no variable.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+    known : dict of int to str, optional
+        Paths by address in the file, added to. A scale is found through a reference, and HDF5
+        searches the whole file for the path of what was opened so: half of the time of copying
+        a small orbit, where it is done for each axis of each variable.
     """
     if h5ds.is_scale(dataset.id):
         return (str(dataset.name), *[None] * (dataset.ndim - 1))
+    known = {} if known is None else known
     paths: list[str | None] = []
     for axis in range(dataset.ndim):
-        has_scale = h5ds.get_num_scales(dataset.id, axis) > 0
-        paths.append(dataset.dims[axis][0].name if has_scale else None)
+        if h5ds.get_num_scales(dataset.id, axis) == 0:
+            paths.append(None)
+            continue
+        scale = dataset.dims[axis][0]
+        address = h5o.get_info(scale.id).addr
+        if address not in known:
+            known[address] = scale.name
+        paths.append(known[address])
     return tuple(paths)
 
 
@@ -190,8 +227,7 @@ def _outer_axis(shape: Sequence[int]) -> int:
 def _copy_group(
     source: h5py.Group,
     target: h5py.Group,
-    crop: Mapping[str, slice],
-    datasets: list[str],
+    copy: _Copy,
     queue: ChunkQueue,
 ) -> None:
     """Copy the members of a group in their order, and note the variables for their dimensions."""
@@ -200,10 +236,9 @@ def _copy_group(
         if isinstance(member, h5py.Group):
             inner = _create_group(target, name)
             _copy_attributes(member.id, inner.id)
-            _copy_group(member, inner, crop, datasets, queue)
+            _copy_group(member, inner, copy, queue)
         elif isinstance(member, h5py.Dataset):
-            _copy_dataset(member, target, name, crop, queue)
-            datasets.append(member.name)
+            _copy_dataset(member, target, name, copy, queue)
         else:  # a named type: HDF5 copies it as it is
             source.copy(name, target)
 
@@ -212,16 +247,18 @@ def _copy_dataset(
     source: h5py.Dataset,
     parent: h5py.Group,
     name: str,
-    crop: Mapping[str, slice],
+    copy: _Copy,
     queue: ChunkQueue,
 ) -> None:
     """Copy the kept part of one variable, block by block."""
-    paths = dimension_paths(source)
+    paths = dimension_paths(source, copy.scales)
     selection = [
-        crop.get(path or "", slice(0, size)) for path, size in zip(paths, source.shape, strict=True)
+        copy.crop.get(path or "", slice(0, size))
+        for path, size in zip(paths, source.shape, strict=True)
     ]
     shape = tuple(part.stop - part.start for part in selection)
     target = create_like(source, parent, name, shape)
+    copy.made.append((target, paths))
     if _is_dimension_only(source):
         label = b"%s%10d" % (_DIMENSION_ONLY, shape[0])
         h5a.delete(target.id, b"CLASS")

@@ -33,6 +33,19 @@ def orbit_path(tmp_path_factory):
     return build_orbit(folder, n_scanline=40, n_ground_pixel=25, scanline_chunk=16).path
 
 
+def test_dimension_paths_are_the_same_once_known(orbit_path):
+    """Paths found by a scale's address are those that HDF5 finds by searching the file."""
+    known: dict[int, str] = {}
+    with h5py.File(orbit_path, "r") as file:
+        found = []
+        file.visititems(lambda _, item: found.append(item) if hasattr(item, "dims") else None)
+        variables = [item for item in found if isinstance(item, h5py.Dataset)]
+        for variable in variables:
+            assert dimension_paths(variable, known) == dimension_paths(variable)
+    assert len(variables) > 100
+    assert len(known) < 30  # one entry a dimension, not one a variable
+
+
 def copy(source: Path, target: Path, crop: dict[str, slice]) -> Path:
     target.touch()
     with h5py.File(source, "r") as original, open_target(target) as file:
