@@ -26,6 +26,7 @@ from retrieval.mapping import (
     map_row,
     new_figure,
 )
+from retrieval.maps import save
 from retrieval.orbit import Orbit
 from retrieval.regions import DOMAIN, REGIONS
 
@@ -102,7 +103,7 @@ def draw_changes(l3: L3, pairs: list[tuple[str, str]], path: Path, date: str) ->
 def draw_regions(columns: Columns, path: Path, date: str) -> Path:
     """Zooms of the regions for the truth and every product."""
     fields = {"truth": columns.truth, **columns.products}
-    figure = new_figure(5.2 * len(fields), 6.2 * len(REGIONS))
+    figure = new_figure(5.2 * len(fields), 6.8 * len(REGIONS))
     figure.suptitle(f"Regions, {date} ({SYNTHETIC})")
     rows: list[FigureBase] = list(np.ravel(np.asarray(figure.subfigures(len(REGIONS), 1))))
     for row, region in zip(rows, REGIONS, strict=True):
@@ -121,7 +122,7 @@ def draw_regions(columns: Columns, path: Path, date: str) -> Path:
                 mean = float(values[inside].mean() * TO_E15)
                 draw_caption(panel, f"mean {mean:.2f} $\\times$ 10$^{{15}}$, n = {inside.sum()}")
         colour_bar(row, images, panels, scale)
-    figure.savefig(path, dpi=130)
+    save(figure, path, dpi=130)  # with a margin: captions stand at the edge
     return path
 
 

@@ -360,8 +360,9 @@ def map_row(
     area: RectilinearGrid | BoundingBox | Sequence[RectilinearGrid | BoundingBox],
     *,
     crs: str = EUROPE_PLANE,
+    n_column: int | None = None,
 ) -> list[MapAxes]:
-    """Make a row of maps in a figure or subfigure, one a title.
+    """Make a row of maps, or several, in a figure or subfigure, one a title.
 
     Parameters
     ----------
@@ -373,14 +374,30 @@ def map_row(
         One for all, or one for each map; maps of different areas are widened to one shape.
     crs : str
         Plane for boxes of degrees.
+    n_column : int, optional
+        Maps in a row; the last row may have fewer. All in one row by default.
     """
     areas = [area] * len(titles) if isinstance(area, RectilinearGrid | tuple) else list(area)
     frames = _one_shape([_frame(place, crs) for place in areas])
-    axes = np.ravel(figure.subplots(1, len(titles), squeeze=False))
+    n_column = n_column or len(titles)
+    axes = np.ravel(figure.subplots(n_rows(len(titles), n_column), n_column, squeeze=False))
+    for spare in axes[len(titles) :]:
+        spare.remove()
     return [
         map_axes(one, frame, title=title)
-        for one, frame, title in zip(axes, frames, titles, strict=True)
+        for one, frame, title in zip(axes, frames, titles, strict=False)
     ]
+
+
+def n_rows(n_map: int, n_column: int) -> int:
+    """Rows that so many maps take.
+
+    Examples
+    --------
+    >>> n_rows(3, 3), n_rows(5, 3)
+    (1, 2)
+    """
+    return -(-n_map // n_column)
 
 
 def _one_shape(frames: Sequence[RectilinearGrid]) -> list[RectilinearGrid]:

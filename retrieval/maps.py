@@ -30,6 +30,7 @@ from retrieval.mapping import (
     draw_grid,
     draw_scale_bar,
     map_row,
+    n_rows,
     new_figure,
 )
 from retrieval.regions import DOMAIN
@@ -51,6 +52,12 @@ WIDTHS = {1: 9.0, 2: 13.0}
 """Width of figures by the number of maps in a row [cm]."""
 WIDTH = 18.0
 """For three and more: two columns of a journal [cm]."""
+N_COLUMN = 3
+"""Maps in a row; with more, their captions would touch."""
+ROW = 8.2
+"""Height of a further row of maps [cm]."""
+COLUMNS_HEIGHT, DIFFERENCES_HEIGHT, ABSOLUTE_HEIGHT, REGIONS_HEIGHT = 8.8, 9.8, 9.4, 9.4
+"""Height of one row with its colour bar and captions, by what it shows [cm]."""
 MARGIN = 0.2
 """Round the cells with data [degree]."""
 ZOOM_MARGIN = 0.06
@@ -59,16 +66,21 @@ ZOOM_MARGIN = 0.06
 
 def figure7(data: MapData) -> Figure:
     """Draw all three parts on one page."""
-    n_row = 1 + bool(data.differences) + bool(data.differences and data.regions)
-    heights = [8.8, 9.8, 9.0][:n_row]
+    heights = [_columns_height(data)]
+    if data.differences:
+        heights.append(_differences_height(data))
+    if data.differences and data.regions:
+        heights.append(_regions_height(data))
     figure = new_figure(_width(data), sum(heights) + 0.6)
-    parts = np.ravel(figure.subfigures(n_row, 1, height_ratios=heights, squeeze=False))
+    parts = np.ravel(
+        np.asarray(figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False))
+    )
     for letter, part in zip("abc", parts, strict=False):
         part.text(0.004, 0.985, f"({letter})", fontsize=9, fontweight="bold", va="top")
     draw_columns(parts[0], data)
-    if n_row > 1:
+    if len(heights) > 1:
         draw_differences(parts[1], data)
-    if n_row > 2:
+    if len(heights) > 2:
         draw_regions(parts[2], data)
     return _footed(figure, data)
 
@@ -78,17 +90,37 @@ def _width(data: MapData) -> float:
     return WIDTHS.get(n_map, WIDTH)
 
 
+def _further_rows(n_map: int) -> float:
+    """Height of all rows of maps but the first [cm]."""
+    return ROW * (n_rows(n_map, N_COLUMN) - 1)
+
+
+def _columns_height(data: MapData) -> float:
+    return COLUMNS_HEIGHT + _further_rows(len(data.products))
+
+
+def _differences_height(data: MapData, one_row: float = DIFFERENCES_HEIGHT) -> float:
+    return sum(one_row + _further_rows(len(group)) for group in _parts(data))
+
+
+def _regions_height(data: MapData) -> float:
+    return REGIONS_HEIGHT + _further_rows(len(data.regions))
+
+
 def columns_figure(data: MapData) -> Figure:
     """Draw part (a): the mean columns on one scale."""
-    figure = new_figure(_width(data), 9.2)
+    figure = new_figure(_width(data), _columns_height(data) + 0.4)
     draw_columns(figure, data)
     return _footed(figure, data)
 
 
 def differences_figure(data: MapData) -> Figure:
     """Draw part (b): relative differences and, below, absolute ones."""
-    figure = new_figure(WIDTH, 19.6)
-    upper, lower = np.ravel(figure.subfigures(2, 1, height_ratios=[9.8, 9.4], squeeze=False))
+    heights = [_differences_height(data), _differences_height(data, ABSOLUTE_HEIGHT)]
+    figure = new_figure(WIDTH, sum(heights) + 0.4)
+    upper, lower = np.ravel(
+        np.asarray(figure.subfigures(2, 1, height_ratios=heights, squeeze=False))
+    )
     draw_differences(upper, data)
     draw_differences(lower, data, absolute=True)
     return _footed(figure, data)
@@ -96,8 +128,8 @@ def differences_figure(data: MapData) -> Figure:
 
 def regions_figure(data: MapData) -> Figure:
     """Draw part (c): the regions, relative and absolute differences of the last pair."""
-    figure = new_figure(WIDTH, 17.6)
-    upper, lower = np.ravel(figure.subfigures(2, 1, squeeze=False))
+    figure = new_figure(WIDTH, 2 * _regions_height(data))
+    upper, lower = np.ravel(np.asarray(figure.subfigures(2, 1, squeeze=False)))
     draw_regions(upper, data)
     draw_regions(lower, data, absolute=True)
     return _footed(figure, data)
@@ -107,7 +139,9 @@ def draw_columns(figure: FigureBase, data: MapData) -> list[MapAxes]:
     """Draw the mean column of each product, all on one scale."""
     shown = [np.where(data.mask, data.l3[product], np.nan) for product in data.products]
     area, crs = _map_area(data)
-    panels = map_row(figure, [f"{product} a priori" for product in data.products], area, crs=crs)
+    titles = [f"{product} a priori" for product in data.products]
+    columns = min(len(titles), N_COLUMN)
+    panels = map_row(figure, titles, area, crs=crs, n_column=columns)
     scale = column_scale(*shown, label="NO$_2$ tropospheric column")
     images = [
         draw_grid(panel, data.l3.grid, values, scale)
@@ -124,32 +158,60 @@ def draw_columns(figure: FigureBase, data: MapData) -> list[MapAxes]:
 
 
 def draw_differences(figure: FigureBase, data: MapData, *, absolute: bool = False) -> list[MapAxes]:
-    """Draw the differences of all pairs: one scale against TM5, one between the others."""
+    """Draw the differences of all pairs: one scale against TM5, one between the others.
+
+    Up to three pairs stand in one row, as in the paper; of more, each scale has rows of its own.
+    """
     area, crs = _map_area(data)
-    panels = map_row(figure, [one.title for one in data.differences], area, crs=crs)
+    parts = _parts(data)
+    one_row = ABSOLUTE_HEIGHT if absolute else DIFFERENCES_HEIGHT
+    ratios = [one_row + _further_rows(len(part)) for part in parts]
+    places: list[FigureBase] = [figure]
+    if len(parts) > 1:
+        places = list(np.ravel(np.asarray(figure.subfigures(len(parts), 1, height_ratios=ratios))))
+    drawn: list[MapAxes] = []
+    for place, shown in zip(places, parts, strict=True):
+        columns = N_COLUMN if len(data.differences) > N_COLUMN else len(shown)
+        titles = [one.title for one in shown]
+        panels = map_row(place, titles, area, crs=crs, n_column=columns)
+        for group in _by_reference(shown):
+            _draw_group(
+                place,
+                [panels[i] for i in group],
+                [shown[i] for i in group],
+                data.l3.grid,
+                absolute=absolute,
+            )
+        for panel, one in zip(panels, shown, strict=True):
+            draw_caption(panel, _caption(data.number(data.domain, one), absolute=absolute))
+        drawn += panels
+    return drawn
+
+
+def _parts(data: MapData) -> list[list[Difference]]:
+    """Pairs that stand in rows together."""
+    pairs = list(data.differences)
+    if len(pairs) <= N_COLUMN:
+        return [pairs]
+    return [[pairs[i] for i in group] for group in _by_reference(pairs)]
+
+
+def _by_reference(pairs: Sequence[Difference]) -> list[list[int]]:
+    """Positions of the pairs against TM5, and of the others; they have scales of their own."""
     groups = [
-        [i for i, one in enumerate(data.differences) if (one.reference == TM5) == is_tm5]
+        [i for i, one in enumerate(pairs) if (one.reference == TM5) == is_tm5]
         for is_tm5 in (True, False)
     ]
-    for group in (g for g in groups if g):
-        _draw_group(
-            figure,
-            [panels[i] for i in group],
-            [data.differences[i] for i in group],
-            data.l3.grid,
-            absolute=absolute,
-        )
-    for panel, one in zip(panels, data.differences, strict=True):
-        draw_caption(panel, _caption(data.number(data.domain, one), absolute=absolute))
-    return panels
+    return [group for group in groups if group]
 
 
 def draw_regions(figure: FigureBase, data: MapData, *, absolute: bool = False) -> list[MapAxes]:
-    """Draw the difference of the last pair in each region."""
+    """Draw the difference of the last pair in each region, numbers of both kinds below."""
     one = data.differences[-1]
     titles = [region.name for region in data.regions]
     crs = _map_area(data)[1]
-    panels = map_row(figure, titles, [_grown(region.box) for region in data.regions], crs=crs)
+    boxes = [_grown(region.box) for region in data.regions]
+    panels = map_row(figure, titles, boxes, crs=crs, n_column=min(len(titles), N_COLUMN))
     inside = np.any([data.areas[region.name] for region in data.regions], axis=0)
     _draw_group(
         figure, panels, [one] * len(panels), data.l3.grid, absolute=absolute, shown_in=inside
@@ -157,7 +219,11 @@ def draw_regions(figure: FigureBase, data: MapData, *, absolute: bool = False) -
     for panel, region in zip(panels, data.regions, strict=True):
         draw_box(panel, region.box)
         draw_scale_bar(panel)
-        draw_caption(panel, _caption(data.number(region.name, one), absolute=absolute))
+        numbers = data.number(region.name, one)
+        text = _caption(numbers, absolute=absolute)
+        if numbers is not None and not absolute:
+            text += "\n" + _absolute_line(numbers)
+        draw_caption(panel, text)
     return panels
 
 
@@ -183,17 +249,15 @@ def _draw_group(
 def _scale(
     values: Sequence[Float], differences: Sequence[Difference], *, absolute: bool
 ) -> ColourScale:
-    products = list(dict.fromkeys(one.product for one in differences))
-    what = products[0] if len(products) == 1 else "difference"
-    reference = differences[0].reference
+    pairs = {(one.product, one.reference) for one in differences}
+    references = {one.reference for one in differences}
+    to = f" to {differences[0].reference}" if len(references) == 1 else ""
+    first = differences[0]
     if absolute:
-        joint = (
-            f"{what} \N{MINUS SIGN} {reference}" if len(products) == 1 else f"{what} to {reference}"
-        )
-        return column_change_scale(*values, label=joint[0].upper() + joint[1:])
-    if len(products) == 1:
-        return percent_scale(*values, label=f"{what} / {reference} \N{MINUS SIGN} 1")
-    return percent_scale(*values, label=f"Relative difference to {reference}")
+        one = f"{first.product} \N{MINUS SIGN} {first.reference}"
+        return column_change_scale(*values, label=one if len(pairs) == 1 else f"Difference{to}")
+    one = f"{first.product} / {first.reference} \N{MINUS SIGN} 1"
+    return percent_scale(*values, label=one if len(pairs) == 1 else f"Relative difference{to}")
 
 
 def _caption(numbers: AreaNumbers | None, *, absolute: bool) -> str:
@@ -202,7 +266,7 @@ def _caption(numbers: AreaNumbers | None, *, absolute: bool) -> str:
         return "no cell with enough measurements"
     n = numbers
     if absolute:
-        low, high = (_signed(value / 1e15, 2) for value in (n.p5_difference, n.p95_difference))
+        low, high = _absolute_range(n)
         return (
             f"mean {_signed(n.mean_difference / 1e15, 3)}\n"
             f"5\N{EN DASH}95 % of cells: {low} to {high}"
@@ -214,6 +278,19 @@ def _caption(numbers: AreaNumbers | None, *, absolute: bool) -> str:
         f"{_interval(n.mean_of_cells_low, n.mean_of_cells_high)}\n"
         f"median {_signed(n.median)} % (5\N{EN DASH}95 %: {_signed(n.p5)} to {_signed(n.p95)})"
     )
+
+
+def _absolute_range(numbers: AreaNumbers) -> tuple[str, str]:
+    """5th and 95th percentile of the absolute differences [1e15 molec cm-2]."""
+    low, high = numbers.p5_difference, numbers.p95_difference
+    return _signed(low / 1e15, 2), _signed(high / 1e15, 2)
+
+
+def _absolute_line(numbers: AreaNumbers) -> str:
+    """Absolute difference in a line, for the small numbers of clean regions (method.md 7.3)."""
+    low, high = _absolute_range(numbers)
+    mean = _signed(numbers.mean_difference / 1e15, 3)
+    return f"absolute {mean} (5\N{EN DASH}95 %: {low} to {high})"
 
 
 def _signed(value: float, digits: int = 1) -> str:

@@ -119,6 +119,40 @@ def test_regions_show_the_last_pair():
     assert "DACNO2 / CAMS" in text
     number = data.number("Paris", data.differences[-1])
     assert f"ratio of means {number.ratio_of_means:+.1f}".replace("-", "−") in text
+    # a relative change of little is little: the absolute one stands below it
+    low, high = (f"{v / 1e15:+.2f}" for v in (number.p5_difference, number.p95_difference))
+    assert f"5–95 %: {low} to {high})".replace("-", "−") in text
+
+
+PAIRS = [
+    *(("DACNO2", "TM5"), ("CAMS", "TM5"), ("DACNO2", "CAMS")),
+    *(("CAMS", "DACNO2"), ("TM5", "CAMS"), ("TM5", "DACNO2")),
+]
+
+
+@pytest.mark.parametrize("n_pair", range(1, 7))
+def test_captions_do_not_touch(n_pair):
+    """One to six pairs with intervals: no caption meets another (`save` widens pages)."""
+    data = map_data(_l3(), pairs=PAIRS[:n_pair])
+    ends = {"ratio_of_means_low": -18.1, "ratio_of_means_high": 24.1}
+    ends |= {"mean_of_cells_low": -18.1, "mean_of_cells_high": 24.1}
+    data = replace(data, numbers=tuple(replace(n, **ends) for n in data.numbers))
+    figure = figure7(data)
+    figure.draw_without_rendering()
+    labels = [axes.xaxis.label for axes in figure.axes if "mean" in axes.get_xlabel()]
+    assert len(labels) == 3 + n_pair + 3  # products, pairs, regions
+    boxes = [label.get_window_extent() for label in labels]
+    for i, one in enumerate(boxes):
+        assert not any(one.overlaps(other) for other in boxes[:i]), labels[i].get_text()
+
+
+def test_scales_are_named_by_what_they_share():
+    """One pair has its own name; pairs with one reference share it; others have none."""
+    text = _texts(differences_figure(map_data(_l3(), pairs=PAIRS[2:3])))
+    assert "DACNO2 / CAMS \N{MINUS SIGN} 1 (%)" in text
+    text = _texts(differences_figure(map_data(_l3(), pairs=PAIRS[:4])))
+    assert "Relative difference to TM5 (%)" in text
+    assert "Relative difference (%)" in text
 
 
 def test_intervals_stand_beside_the_numbers():
