@@ -60,11 +60,14 @@ def report(
       dacno2-s5p report demo
       dacno2-s5p report evidence -o evidence.html --title "Summer 2023"
     """
-    from cli.reporting.folder import size_text
+    from cli.reporting.folder import clean, size_text
     from cli.reporting.page import gather, render
     from retrieval.atomic import atomic_output, check_output
 
     target = folder / "report.html" if output is None else output
+    if target.suffix != ".html":
+        msg = f"{target} must end in .html."
+        raise click.BadParameter(msg, param_hint="-o")
     check_output(target, overwrite=overwrite)
     found = gather(folder, title=title, leave_out=target)
     page = render(found).encode()
@@ -85,7 +88,7 @@ def report(
         return
     for product in found.products:
         for problem in product.problems:
-            logger.warning("Not shown: %s", problem)
+            logger.warning("Not shown: %s", clean(problem))
     click.echo(
         f"{target}\t{size_text(len(page))}, {found.n_table} tables, {found.n_figure} figures"
     )

@@ -148,18 +148,18 @@ CURVES = {
 Captions = dict[str, tuple[str, str, str]]
 
 
-def embed(folder: Folder, name: str, caption: str, alt: str) -> Figure:
+def embed(data: bytes, name: str, caption: str, alt: str) -> Figure:
     """Return a PNG or SVG figure with all of its bytes as a data URI.
 
     Raises
     ------
-    OSError
-        If it cannot be read.
     ValueError
-        If it is neither by content.
+        If it is neither by content, or cut short.
     """
-    data = folder.read(name)
-    if data.startswith(PNG) and len(data) > 32:
+    if data.startswith(PNG):
+        if b"IEND" not in data[-16:]:
+            msg = "a PNG without its end"
+            raise ValueError(msg)
         kind = "image/png"
         width, height = struct.unpack(">II", data[16:24])
     elif name.endswith(".svg") and b"<svg" in data[:4000]:
@@ -192,7 +192,8 @@ def add_figures(product: Product, folder: Folder, parent: str, captions: Caption
 def _add(product: Product, folder: Folder, name: str, section: str, caption: str, alt: str) -> None:
     """Embed one figure into a product; one that cannot be shown is a problem of it."""
     try:
-        product.add(section, embed(folder, name, caption, alt))
-        product.used[name] = checksum(folder.read(name))
+        data = folder.read(name)
+        product.add(section, embed(data, name, caption, alt))
+        product.used[name] = checksum(data)
     except (OSError, ValueError) as error:
         product.problems.append(f"{name}: {' '.join(str(error).split())}")

@@ -75,10 +75,6 @@ class Folder:
         with os.fdopen(number, "rb") as stream:
             return stream.read(LARGEST)
 
-    def text(self, name: str) -> str:
-        """Read a text file whole: UTF-8, with a sign in place of what is not."""
-        return self.read(name).decode("utf-8-sig", errors="replace")
-
 
 def _entries(
     folder: Path, prefix: str, passed: dict[str, str]

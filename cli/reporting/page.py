@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from cli.reporting.folder import Folder, clean, parent_of, size_text
@@ -221,18 +221,15 @@ def _fill_files(
 
 def _listed(folder: Folder, names: list[str], records: dict[str, Record]) -> list[Listed]:
     """List files by name, and many of one kind in one folder as one row."""
-
-    def kind(name: str) -> tuple[str, str]:
-        leaf = name.rpartition("/")[2]
-        return parent_of(name), leaf.rpartition(".")[2] if "." in leaf else ""
-
-    counts = Counter(map(kind, names))
+    alike: dict[tuple[str, str], list[str]] = {}
+    for name in names:
+        suffix = PurePosixPath(name).suffix
+        alike.setdefault((parent_of(name), suffix), []).append(name)
     found: list[Listed] = []
-    for group in dict.fromkeys(map(kind, names)):
-        mine = [name for name in names if kind(name) == group]
-        if counts[group] > MOST_ALIKE:
+    for (parent, suffix), mine in alike.items():
+        if len(mine) > MOST_ALIKE:
             total = size_text(sum(folder.sizes[name] for name in mine))
-            found.append(Listed(f"{group[0] or '.'}/*.{group[1]}", total, f"{len(mine)} files"))
+            found.append(Listed(f"{parent or '.'}/*{suffix}", total, f"{len(mine)} files"))
             continue
         for name in mine:
             record = records.get(name)

@@ -17,6 +17,10 @@ SECTIONS = {
 """Sections between what was done and the files, in the order of the story, with their titles."""
 
 
+LONG_WORD = 12
+"""Letters of a word that fits into a narrow column in print."""
+
+
 @dataclass(frozen=True)
 class Cell:
     """One value of a table as text; an interval stands small below it."""
@@ -59,6 +63,11 @@ class Table:
             return [("", list(self.rows))]
         parted = groupby(self.rows, key=lambda row: row[0].text)
         return [(name, [row[1:] for row in rows]) for name, rows in parted]
+
+    @property
+    def has_long_names(self) -> bool:
+        """Whether a name of a column must be broken to fit on paper."""
+        return any(len(word) > LONG_WORD for name in self.header for word in name.split())
 
     def is_number_column(self, index: int) -> bool:
         """Say whether a column holds numbers, so that its header stands on the right, too."""

@@ -68,25 +68,30 @@ def _join(parent: str, leaf: str) -> str:
 def _try(product: Product, folder: Folder, name: str, read: Callable[[str], None]) -> None:
     """Read a text file into a product; one that is not what it should be is a problem of it."""
     try:
-        text = folder.text(name)
-        read(text)
-        product.used[name] = checksum(folder.read(name))
+        data = folder.read(name)
+        read(data.decode("utf-8-sig", errors="replace"))
+        product.used[name] = checksum(data)
     except (OSError, ValueError) as error:
         product.problems.append(f"{name}: {' '.join(str(error).split())}")
 
 
 def _notes(product: Product, folder: Folder, name: str) -> None:
-    """Take paragraphs and list entries of a Markdown file; its tables come from the CSV."""
+    """Take the remarks of a Markdown file; its tables come from CSV and JSON.
+
+    Remarks are list entries, and paragraphs before the first table: later ones say how to read
+    the file's own tables. Where it is from is read elsewhere.
+    """
     if name not in folder.sizes:
         return
 
     def read(text: str) -> None:
-        # where it is from is read from provenance.json and from the data files
-        for block in text.partition("\n## Origin")[0].split("\n\n"):
-            for line in _lines(block):
-                product.notes.append(line.replace("**", ""))
-                product.is_synthetic |= "synthetic" in line.lower()
+        head, _, body = text.partition("\n## Origin")[0].partition("\n## ")
+        blocks = head.split("\n\n")
+        blocks += [block for block in body.split("\n\n") if block.lstrip().startswith("- ")]
+        for block in blocks:
+            product.notes += [line.replace("**", "") for line in _lines(block)]
         product.is_synthetic |= "(synthetic)" in text.partition("\n")[0]
+        product.is_synthetic |= any("synthetic" in line.lower() for line in product.notes)
 
     _try(product, folder, name, read)
 

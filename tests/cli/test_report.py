@@ -18,7 +18,7 @@ from cli.reporting.page import Listed, Report, Section, gather, render
 from cli.reporting.parts import SECTIONS, Cell, Figure, Product, Table
 from cli.reporting.provenance import Input, Record, Step
 from tests.cli.conftest import names
-from tests.report_folder import DIGEST, build_evaluation, build_folder, png
+from tests.report_folder import ATTRIBUTION, CURVES, DIGEST, build_evaluation, build_folder, png
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 FETCHING = {"src", "href", "srcset", "poster", "action", "data", "background", "formaction"}
@@ -271,6 +271,7 @@ def test_command_writes_one_file(run, folder, tmp_path):
     size = target.stat().st_size
     assert done.out.strip() == f"{target}\t{size / 1e3:.0f} kB, 13 tables, 6 figures"
     assert "give --overwrite" in run("report", folder, "-o", target).error
+    assert "must end in .html" in run("report", folder, "-o", folder / "scores.csv").err
     again = run("report", folder, "-o", target, "--overwrite", "--json", "-q")
     found = json.loads(again.out)
     assert found["bytes"] == size
@@ -314,3 +315,29 @@ def test_damaged_tables_are_named(tmp_path, name, text, words):
     path.parent.mkdir(parents=True)
     path.write_text(text)
     assert words in Outline(render(gather(top, title="t"))).text
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (png()[:-12], "a PNG without its end"),
+        (b"GIF89a", "neither PNG nor SVG"),
+        (b"", "neither PNG nor SVG"),
+    ],
+)
+def test_damaged_figures_are_named(tmp_path, data, words):
+    """A figure that a browser could not draw is not embedded, and said so."""
+    top = build_evaluation(tmp_path / "top")
+    (top / "layers.png").write_bytes(data)
+    found = Outline(render(gather(top, title="t")))
+    assert f"layers.png: {words}" in found.text
+    assert len(found.all("img")) == 2
+
+
+def test_columns_are_those_of_the_writers():
+    """What is read from curves and attributions are columns that train and attribute write."""
+    from dacno2_s5p.attribution_tables import HEADER
+    from dacno2_s5p.curves import COLUMNS
+
+    assert set(CURVES.splitlines()[0].split(",")) <= set(COLUMNS)
+    assert set(ATTRIBUTION.splitlines()[0].split(",")) <= set(HEADER)
