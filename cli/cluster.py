@@ -11,6 +11,7 @@ import multiprocessing
 import secrets
 import threading
 from multiprocessing import util
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -53,12 +54,13 @@ def on_cluster(
                 limit,
                 verbosity(),
                 package_version(),
+                str(Path.cwd()),
                 key=key,
                 pure=False,
             )
             for key, task in zip(keys, tasks, strict=True)
         ]
-        waiting = as_completed(futures)  # type: ignore[no-untyped-call]
+        waiting = as_completed(futures, loop=client.loop)  # type: ignore[no-untyped-call]
         # a result that is held would be made again if its worker were lost
         del futures
         for future in waiting:
@@ -95,18 +97,45 @@ def run_isolated(
     limit: float | None,
     level: int,
     version: str,
+    folder: str,
 ) -> Outcome:
-    """Run a task on a worker of the cluster, in this thread's own process."""
+    """Run a task on a worker of the cluster, in this thread's own process.
+
+    Parameters
+    ----------
+    function, task, limit
+        As `Isolated.run` takes them.
+    level : int
+        Verbosity of the log.
+    version : str
+        Version of this package where the tasks come from.
+    folder : str
+        Current folder there, which relative paths start from.
+    """
+    if not Path(folder).is_dir():
+        return Outcome(
+            error=f"The worker does not see {folder}. It must have the same file system."
+        )
     if version != package_version():
         return Outcome(
             error=f"The worker has version {package_version()} of dacno2-s5p, not {version}. "
             "Install the same version everywhere."
         )
-    if not hasattr(_of_thread, "process"):
-        current = multiprocessing.current_process()
-        if current.daemon:  # dask's workers are; multiprocessing lets daemons have no children
-            current.daemon = False
-        _of_thread.process = Isolated(level)
-        util.Finalize(None, _of_thread.process.stop, exitpriority=100)
-    outcome: Outcome = _of_thread.process.run(function, task, limit)
-    return outcome
+    process = _process_of_thread(level, folder)
+    return process.run(function, task, limit)
+
+
+def _process_of_thread(level: int, folder: str) -> Isolated:
+    """Return this thread's process, which serves many tasks and many calls."""
+    process: Isolated | None = getattr(_of_thread, "process", None)
+    if process is not None:
+        if _of_thread.settings == (level, folder):
+            return process
+        process.stop()
+    current = multiprocessing.current_process()
+    if current.daemon:  # dask's workers are; multiprocessing lets daemons have no children
+        current.daemon = False
+    process = Isolated(level, folder)
+    _of_thread.process, _of_thread.settings = process, (level, folder)
+    util.Finalize(None, process.stop, exitpriority=100)
+    return process

@@ -89,15 +89,17 @@ class Isolated:
     ----------
     level : int
         Verbosity of the log that comes back with outcomes.
+    folder : str
+        Current folder of the child; empty for that of this process.
     """
 
-    def __init__(self, level: int = 0) -> None:
+    def __init__(self, level: int = 0, folder: str = "") -> None:
         from pebble import ProcessPool
 
         self._pool = ProcessPool(
             max_workers=1,
             initializer=_begin,
-            initargs=(level,),
+            initargs=(level, folder),
             context=multiprocessing.get_context("spawn"),
         )
         self._running: ProcessFuture[Outcome] | None = None
@@ -185,8 +187,10 @@ def _in_child(function: Callable[[AnyTask], Any], task: AnyTask) -> Outcome:
     return Outcome(outcome.value, outcome.error, outcome.traceback, tuple(_collector.lines))
 
 
-def _begin(level: int) -> None:
+def _begin(level: int, folder: str) -> None:
     """Make a child's settings, before anything numerical is imported."""
+    if folder:
+        os.chdir(folder)
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     set_verbosity(level)
     logging.captureWarnings(capture=True)

@@ -1,0 +1,148 @@
+"""A real dask cluster of several worker processes, one of which is killed in mid-run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from cli.cluster import run_isolated
+from cli.fanout import Workers, fan_out
+from retrieval.provenance import package_version
+from tests.cli.conftest import contents, names
+from tests.cli.fanout_tasks import Numbered, hang_at_two, slow, square
+
+distributed = pytest.importorskip("distributed")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Return a cluster of two worker processes with one thread each, and their nannies."""
+    with (
+        warnings.catch_warnings(),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
+        ) as started,
+    ):
+        yield started
+
+
+@pytest.fixture
+def on_cluster(cluster):
+    """Return a function that runs tasks there."""
+
+    def call(function, folder, count, time_limit=None):
+        tasks = [Numbered(folder, number) for number in range(count)]
+        workers = Workers(scheduler=cluster.scheduler_address, time_limit=time_limit)
+        return list(fan_out(function, tasks, workers))
+
+    return call
+
+
+def test_outcomes_are_those_of_one_process(on_cluster, tmp_path):
+    """In the order of tasks, with what was logged and one line for an error."""
+    outcomes = on_cluster(square, tmp_path, 5)
+    assert [outcome.value for outcome in outcomes] == [0, 1, 4, None, 16]
+    assert outcomes[3].error == "three is odd"
+    assert outcomes[4].messages == ("WARNING: number 4",)
+
+
+def kill_one(cluster, folder: Path, enough: int) -> threading.Thread:
+    """Kill a worker of the cluster as soon as some files are done and one is being written."""
+
+    def watch() -> None:
+        for _ in range(6000):
+            if len(list(folder.glob("[!.]*.*"))) >= enough and list(folder.glob(".*.part")):
+                os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
+                return
+            time.sleep(0.01)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    return thread
+
+
+def test_a_worker_killed_in_mid_run_costs_nothing(cluster, on_cluster, tmp_path):
+    """Every task is done, none half-written; only what the dead worker had in hand is redone."""
+    before = [worker.pid for worker in cluster.workers.values()]
+    killer = kill_one(cluster, tmp_path, 2)
+    outcomes = on_cluster(slow, tmp_path, 12)
+    killer.join()
+    assert [outcome.error for outcome in outcomes] == [""] * 12
+    assert [outcome.value for outcome in outcomes] == list(range(12))
+    assert names(tmp_path) == sorted(["log", *(f"{number}.txt" for number in range(12))])
+    assert {(tmp_path / f"{number}.txt").read_text() for number in range(12)} == {"whole"}
+    begun = Counter((tmp_path / "log").read_text().split())
+    assert len(begun) == 12
+    assert sum(begun.values()) <= 13
+    assert not is_alive(before[0])
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_orbits_are_done_once_though_a_worker_is_killed(cluster, many, done_before, tmp_path):
+    """None is missing, none done twice, none half-written; files are those of one process."""
+    out = tmp_path / "out"
+    out.mkdir()
+    before = next(iter(cluster.workers.values())).pid
+    seen: dict[str, set[int]] = {}
+    is_over = threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(0.01):
+            for path in out.glob("[!.]*"):
+                seen.setdefault(path.name, set()).add(path.stat().st_ino)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    killer = kill_one(cluster, out, 1)
+    done = many("-o", out, "--scheduler", cluster.scheduler_address, "-q")
+    killer.join()
+    is_over.set()
+    watcher.join()
+    assert not is_alive(before)
+    assert done.status == 0, done.err
+    assert names(out) == names(done_before)
+    assert {name: len(inodes) for name, inodes in seen.items()} == dict.fromkeys(names(out), 1)
+    for name in names(out):
+        assert contents(out / name) == contents(done_before / name)
+    again = many("-o", out, "--scheduler", cluster.scheduler_address, "-q")
+    assert [line.split()[0] for line in again.out.splitlines()] == ["skipped"] * 4
+
+
+def test_the_time_limit_ends_a_task_there_too(on_cluster, tmp_path):
+    """The worker of the cluster lives on and does the rest."""
+    outcomes = on_cluster(hang_at_two, tmp_path, 4, time_limit=5.0)
+    assert [outcome.value for outcome in outcomes] == [0, 1, None, 3]
+    assert "--time-limit" in outcomes[2].error
+    assert names(tmp_path) == ["0.txt", "1.txt", "3.txt"]
+
+
+def test_another_version_on_the_workers_is_refused(tmp_path):
+    """Two versions may give two kinds of files."""
+    outcome = run_isolated(square, Numbered(tmp_path, 1), None, 0, "0.0.1", str(tmp_path))
+    assert f"version {package_version()} of dacno2-s5p, not 0.0.1" in outcome.error
+
+
+def test_a_scheduler_that_is_not_there_is_a_wrong_call(run, monkeypatch, tmp_path):
+    """One line that names the address."""
+    monkeypatch.setattr("cli.cluster.CONNECT_SECONDS", 1)
+    (tmp_path / "orbit.nc").write_text("")
+    done = run(
+        "reretrieve", tmp_path / "orbit.nc", "-a", f"a={tmp_path}", "--scheduler",
+        "tcp://127.0.0.1:9",
+    )  # fmt: skip
+    assert done.status == 2
+    assert "--scheduler tcp://127.0.0.1:9 does not answer" in done.error
