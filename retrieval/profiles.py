@@ -9,6 +9,7 @@ pixel's own atmosphere, the same for all sets.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,25 +51,24 @@ class PixelColumns:
         [Pa].
     pressure_edges : ndarray, shape (n, layer + 1)
         Interfaces of the retrieval's layers [Pa], surface first.
-    height_edges : ndarray, shape (n, layer + 1)
-        The same interfaces as heights above ground [m].
     atmosphere : Atmosphere
         Relation of pressure, height and temperature over each pixel.
     """
 
     surface_pressure: Float
     pressure_edges: Float
-    height_edges: Float
     atmosphere: Atmosphere
 
-    @classmethod
-    def build(
-        cls, surface_pressure: Float, pressure_edges: Float, atmosphere: Atmosphere
-    ) -> PixelColumns:
-        """Evaluate the heights of the interfaces."""
-        heights = atmosphere.height_at(pressure_edges)
+    @cached_property
+    def height_edges(self) -> Float:
+        """The interfaces as heights above ground [m], shape (n, layer + 1).
+
+        Evaluated when a set on heights asks for it: sets on pressures and hybrid layers, which
+        serve whole orbits, have no use for a power and a logarithm an interface.
+        """
+        heights = self.atmosphere.height_at(self.pressure_edges)
         heights[:, 0] = 0.0
-        return cls(surface_pressure, pressure_edges, heights, atmosphere)
+        return heights
 
 
 def set_columns(
@@ -204,7 +204,6 @@ def columns_above(
     clipped = PixelColumns(
         pixels.surface_pressure,
         np.minimum(pixels.pressure_edges, cut_pressure[:, None]),
-        pixels.height_edges,
         pixels.atmosphere,
     )
     return set_columns(profile, vertical, quantity, clipped)[0]

@@ -300,7 +300,7 @@ class _Simulation:
         else:
             altitude = self.scene.surface_altitude[rows].ravel()[good]
             atmosphere = StandardAtmosphere(pressure, altitude)
-        return PixelColumns.build(pressure, edges, atmosphere)
+        return PixelColumns(pressure, edges, atmosphere)
 
     def _true_columns(
         self,

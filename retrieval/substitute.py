@@ -164,7 +164,7 @@ class _Chain:
             )
         else:
             atmosphere = self.meteo.atmosphere(block.geometry, block.surface_pressure, edges)
-        return PixelColumns.build(block.surface_pressure, edges, atmosphere)
+        return PixelColumns(block.surface_pressure, edges, atmosphere)
 
 
 def check_names(sets: Mapping[str, AprioriSet]) -> list[str]:

@@ -120,7 +120,7 @@ def columns_of(block):
     """Layers and standard atmosphere over the pixels of a block."""
     edges = TM5_A + TM5_B * block.surface_pressure[:, None]
     air = StandardAtmosphere(block.surface_pressure, np.asarray(block.surface_altitude))
-    return PixelColumns.build(block.surface_pressure, edges, air)
+    return PixelColumns(block.surface_pressure, edges, air)
 
 
 def make_profiles(value, **changes):

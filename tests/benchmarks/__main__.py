@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.measure import Section
 
-SUBJECTS = ("processes", "reretrieve")
+SUBJECTS = ("processes", "reretrieve", "network")
 """Modules, in the order of the table."""
 
 

@@ -31,7 +31,7 @@ def pixels():
 
 def pixel_columns(surface=SURFACE, altitude=ALTITUDE):
     edges = TM5_A + TM5_B * surface[:, None]
-    return PixelColumns.build(surface, edges, StandardAtmosphere(surface, altitude))
+    return PixelColumns(surface, edges, StandardAtmosphere(surface, altitude))
 
 
 def warm_pixels():
@@ -39,7 +39,7 @@ def warm_pixels():
     edges = TM5_A + TM5_B * SURFACE[:, None]
     middle = 0.5 * (edges[:, 1:] + edges[:, :-1])
     temperature = np.maximum(300.0 * (middle / SURFACE[:, None]) ** 0.2, 210.0)
-    return PixelColumns.build(SURFACE, edges, LayeredAtmosphere(edges, temperature))
+    return PixelColumns(SURFACE, edges, LayeredAtmosphere(edges, temperature))
 
 
 def constant(vertical, quantity, pixels, v=V):

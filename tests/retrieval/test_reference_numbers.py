@@ -37,7 +37,7 @@ NO2 = np.array([[
 def golden():
     """Partial columns of the pixel's own TM5 profile on its own layers."""
     edges = TM5_A + TM5_B * SURFACE[:, None]
-    pixels = PixelColumns.build(SURFACE, edges, StandardAtmosphere(SURFACE, np.zeros(1)))
+    pixels = PixelColumns(SURFACE, edges, StandardAtmosphere(SURFACE, np.zeros(1)))
     layers = HybridLayers(TM5_A, TM5_B)
     return set_columns(NO2, layers, Quantity.MOLE_FRACTION, pixels)[0]
 
@@ -105,7 +105,7 @@ def twin_column(name, above=30.0):
     """Partial columns of a profile to layer 16, with a constant mole fraction above 5 km."""
     surface = np.array([101325.0])
     edges = (TM5_A + TM5_B * surface[:, None])[:, :18]
-    pixels = PixelColumns.build(surface, edges, StandardAtmosphere(surface, np.zeros(1)))
+    pixels = PixelColumns(surface, edges, StandardAtmosphere(surface, np.zeros(1)))
     profile = np.array([TWIN[name]]) * MICROGRAM_M3_TO_MOL_M3
     levels = HeightLevels(TWIN_HEIGHTS)
     x, cut = set_columns(profile, levels, Quantity.CONCENTRATION, pixels)

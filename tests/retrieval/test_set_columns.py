@@ -10,6 +10,7 @@ import pytest
 from retrieval import airmass
 from retrieval.apriori.base import HeightLevels, HybridLayers, PressureLevels, Quantity
 from retrieval.constants import AIR_COLUMN_PER_PASCAL
+from retrieval.layers import StandardAtmosphere
 from retrieval.options import Above, Options
 from retrieval.profiles import set_columns
 from retrieval.results import SubstitutionFlag, SubstitutionWarning
@@ -170,8 +171,14 @@ def test_flag_8_for_an_impossible_air_mass_factor(weights):
 
 def test_flag_8_for_an_atmosphere_that_is_missing():
     """No temperature, so no heights: M' is not finite (8), which is not an empty profile (7)."""
+
+    class Missing(StandardAtmosphere):
+        def height_at(self, pressure):
+            return np.full_like(pressure, np.nan)
+
     block = make_block()
-    columns = replace(columns_of(block), height_edges=np.full((1, 35), np.nan))
+    air = Missing(block.surface_pressure, block.surface_altitude)
+    columns = replace(columns_of(block), atmosphere=air)
     found = compute_set(HEIGHT_SET, make_profiles(URBAN), block, columns, Options())
     assert found.flag[0] == SubstitutionFlag.BAD_AMF
     assert np.isnan(found.amf[0])

@@ -543,7 +543,7 @@ def reference_column():
     coefficients = (np.stack([v[:-1], v[1:]], axis=-1) for v in (TM5_A, TM5_B))
     edges = pressure_edges(*coefficients, 101325.0 * one)
     atmosphere = StandardAtmosphere(101325.0 * one, 0.0 * one)
-    pixels = PixelColumns.build(101325.0 * one, edges, atmosphere)
+    pixels = PixelColumns(101325.0 * one, edges, atmosphere)
     middle = 0.5 * (pixels.height_edges[:, 1:] + pixels.height_edges[:, :-1])
     weights = scattering_weights(reference_sky(), edges, atmosphere.temperature_at(middle))
     return edges, weights.mixed, pixels
