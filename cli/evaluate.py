@@ -34,7 +34,7 @@ FIGURES = (
     *("stations", "station_map", "series", "layers", "profiles"),
     *("maps", "layer_maps", "transects"),
 )
-SHOWN_TABLES = ("stations", "station series", "consistency", "layers")
+SHOWN_TABLES = ("stations", "coverage", "station series", "consistency", "layers")
 """Tables on the terminal; all are in the files."""
 
 
@@ -180,6 +180,7 @@ def evaluate(**given: Any) -> None:
       dacno2-s5p evaluate -w data -s phase2=p2 -s phase3=p3 --checkpoint p3.safetensors \\
           --store data/store --start 2023-01-01 --end 2023-12-31
     """
+    from cli.evaluate_coverage import uncertainty_rows
     from cli.evaluate_sets import checkpoint_of
     from dacno2_s5p.evaluate import evaluate as rows_of
 
@@ -193,13 +194,17 @@ def evaluate(**given: Any) -> None:
         made_by = {name: checkpoint_of(one) for name, one in opened.items()}
         is_synthetic = any(one.is_synthetic for one in opened.values())
         evidence = _collect(given, grid, sets, reference)
+        covered, said = uncertainty_rows(
+            evidence, opened, n_draw=given["bootstrap"], seed=given["seed"]
+        )
     rows = rows_of(
         evidence,
         population=_population(given, grid),
         n_draw=given["bootstrap"],
         seed=given["seed"],
     )
-    notes = _notes(evidence, given, is_synthetic=is_synthetic)
+    rows += covered
+    notes = _notes(evidence, given, is_synthetic=is_synthetic) + said
     if evidence.cells:
         notes += _unchecked(given, made_by)
     folder.mkdir(parents=True, exist_ok=True)

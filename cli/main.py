@@ -25,6 +25,7 @@ COMMANDS = (
     "prepare",
     "train",
     "evaluate",
+    "calibrate",
     "attribute",
     "grid",
     "maps",

@@ -12,10 +12,12 @@ import rich_click as click
 from cli.console import note, print_json, progress_bar
 from cli.options import json_option, overwrite_option, verbosity_options, workspace_option
 from cli.sources import named_paths, source_option
+from cli.uncertainty import calibration_for, uncertainty_of
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from dacno2_s5p.calibration import Calibration
     from dacno2_s5p.checkpoint import Checkpoint
     from dacno2_s5p.day_inputs import DayInputs
     from dacno2_s5p.grid import ModelGrid
@@ -67,6 +69,11 @@ PROFILES = "profiles"
     metavar="N",
     help="Also write no2_uncertainty, from N samples with dropout. Several "
     "checkpoints give it without.",
+)
+@click.option(
+    "--raw-uncertainty",
+    is_flag=True,
+    help="Write the raw spread although a calibration lies beside the checkpoint.",
 )
 @click.option(
     "--patch",
@@ -208,11 +215,16 @@ def _run(
     grid = patches_of(source.grid, models[0], given["patch_size"])
     to_do, skipped = _to_do(days, folder, models, overwrite=given["overwrite"])
     complete, missing = _complete(to_do, source, skip=given["skip_missing"])
+    calibration = None
+    if _wants_spread(models, given):
+        n_dropout = given["n_dropout"] or 0
+        calibration = calibration_for(models, n_dropout, raw=given["raw_uncertainty"])
     summary: dict[str, Any] = {
         "checkpoint": [str(model.path) for model in models],
         "training_data": models[0].info.training_data,
         "inputs": source.origin,
         "patches": len(grid.patches()),
+        "calibration": None if calibration is None else calibration.fingerprint,
         "skipped": [str(day) for day in skipped],
         "missing": missing,
         "files": [str(folder / profile_name(day)) for day in complete],
@@ -224,7 +236,7 @@ def _run(
         return
     folder.mkdir(parents=True, exist_ok=True)
     for day in complete:
-        _one(models, source, day, folder / profile_name(day), grid, given)
+        _one(models, source, day, folder / profile_name(day), grid, calibration, given)
     _say(summary, given, done=True)
 
 
@@ -309,6 +321,7 @@ def _one(
     day: np.datetime64,
     path: Path,
     grid: ModelGrid,
+    calibration: Calibration | None,
     given: dict[str, Any],
 ) -> None:
     """Predict a day and write its file."""
@@ -317,13 +330,14 @@ def _one(
     from retrieval.formats.profile_file import write_profile_file
 
     inputs = source.read(day)
-    spread, comment = None, ""
+    spread = None
+    about: dict[str, str] = {}
     n_dropout = given["n_dropout"] or 0
     if _wants_spread(models, given):
         field, spread = predict_spread(
             models, inputs, grid, n_dropout=n_dropout, bfloat16=given["bfloat16"]
         )
-        comment = _spread_comment(len(models), n_dropout)
+        spread, about = uncertainty_of(day, (field, spread), inputs, models, n_dropout, calibration)
     else:
         with progress_bar(str(day)) as progress:
             field = predict_day(
@@ -336,19 +350,12 @@ def _one(
         grid,
         spread=spread,
         members=models[1:],
-        spread_comment=comment,
+        attributes=about,
         input_files=source.names(day),
         inputs_origin=source.origin,
         history=_history(),
     )
     write_profile_file(path, profiles, overwrite=given["overwrite"])
-
-
-def _spread_comment(n_model: int, n_dropout: int) -> str:
-    how = f"{n_model} checkpoint{'s' if n_model > 1 else ''}"
-    if n_dropout:
-        how += f", {n_dropout} dropout samples each"
-    return f"raw standard deviation over {how}; not calibrated"
 
 
 def _history() -> str:

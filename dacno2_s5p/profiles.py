@@ -13,7 +13,7 @@ from retrieval.constants import MICROGRAM_M3_TO_MOL_M3
 from retrieval.formats.profile_file import Profiles
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -63,7 +63,7 @@ def profiles_of_day(
     *,
     spread: NDArray[np.floating] | None = None,
     members: Sequence[Checkpoint] = (),
-    spread_comment: str = "",
+    attributes: Mapping[str, str] | None = None,
     input_files: Sequence[str] = (),
     inputs_origin: str = "real",
     history: str = "dacno2-s5p predict",
@@ -83,8 +83,8 @@ def profiles_of_day(
         1 sigma [ug m-3].
     members : sequence of Checkpoint
         Further members of an ensemble.
-    spread_comment : str
-        How `spread` was made.
+    attributes : mapping of str to str, optional
+        Further ones, as how `spread` was made.
     input_files : sequence of str
         Names of what was read.
     inputs_origin : {"real", "synthetic"}
@@ -101,7 +101,7 @@ def profiles_of_day(
     bounds = window_bounds(info.preparation.target_window, day)
     used = (model, *members)
     origins = {member.info.training_data for member in used}
-    attributes = {
+    about = {
         "title": f"DACNO2-S5P NO2 profiles of {day}",
         "institution": "dacno2-s5p",
         "source": _source(model, origins, inputs_origin),
@@ -114,9 +114,9 @@ def profiles_of_day(
         "software": ", ".join(f"{name} {number}" for name, number in package_versions().items()),
     }
     if "synthetic" in {*origins, inputs_origin}:
-        attributes["training_data"] = "synthetic"
+        about["training_data"] = "synthetic"
     if spread is not None:
-        attributes["uncertainty"] = spread_comment or "standard deviation of an ensemble"
+        about["uncertainty"] = "standard deviation of an ensemble"
     return Profiles(
         no2=_concentration(no2)[None],
         height=np.asarray(info.preparation.heights, dtype=np.float64),
@@ -124,7 +124,7 @@ def profiles_of_day(
         time=np.array([bounds[0] + (bounds[1] - bounds[0]) // 2]),
         time_bounds=bounds[None],
         uncertainty=None if spread is None else _concentration(spread)[None],
-        attributes=attributes,
+        attributes={**about, **(attributes or {})},
     )
 
 

@@ -13,6 +13,8 @@ import torch
 from click.testing import CliRunner
 
 from cli.train import train
+from dacno2_s5p.calibration import Calibration, floored
+from dacno2_s5p.calibration_file import write_calibration
 from dacno2_s5p.checkpoint import load_checkpoint, read_info, save_checkpoint
 from dacno2_s5p.curves import read_rows
 from dacno2_s5p.prepare import Preparer, Settings, days_of
@@ -208,6 +210,41 @@ def test_uncertainty_is_written_when_asked(predict, tmp_path):
     with netCDF4.Dataset(next(tmp_path.glob("*.nc"))) as dataset:
         assert float(dataset["no2_uncertainty"][:].max()) > 0.0
         assert "2 dropout samples" in dataset.uncertainty
+
+
+def read_sigma(folder):
+    with netCDF4.Dataset(next(folder.glob("*.nc"))) as dataset:
+        about = {name: dataset.getncattr(name) for name in dataset.ncattrs()}
+        return np.asarray(dataset["no2_uncertainty"][0]), np.asarray(dataset["no2"][0]), about
+
+
+def test_a_calibration_beside_the_checkpoint_is_applied(predict, trained, tmp_path):
+    """The spread times the factor, named in the file; raw on demand; another's is refused."""
+    path = tmp_path / "own.safetensors"
+    path.write_bytes((trained / "phase3" / "best.safetensors").read_bytes())
+    mark = load_checkpoint(path).fingerprint
+    how = "standard deviation over 1 checkpoint, 2 dropout samples each"
+    calibration = Calibration((mark,), how, {"all": 3.0}, {"50": 0.6, "90": 2.0})
+    write_calibration(tmp_path / "own.calibration.json", calibration)
+    given = ("--start", FIRST, "--dropout-samples", "2", "-o")
+    assert predict(*given, tmp_path / "a", checkpoint=path).status == 0
+    assert predict(*given, tmp_path / "b", "--raw-uncertainty", checkpoint=path).status == 0
+    sigma, _, about = read_sigma(tmp_path / "a")
+    raw, no2, of_raw = read_sigma(tmp_path / "b")
+    # float32 fields
+    np.testing.assert_allclose(sigma, 3.0 * floored(raw, no2), rtol=1e-5)
+    assert about["uncertainty"].startswith(f"{how}; calibrated")
+    assert about["uncertainty_calibration_sha256"] == calibration.fingerprint
+    assert float(about["uncertainty_interval_90"]) == 2.0
+    assert of_raw["uncertainty"] == f"raw {how}; not calibrated"
+    refused = predict("--start", SECOND, "--dropout-samples", "3", "-o", tmp_path, checkpoint=path)
+    assert "must be of the same kind of spread" in refused.error
+    other = replace(calibration, checkpoints=("0" * 64,))
+    write_calibration(tmp_path / "own.calibration.json", other, overwrite=True)
+    refused = predict(*given, tmp_path / "c", checkpoint=path)
+    assert refused.status == 1
+    assert "must be of the checkpoints that predict" in refused.error
+    assert not (tmp_path / "c").exists()
 
 
 def test_a_dry_run_writes_nothing(predict, tmp_path):
