@@ -76,7 +76,7 @@ def groups_figure(rows: Sequence[Row], metric: str) -> Figure:
     metric : {"share", "attribution"}
         Share of all magnitudes [%], or signed change of the RMSE [ug m-3].
     """
-    figure, panels = _panels(rows, width=5.8, height=4.6, sharey=metric == "share")
+    figure, panels = _panels(rows, width=5.8, height=3.8, sharey=metric == "share")
     of_sets = names(rows)
     width = 0.8 / len(of_sets)
     for target, axes in panels.items():
@@ -90,12 +90,13 @@ def groups_figure(rows: Sequence[Row], metric: str) -> Figure:
                 color=COLOURS[i % len(COLOURS)],
                 label=name,
             )
-        axes.set_xticks(np.arange(len(GROUPS)), [GROUP_LABELS[g] for g in GROUPS], rotation=35)
+        axes.set_xticks(np.arange(len(GROUPS)), [""] * len(GROUPS))
         axes.set_title(label(target), fontsize=8.5)
         plain_axes(axes)
-        axes.tick_params(axis="x", labelsize=6.0)
         if metric != "share":
             axes.axhline(0.0, color="0.3", linewidth=0.6)
+    for axes in list(panels.values())[-PANELS:]:  # those with nothing below
+        axes.set_xticklabels([GROUP_LABELS[g] for g in GROUPS], rotation=35, fontsize=6.0)
     text = "share of importance (%)" if metric == "share" else f"change of RMSE ({UNIT})"
     figure.supylabel(text, fontsize=7.5)
     _legend(figure, next(iter(panels.values())))
@@ -145,7 +146,9 @@ def heat_map_figure(rows: Sequence[Row]) -> Figure:
         axes.set_yticks(np.arange(len(features)), list(features))
         axes.tick_params(labelsize=6.0, length=1.5, width=0.5)
         axes.set_title(name, fontsize=8.5)
-        groups = list(features.values())
+        kinds, groups = [target.kind for target in of_targets], list(features.values())
+        if 0 < kinds.count("stations") < len(kinds):
+            axes.axvline(kinds.count("stations") - 0.5, color="white", linewidth=0.8)
         for edge in (i for i in range(1, len(groups)) if groups[i] != groups[i - 1]):
             axes.axhline(edge - 0.5, color="white", linewidth=0.8)
     bar = figure.colorbar(image, ax=list(panels), fraction=0.05, aspect=40.0)

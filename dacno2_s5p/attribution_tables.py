@@ -206,17 +206,28 @@ def _side_by_side(rows: Sequence[Row], level: str, target: ErrorTarget, name: st
         if row.level == level and row.target == target and name in (row.feature or row.group,)
     }
     return [
-        f"{found[one, 'share']:.1f} % ({found[one, 'attribution']:+.2g})"
+        f"{found[one, 'share']:.1f} % ({_change(found[one, 'attribution'])})"
         if (one, "share") in found
         else ""
         for one in names(rows)
     ]
 
 
+def _change(value: float) -> str:
+    """Write a change with two decimals, and below 0.1, as aloft, with two digits.
+
+    Examples
+    --------
+    >>> _change(-1.0), _change(0.0123)
+    ('-1.00', '+0.012')
+    """
+    return f"{value:+.2g}" if 0.0 < abs(value) < 0.1 else f"{value:+.2f}"
+
+
 def completeness_table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     """Return header and cells: the error at both ends of the path, and what the integral misses."""
     cells = []
-    for row in select(rows, ALL, "rmse"):
+    for row in sorted(select(rows, ALL, "rmse"), key=lambda row: row.target.column):
         mine = {r.metric: r.value for r in rows if _same(r, row)}
         cells.append(
             [

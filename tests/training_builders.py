@@ -11,6 +11,10 @@ from dacno2_s5p.normalisation import InputStatistics, StatisticsBuilder, TargetS
 from dacno2_s5p.recipe import PhaseRecipe, Recipe
 from dacno2_s5p.samples import GROUPS, ArrayDays, Inputs, Stations
 from dacno2_s5p.sampling import SamplingRecipe
+from dacno2_s5p.sources.cams import Target
+from dacno2_s5p.sources.inputs import MONTHLY
+from dacno2_s5p.store import Store
+from dacno2_s5p.store_write import StoreWriter
 from dacno2_s5p.variables import InputTable, Preparation
 from tests.network_builders import mini_config
 
@@ -111,3 +115,37 @@ def make_recipe(config=None, sampling=None, **changes) -> Recipe:
     given = {"crop": 48, "validation_samples": 2, "validation_share": 0.3}
     chosen = sampling or SamplingRecipe(**given)
     return Recipe("test", 1, config or mini_config(), chosen, phases)
+
+
+def write_days(folder, days: ArrayDays, first="2019-07-01") -> Store:
+    """Write days in memory as a finished store; every third station cell is held back."""
+    preparation = Preparation(weather_steps=days.days[0].single.shape[0], weather_step_hours=3)
+    writer = StoreWriter(folder, days.grid, TABLE, preparation)
+    fine = {
+        variable.name: getattr(days.days[0], group).numpy()[list(channels)]
+        for group in ("emission", "geography")
+        for variable, channels in _channels(group)
+    }
+    monthly = {v.name for v in TABLE.variables if v.source == MONTHLY}
+    writer.write_static({name: maps for name, maps in fine.items() if name not in monthly}, "")
+    maps = {name: maps for name, maps in fine.items() if name in monthly}
+    dates = np.datetime64(first, "D") + np.arange(days.n_day)
+    for month in np.unique(dates.astype("datetime64[M]")):
+        writer.write_month(month, maps, "")
+    cells = [
+        {"row": int(r), "column": int(c), "members": [f"P{i}"], "is_evaluation": i % 3 == 0}
+        for i, (r, c) in enumerate(zip(*days.stations(0)[:2], strict=True))
+    ]
+    for i, date in enumerate(dates):
+        arrays = {g: getattr(days.days[i], g).numpy() for g in ("temporal", "single", "multi")}
+        target = Target(days.cams_fields[i].numpy(), "validated")
+        writer.write_day(date, arrays, target, days.stations(i).values, "")
+    more = {"stations": {first[:4]: cells}, "sources": {}, "training_data": "synthetic"}
+    writer.finish(list(dates), [], {**more, "left_out": {}})
+    return Store.open(folder)
+
+
+def _channels(group):
+    """Return each variable of a group with the numbers of its channels."""
+    names = [channel.variable for channel in TABLE.channels(group)]
+    return [(v, [i for i, n in enumerate(names) if n == v.name]) for v in TABLE.group(group)]
