@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo twin-checkpoint test lint bench clean
+.PHONY: help install demo twin-checkpoint test lint bench bench-peers clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -36,8 +36,13 @@ lint: $(STAMP) ## format, style, types, import directions
 test: lint ## everything that CI runs: lint, types, import contracts, doctests, tests
 	$(BIN)/python -m pytest -n 2
 
-bench: $(STAMP) ## benchmarks: ratios measured in one run
-	$(BIN)/python -m tests.benchmarks
+bench: $(STAMP) ## benchmarks: ratios measured in one run, one table, benchmarks.json
+	$(BIN)/python -m tests.benchmarks $(BENCH)
+
+bench-peers: $(STAMP) ## the same, beside cmaqsatproc in an environment of its own
+	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet cmaqsatproc==0.5.2
+	$(BIN)/python -m tests.benchmarks --peers .venv-peers/bin/python $(BENCH)
 
 clean: ## remove what make install and the tests made
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

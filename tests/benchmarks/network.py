@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,7 +77,7 @@ def _run(
 def _add_forms(section: Section, kind: str, costs: dict[str, list[Cost]], calls: int) -> None:
     for name, turns in costs.items():
         each = [Cost(c.wall / calls, c.user / calls, c.system / calls) for c in turns]
-        what = name if name in (FAST, PLAIN, BFLOAT16) else f"without: {name}"
+        what = name if name in (FAST, PLAIN, BFLOAT16) else f"but {name}"
         ratio = None if name == FAST else ratio_of(turns, costs[FAST])
         section.rows.append(
             row_of(f"{kind}: {what}", each, ratio=ratio, to="" if name == FAST else FAST)
@@ -91,12 +92,15 @@ def _add_allocator(section: Section, settings: Settings, job: dict[str, Any]) ->
         for allocator, turns in ((True, tuned), (False, left)):
             turns += _run(settings, {**only, "allocator": allocator})["costs"][FAST]
     each = [Cost(*(v / only["calls"] for v in (c.wall, c.user, c.system))) for c in left]
-    row = row_of("predict: without: tuned allocator", each, ratio=ratio_of(left, tuned), to=FAST)
+    row = row_of("predict: but allocator left alone", each, ratio=ratio_of(left, tuned), to=FAST)
     section.rows.append(row)
 
 
 def _add_threads(section: Section, settings: Settings, job: dict[str, Any]) -> None:
-    """Two threads against one, in wall time, which a busy machine makes worthless."""
+    """Two threads against one, in wall time; on a busy machine they wait for each other."""
+    if os.getloadavg()[0] > 1.0 and not settings.tiny:
+        section.notes.append("other work is running: two threads left out")
+        return
     only = {**job, "forms": [FAST], "repeat": 1, "calls": 4 * job["calls"]}
     walls = []
     for _ in range(settings.repeat):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from tests.benchmarks import peers
 from tests.benchmarks.measure import Section, in_turn, ratio_of, row_of, run_process
 from tests.benchmarks.orbit_files import benchmark_files
 
@@ -55,6 +57,7 @@ def commands(settings: Settings) -> dict[str, list[str]]:
         TWO: [*two, "-o", str(out / "two.nc")],
         ALL: [*every, "-o", str(out / "all.nc")],
         HELP: [*TOOL, "--help"],
+        **peers.commands(settings, files.orbit),
     }
 
 
@@ -78,4 +81,10 @@ def measure(settings: Settings) -> Section:
         ratio = ratio_of(costs[name], costs[RAW])
         row = row_of(name, costs[name], ratio=ratio, to="raw", bar_s=seconds, bar_mib=memory)
         section.rows.append(row)
+    for name, ours in ((peers.WHOLE, ALL), (peers.EUROPE, TWO)):
+        if name in costs:
+            ratio = ratio_of(costs[name], costs[ours])
+            section.rows.append(row_of(name, costs[name], ratio=ratio, to=ours))
+    section.notes.append(peers.NOTE if settings.peers else "no --peers: cmaqsatproc left out")
+    section.numbers = {name: [asdict(cost) for cost in turns] for name, turns in costs.items()}
     return section
