@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from cli.reporting.parts import SECTIONS, Figure, Table
 from cli.reporting.products import find_products
 from cli.reporting.provenance import all_inputs, read_records, steps
 from retrieval.errors import RetrievalError
+from retrieval.provenance import package_version
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,7 +138,7 @@ def gather(root: Path, *, title: str, leave_out: Path | None = None) -> Report:
     inputs = all_inputs(records)
     report = Report(
         title=title,
-        version=_version(),
+        version=package_version(),
         products=products,
         synthetic=_synthetic(products, records),
         steps=made,
@@ -149,13 +149,6 @@ def gather(root: Path, *, title: str, leave_out: Path | None = None) -> Report:
     _fill_sections(report)
     _fill_files(report, folder, records, problems)
     return report
-
-
-def _version() -> str:
-    try:
-        return version("dacno2-s5p")
-    except PackageNotFoundError:  # run from a source tree that was never installed
-        return "not installed"
 
 
 def _without_pages(folder: Folder, leave_out: Path | None) -> Folder:

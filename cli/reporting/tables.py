@@ -83,7 +83,9 @@ def short(value: float) -> str:
         return ""
     if abs(value) >= 1e5:
         return f"{value:.2e}"
-    return f"{value:.2g}" if 1e-6 < abs(value) < 0.1 else f"{value:.2f}"
+    if 1e-6 < abs(value) < 0.1:
+        return f"{value:.2g}"
+    return f"{round(value, 2) + 0.0:.2f}"  # no minus before zero
 
 
 def bounded(
