@@ -16,8 +16,10 @@ The baseline is zero in normalised inputs: the training mean of each variable (o
 where the table of inputs says log1p). For encoded channels, the day of the week and land cover,
 it is no day and no class at all, a state that no sample has.
 
-Measured on one core, in float32, for the network and crops of `configs/twin.toml` (0.3 M weights,
-96 x 96 cells, 8 weather steps): see COST.
+Measured on one core for the network of `configs/twin.toml` (0.3 M weights, eight weather steps), in
+float32: a point of the path takes 0.12 s without gradients and 0.4 s for each target, so that a
+patch of 96 x 96 cells with nine targets and 16 points takes one minute and 0.5 GB; one of 256 x 256
+cells five minutes and 1.7 GB. Points computed at once save little time.
 """
 
 from __future__ import annotations

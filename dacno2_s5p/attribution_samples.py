@@ -77,7 +77,7 @@ def draw_crops(
     --------
     >>> from dacno2_s5p.grid import named_grid
     >>> [crop.day for crop in draw_crops(365, named_grid("europe-2km"), days=3, patches=1)]
-    [98, 186, 310]
+    [186, 231, 308]
     """
     generator = np.random.default_rng(seed)
     cut = grid.patches()
