@@ -128,7 +128,9 @@ def gather(root: Path, *, title: str, leave_out: Path | None = None) -> Report:
     records, problems = read_records(folder)
     made = steps(records)
     if not any(product.parts for product in products) and not made:
-        found = f"{len(folder.sizes)} files, none of them theirs" if folder.sizes else "none"
+        found = (
+            f"{len(folder.sizes)} files, none of them theirs" if folder.sizes else "an empty folder"
+        )
         msg = (
             f"Invalid folder {clean(str(root))}. It must hold tables or figures of demo, evaluate, "
             f"maps, attribute or train, or files of grid or reretrieve. Given {found}. Run one of "
