@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.atomic import atomic_output
+from retrieval.errors import RetrievalError
+from retrieval.reading import content_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,8 +103,23 @@ def _read_manifest(request: Request) -> dict[str, list[str]]:
     path = request.folder / MANIFEST
     if not path.exists():
         return {}
-    found: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+    with content_errors(
+        path,
+        RetrievalError,
+        what="manifest",
+        rule="map each unit of work to the dates that are done",
+        advice="Remove it; files are then written again",
+    ):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {str(unit): [_as_date(day) for day in days] for unit, days in found.items()}
+
+
+def _as_date(text: str) -> str:
+    """Return a date as it is written, after checking that it is one."""
+    if not isinstance(text, str) or str(np.datetime64(text, "D")) != text:
+        msg = f"{text!r} for a date"
+        raise ValueError(msg)
+    return text
 
 
 def date_range(start: str, end: str) -> list[str]:

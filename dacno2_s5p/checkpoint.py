@@ -20,6 +20,7 @@ from dacno2_s5p.network.dacno2 import Dacno2, NetworkConfig
 from dacno2_s5p.normalisation import InputStatistics, Normaliser, TargetScaling
 from dacno2_s5p.tensor_file import hash_file, read_metadata, read_tensors, write_tensors
 from dacno2_s5p.variables import InputTable, Preparation
+from retrieval.reading import CONTENT_ERRORS, describe_fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -301,8 +302,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     tensors, metadata = read_tensors(path)
     info = _info(path, metadata)
-    network = Dacno2(info.network)
-    expected = {name: tuple(t.shape) for name, t in network.state_dict().items()}
+    expected = {name: tuple(t.shape) for name, t in outline(path, info).state_dict().items()}
     given = {name: tuple(t.shape) for name, t in tensors.items()}
     if expected != given:
         differing = sorted(
@@ -316,8 +316,31 @@ def load_checkpoint(path: Path) -> Checkpoint:
         )
         raise CheckpointError(msg)
     _check_finite(path, tensors)
+    network = Dacno2(info.network)
     network.load_state_dict(tensors)
     return Checkpoint(path, hash_file(path), info, network.eval())
+
+
+def outline(path: Path, info: CheckpointInfo) -> Dacno2:
+    """Return the network of a checkpoint without weights, whatever the size it claims.
+
+    Raises
+    ------
+    CheckpointError
+        If its configuration describes no network.
+    """
+    try:
+        with torch.device("meta"):
+            return Dacno2(info.network)
+    except CONTENT_ERRORS as error:
+        raise _incomplete(path, error) from error
+
+
+def _incomplete(path: Path, error: BaseException) -> CheckpointError:
+    return CheckpointError(
+        f"Invalid checkpoint {path}. Its metadata must be complete. Given the fault "
+        f"{describe_fault(error)}. Use a checkpoint written by train."
+    )
 
 
 def _info(path: Path, metadata: Mapping[str, Any]) -> CheckpointInfo:
@@ -328,13 +351,11 @@ def _info(path: Path, metadata: Mapping[str, Any]) -> CheckpointInfo:
         )
         raise CheckpointError(msg)
     try:
-        return CheckpointInfo.from_dict(metadata)
-    except (KeyError, TypeError, ValueError, ConfigurationError) as error:
-        msg = (
-            f"Invalid checkpoint {path}. Its metadata must be complete. Given the fault "
-            f"{error}. Use a checkpoint written by train."
-        )
-        raise CheckpointError(msg) from error
+        info = CheckpointInfo.from_dict(metadata)
+        Normaliser(info.inputs, info.statistics)
+    except (*CONTENT_ERRORS, ConfigurationError) as error:
+        raise _incomplete(path, error) from error
+    return info
 
 
 def _check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:

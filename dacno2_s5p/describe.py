@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dacno2_s5p.grid import ModelGrid
+    from dacno2_s5p.store import Store
     from dacno2_s5p.variables import InputTable, Preparation
 
 MANIFEST = "store.json"
@@ -47,13 +48,12 @@ def describe_checkpoint(path: Path) -> dict[str, Any]:
     CheckpointError
         If it is none.
     """
-    from dacno2_s5p.checkpoint import read_info
+    from dacno2_s5p.checkpoint import outline, read_info
     from dacno2_s5p.memory import prediction_bytes
-    from dacno2_s5p.network.dacno2 import Dacno2
     from dacno2_s5p.tensor_file import hash_file
 
     info = read_info(path)
-    parameters = sum(weights.numel() for weights in Dacno2(info.network).parameters())
+    parameters = sum(weights.numel() for weights in outline(path, info).parameters())
     return {
         "file": path.name,
         "kind": "DACNO2-S5P checkpoint",
@@ -91,9 +91,22 @@ def describe_store(folder: Path) -> dict[str, Any]:
     DataError
         If it is none, or of another version.
     """
+    from dacno2_s5p.errors import DataError
     from dacno2_s5p.store import Store
+    from retrieval.reading import content_errors
 
     store = Store.open(folder)
+    with content_errors(
+        folder,
+        DataError,
+        what="store",
+        rule="have a manifest as prepare writes it",
+        advice="Run prepare again; it writes the manifest anew",
+    ):
+        return _describe_store(folder, store)
+
+
+def _describe_store(folder: Path, store: Store) -> dict[str, Any]:
     days = store.manifest["days"]
     years = Counter(str(day)[:4] for day in store.days)
     cells = {

@@ -11,6 +11,7 @@ from dacno2_s5p.errors import ConfigurationError
 from dacno2_s5p.losses import PHASE_WEIGHTS, LossWeights
 from dacno2_s5p.network.dacno2 import NetworkConfig
 from dacno2_s5p.sampling import SamplingRecipe
+from retrieval.reading import content_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -208,7 +209,14 @@ class Recipe:
                 "Compare it with a shipped recipe."
             )
             raise ConfigurationError(msg) from error
-        return cls.from_dict({"name": path.stem, **values})
+        with content_errors(
+            path,
+            ConfigurationError,
+            what="recipe",
+            rule="hold the sections of a recipe, each entry of its kind",
+            advice="Compare it with a shipped recipe",
+        ):
+            return cls.from_dict({"name": path.stem, **values})
 
 
 @dataclass(frozen=True)
@@ -226,6 +234,7 @@ def _build(kind: type[T], values: Mapping[str, Any], section: str) -> T:
     try:
         if unknown:
             raise TypeError(", ".join(unknown))
+        _check_kinds(kind, values)
         return kind(**values)
     except TypeError as error:
         msg = (
@@ -233,3 +242,15 @@ def _build(kind: type[T], values: Mapping[str, Any], section: str) -> T:
             f"{', '.join(names)}. Given {error}. Change the recipe."
         )
         raise ConfigurationError(msg) from error
+
+
+def _check_kinds(kind: type[Any], values: Mapping[str, Any]) -> None:
+    """Refuse words for numbers and numbers for words; an integer is a float, too."""
+    kinds = {f.name: type(f.default) for f in fields(kind)}
+    for name, value in values.items():
+        wanted = kinds[name]
+        accepted = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}.get(wanted)
+        is_odd_bool = isinstance(value, bool) and wanted is not bool
+        if accepted and (is_odd_bool or not isinstance(value, accepted)):
+            msg = f"{name} = {value!r}, which is no {wanted.__name__}"
+            raise TypeError(msg)

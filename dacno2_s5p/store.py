@@ -27,9 +27,11 @@ from dacno2_s5p.samples import NO_STATIONS, Inputs, Stations
 from dacno2_s5p.sources.inputs import FINE_GROUPS, MONTHLY
 from dacno2_s5p.store_files import has_array, read_array
 from dacno2_s5p.variables import InputTable, Preparation
+from retrieval.reading import content_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -108,14 +110,17 @@ class Store:
                 "again, or update the package."
             )
             raise DataError(msg)
-        return cls(
-            folder,
-            ModelGrid.from_dict(manifest["grid"]),
-            InputTable.from_dict(manifest["inputs"]),
-            Preparation.from_dict(manifest["preparation"]),
-            tuple(np.datetime64(day, "D") for day in manifest["days"]),
-            manifest,
-        )
+        with _manifest_errors(path):
+            store = cls(
+                folder,
+                ModelGrid.from_dict(manifest["grid"]),
+                InputTable.from_dict(manifest["inputs"]),
+                Preparation.from_dict(manifest["preparation"]),
+                tuple(np.datetime64(day, "D") for day in manifest["days"]),
+                manifest,
+            )
+            _check_manifest(manifest)
+        return store
 
     def select(
         self,
@@ -171,7 +176,8 @@ class Store:
         DataError
             If the store has no targets: it serves prediction with a checkpoint's statistics.
         """
-        return InputStatistics.from_dict(self._of_training("statistics"))
+        with _manifest_errors(self.folder / MANIFEST):
+            return InputStatistics.from_dict(self._of_training("statistics"))
 
     @cached_property
     def scaling(self) -> TargetScaling:
@@ -182,8 +188,9 @@ class Store:
         DataError
             If the store has no targets.
         """
-        moments = self._of_training("target")
-        return TargetScaling.from_moments(moments["mean"], moments["std"][0])
+        with _manifest_errors(self.folder / MANIFEST):
+            moments = self._of_training("target")
+            return TargetScaling.from_moments(moments["mean"], moments["std"][0])
 
     def _of_training(self, entry: str) -> dict[str, Any]:
         values: dict[str, Any] | None = self.manifest[entry]
@@ -291,6 +298,32 @@ class Store:
         """Return what is known of the station cells of a day's year: place, members, kind, area."""
         cells: Sequence[dict[str, Any]] = self.manifest["stations"].get(str(self.days[day])[:4], [])
         return cells
+
+
+def _manifest_errors(path: Path) -> AbstractContextManager[None]:
+    """Turn what an odd `store.json` raises into one line."""
+    return content_errors(
+        path,
+        DataError,
+        what="store",
+        rule="have a manifest as prepare writes it",
+        advice="Run prepare again; it writes the manifest anew",
+    )
+
+
+def _check_manifest(manifest: dict[str, Any]) -> None:
+    """Look at what is read later, so that a fault is told when the store is opened."""
+    splits = {entry["split"] for entry in manifest["days"].values()}
+    if not manifest["days"] or not splits <= {"training", "held"}:
+        msg = f"days with the splits {sorted(map(str, splits))}"
+        raise ValueError(msg)
+    for cells in manifest["stations"].values():
+        for cell in cells:
+            _ = int(cell["row"]), int(cell["column"]), bool(cell["is_evaluation"])
+    _ = manifest["statistics"], manifest["target"], manifest["training_data"]
+    if not isinstance(manifest.get("left_out", {}), dict):
+        msg = f"left-out days {manifest['left_out']!r}"
+        raise TypeError(msg)
 
 
 _OF_DAY = ("temporal", "single", "multi")

@@ -16,6 +16,7 @@ from safetensors.numpy import save
 
 from dacno2_s5p.errors import DataError
 from retrieval.atomic import atomic_output
+from retrieval.reading import CONTENT_ERRORS, describe_fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +58,7 @@ def read_about(path: Path) -> dict[str, Any] | None:
     try:
         with safe_open(path, framework="numpy") as chunk:
             found = json.loads((chunk.metadata() or {})[KEY])
-    except (OSError, SafetensorError, KeyError, json.JSONDecodeError):
+    except (*CONTENT_ERRORS, SafetensorError):
         return None
     return found if isinstance(found, dict) else None
 
@@ -77,19 +78,30 @@ def read_array(path: Path, name: str, *window: slice) -> NDArray[Any]:
             part = chunk.get_slice(name)
             lead = [slice(None)] * (len(part.get_shape()) - len(window))
             return np.asarray(part[(*lead, *window)])
-    except (OSError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:200]
-        msg = (
-            f"Invalid chunk {path}. It must be a whole file of the store with {name}. Given: "
-            f"{reason}. Run prepare again; it writes what is missing."
-        )
-        raise DataError(msg) from error
+    except (*CONTENT_ERRORS, SafetensorError) as error:
+        raise _unreadable(path, name, error) from error
 
 
 def has_array(path: Path, name: str) -> bool:
-    """Say whether a chunk holds an array."""
-    with safe_open(path, framework="numpy") as chunk:
-        return name in chunk.keys()  # noqa: SIM118 (not a dict)
+    """Say whether a chunk holds an array.
+
+    Raises
+    ------
+    DataError
+        If the chunk is absent or damaged.
+    """
+    try:
+        with safe_open(path, framework="numpy") as chunk:
+            return name in chunk.keys()  # noqa: SIM118 (not a dict)
+    except (*CONTENT_ERRORS, SafetensorError) as error:
+        raise _unreadable(path, name, error) from error
+
+
+def _unreadable(path: Path, name: str, error: BaseException) -> DataError:
+    return DataError(
+        f"Invalid chunk {path}. It must be a whole file of the store with {name}. Given: "
+        f"{describe_fault(error)}. Run prepare again; it writes what is missing."
+    )
 
 
 def fingerprint(values: Mapping[str, Any]) -> str:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 KEY = "dacno2_s5p"
 """The one metadata entry; with several their order in the file would be arbitrary."""
 
+METADATA_HASH = "metadata_sha256"
+"""Entry with the SHA-256 of all other metadata; files without it are read, too."""
+
 _PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 """First bytes of what torch.save and pickle write."""
 
@@ -52,7 +55,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
         If the file cannot be written.
     """
     # keys are never sorted: the order of land-cover classes is the order of channels
-    text = json.dumps({**metadata, "tensors_sha256": hash_tensors(tensors)})
+    values = {**metadata, "tensors_sha256": hash_tensors(tensors)}
+    text = json.dumps({**values, METADATA_HASH: _hash_metadata(values)})
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic_output(path, overwrite=True) as temporary:
         try:
@@ -115,12 +119,28 @@ def _read(path: Path, *, with_tensors: bool) -> tuple[dict[str, Tensor], dict[st
     return tensors, _parse(path, metadata)
 
 
+def _hash_metadata(values: Mapping[str, Any]) -> str:
+    return sha256(json.dumps(values).encode()).hexdigest()
+
+
 def _parse(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+    values = _loads(path, metadata)
+    expected = values.pop(METADATA_HASH, None)
+    if expected is not None and expected != _hash_metadata(values):
+        msg = (
+            f"Invalid checkpoint {path}. Its metadata must be those that were written. Given "
+            "another hash: the file is damaged. Copy it again."
+        )
+        raise CheckpointError(msg)
+    return values
+
+
+def _loads(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     try:
         values = json.loads(metadata[KEY])
         if not isinstance(values, dict):
             raise KeyError(KEY)
-    except (KeyError, json.JSONDecodeError) as error:
+    except (KeyError, ValueError, RecursionError) as error:
         msg = (
             f"Invalid checkpoint {path}. It must carry DACNO2-S5P metadata. Given a safetensors "
             "file of another program. Use a checkpoint written by train."

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from dacno2_s5p.errors import ConfigurationError
 from dacno2_s5p.samples import GROUPS
+from retrieval.reading import content_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -226,14 +227,16 @@ class InputTable:
         ConfigurationError
             If it is not a TOML file of rows.
         """
-        try:
-            return cls.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            msg = (
-                f"Invalid table of inputs {path}. It must be a TOML file. Given: {error}. "
-                "Compare it with dacno2_s5p/data/inputs.toml."
-            )
-            raise ConfigurationError(msg) from error
+        with content_errors(
+            path,
+            ConfigurationError,
+            what="table of inputs",
+            rule="be a TOML file of rows, each entry of its kind",
+            advice="Compare it with dacno2_s5p/data/inputs.toml",
+        ):
+            table = cls.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
+            table.to_dict()  # dates and times are TOML, too, but can be no entry
+            return table
 
     @classmethod
     def default(cls) -> InputTable:

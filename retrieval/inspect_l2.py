@@ -11,8 +11,10 @@ import numpy as np
 from retrieval.columns import find_columns, is_replaced, reretrieved_sets
 from retrieval.errors import ProductError
 from retrieval.formats.filenames import parse_s5p
-from retrieval.netcdf_copy import HDF5_ERRORS, damaged
+from retrieval.hdf5_safety import refuse_unsafe
+from retrieval.netcdf_copy import damaged
 from retrieval.orbit import PRODUCT_NAME, REQUIRED, STRATOSPHERE, Orbit
+from retrieval.reading import CONTENT_ERRORS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,7 +59,7 @@ def describe_l2(path: str | Path) -> dict[str, Any]:
     with open_lenient(path) as orbit:
         try:
             return _describe(orbit)
-        except HDF5_ERRORS as error:  # the netCDF library has no error of its own for damage
+        except CONTENT_ERRORS as error:  # the netCDF library has no error of its own for damage
             raise damaged(path, error) from error
 
 
@@ -79,9 +81,10 @@ def _describe(orbit: Orbit) -> dict[str, Any]:
 def looks_like_l2(path: str | Path) -> bool:
     """Tell whether a file has the groups of a Sentinel-5P level-2 product, of whatever species."""
     try:
+        refuse_unsafe(Path(path), ProductError)
         with netCDF4.Dataset(path) as dataset:
             return bool({"PRODUCT", "METADATA"} & set(dataset.groups))
-    except (OSError, RuntimeError):
+    except (*CONTENT_ERRORS, ProductError):
         return False
 
 
@@ -96,9 +99,10 @@ def open_lenient(path: Path) -> Orbit:
     if not path.is_file():
         msg = f"Invalid file {path}. It must exist. Given a name without a file. Check the path."
         raise ProductError(msg)
+    refuse_unsafe(path, ProductError)
     try:
         dataset = netCDF4.Dataset(path)
-    except (OSError, RuntimeError) as error:
+    except CONTENT_ERRORS as error:
         words = " ".join(str(error).split())
         msg = (
             f"Invalid file {path.name}. It must be an undamaged netCDF-4 file. Given: {words}. "

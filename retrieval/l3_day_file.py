@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,13 @@ import numpy as np
 from retrieval.atomic import atomic_output
 from retrieval.errors import ProductError
 from retrieval.grid_l3 import Sums, Weighting
+from retrieval.hdf5_safety import refuse_unsafe
 from retrieval.l3_coordinates import axis_names, data_attributes, read_grid, write_grid
 from retrieval.l3_input import OrbitIdentity
+from retrieval.reading import content_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -152,7 +156,19 @@ def read_day(path: Path, rows: slice | None = None) -> tuple[Sums, DayRecord]:
             strata=tuple(settings.get("strata", ())),
             stratum=_stratum_sums(file),
         )
+        _check_shapes(sums)
     return sums, record
+
+
+def _check_shapes(sums: Sums) -> None:
+    """Refuse sums that are not on the cells of the grid."""
+    shape = sums.grid.shape
+    wanted = {"weighted": (len(sums.products), *shape)}
+    for name in ("weight", "weighted", "count", "coverage"):
+        found = getattr(sums, name).shape
+        if found != wanted.get(name, shape):
+            msg = f"{name} of shape {found} where {wanted.get(name, shape)} is needed"
+            raise ValueError(msg)
 
 
 def read_day_strata(path: Path) -> tuple[NDArray[np.float64], DayRecord]:
@@ -215,16 +231,21 @@ def _get(file: netCDF4.Dataset, name: str, part: slice) -> NDArray[Any]:
     return np.asarray(file.variables[name][part])
 
 
-def _opened(path: Path) -> netCDF4.Dataset:
-    try:
-        file = netCDF4.Dataset(path)
-    except (OSError, RuntimeError) as error:
-        raise ProductError(_unreadable(path, error)) from error
-    if getattr(file, "title", "") != KIND:
-        file.close()
-        raise ProductError(_unreadable(path, "another kind of file"))
-    file.set_auto_mask(False)
-    return file
+@contextmanager
+def _opened(path: Path) -> Iterator[netCDF4.Dataset]:
+    """Open a day's file; what is odd in it ends in one line."""
+    advice = "Remove it and grid its day again"
+    if path.is_file():
+        refuse_unsafe(path, ProductError, advice=advice)
+    with (
+        content_errors(path, ProductError, what="file", rule=f"hold {KIND}", advice=advice),
+        netCDF4.Dataset(path) as file,
+    ):
+        if getattr(file, "title", "") != KIND:
+            msg = "another kind of file"
+            raise ValueError(msg)
+        file.set_auto_mask(False)
+        yield file
 
 
 def _record(file: netCDF4.Dataset, path: Path) -> DayRecord:
@@ -237,12 +258,4 @@ def _record(file: netCDF4.Dataset, path: Path) -> DayRecord:
         options=tuple(json.loads(file.reretrieval_options)),
         units=json.loads(file.product_units),
         is_synthetic=file.data == "synthetic",
-    )
-
-
-def _unreadable(path: Path, given: object) -> str:
-    words = " ".join(str(given).split())
-    return (
-        f"Invalid file {path}. It must hold {KIND}. Given: {words}. "
-        "Remove it and grid its day again."
     )

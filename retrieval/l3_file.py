@@ -12,9 +12,11 @@ import numpy as np
 from retrieval.atomic import atomic_output
 from retrieval.constants import FILL_FLOAT
 from retrieval.errors import ProductError
+from retrieval.hdf5_safety import refuse_unsafe
 from retrieval.l3_coordinates import axis_names, data_attributes, read_grid, write_grid
 from retrieval.l3_period import L3
 from retrieval.product_table import COLUMN_STANDARD_NAME, COLUMN_UNITS
+from retrieval.reading import content_errors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,16 +83,13 @@ def read_l3(path: str | Path) -> L3:
         If it is no such file.
     """
     path = Path(path)
-    try:
-        file = netCDF4.Dataset(path)
-    except (OSError, RuntimeError) as error:
-        words = " ".join(str(error).split())
-        msg = (
-            f"Invalid file {path}. It must be a readable netCDF file. Given: {words}. "
-            "Make one with the command grid."
-        )
-        raise ProductError(msg) from error
-    with file:
+    rule, advice = "be a readable netCDF file of gridded columns", "Make one with the command grid"
+    if path.is_file():
+        refuse_unsafe(path, ProductError, advice=advice)
+    with (
+        content_errors(path, ProductError, what="file", rule=rule, advice=advice),
+        netCDF4.Dataset(path) as file,
+    ):
         grid = read_grid(file, path)
         names = [name for name in file.variables if name.startswith(PREFIX)]
         time = file.variables["time_bnds"][0]

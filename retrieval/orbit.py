@@ -16,9 +16,13 @@ import netCDF4
 import numpy as np
 
 from retrieval.errors import ProductError
+from retrieval.hdf5_safety import refuse_unsafe
 from retrieval.layer_order import LayerOrder, layer_order
+from retrieval.reading import CONTENT_ERRORS, content_errors, describe_fault
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from numpy.typing import NDArray
 
     Float = NDArray[np.floating]
@@ -102,10 +106,11 @@ class Orbit:
         if not path.is_file():
             msg = f"{path} is not a file. Expected a TROPOMI L2 NO2 orbit. Check the path."
             raise ProductError(msg)
+        refuse_unsafe(path, ProductError)
         try:
             dataset = netCDF4.Dataset(path)
             dataset.set_auto_maskandscale(False)
-        except (OSError, RuntimeError) as error:
+        except CONTENT_ERRORS as error:
             msg = (
                 f"{path.name} cannot be opened as netCDF-4. Expected an {PRODUCT_NAME} file; "
                 f"the library says: {_first_line(error)}. Download the file again."
@@ -113,7 +118,8 @@ class Orbit:
             raise ProductError(msg) from error
         orbit = cls(path, dataset)
         try:
-            orbit._check()
+            with orbit._reading("its variables"):
+                orbit._check()
         except ProductError:
             dataset.close()
             raise
@@ -191,12 +197,23 @@ class Orbit:
             raise ProductError(msg)
         try:
             return np.asarray(self.variables[name][index])
-        except (OSError, RuntimeError, IndexError) as error:
+        except CONTENT_ERRORS as error:
             msg = (
                 f"{self.path.name} is damaged: {name} cannot be read "
-                f"({_first_line(error)}). Download the file again."
+                f"({describe_fault(error)}). It must be a whole file with valid checksums. "
+                "Download the file again."
             )
             raise ProductError(msg) from error
+
+    def _reading(self, what: str) -> AbstractContextManager[None]:
+        """Turn what is raised while something is taken from the file into one line."""
+        return content_errors(
+            self.path.name,
+            ProductError,
+            what="orbit",
+            rule=f"hold {what} in the layout of the operational product",
+            advice="Download the file again",
+        )
 
     def chunk_scanlines(self, name: str) -> int:
         """Count the scanlines that the file stores in one chunk of a variable (1 if unchunked)."""
@@ -216,11 +233,25 @@ class Orbit:
         if values.dtype.kind != "f":
             msg = f"{self.path.name}: {name} is {values.dtype}, expected floats. {_ASK}"
             raise ProductError(msg)
+        self._check_shape(name, values.shape, crop)
         # float64 stays: some writers of reduced files promote.
         values = values.astype(np.result_type(values.dtype.newbyteorder("="), np.float32))
-        fill = getattr(variable, "_FillValue", netCDF4.default_fillvals["f4"])
+        with self._reading(name):
+            fill = float(getattr(variable, "_FillValue", netCDF4.default_fillvals["f4"]))
         values[(values == fill) | (np.abs(values) > 9e36)] = np.nan
         return np.asarray(values)
+
+    def _check_shape(self, name: str, shape: tuple[int, ...], crop: Crop) -> None:
+        """Refuse a variable that is not on the pixels of the crop, or has too many corners."""
+        ends = {"latitude_bounds": (4,), "longitude_bounds": (4,)}
+        if name == "averaging_kernel":
+            ends[name] = (self.layers.n_layer,)
+        if shape[:2] != crop.shape or shape[2:] != ends.get(name, shape[2:]):
+            wanted = (*crop.shape, *ends.get(name, ()))
+            msg = (
+                f"{self.path.name}: {name} must have the shape {wanted} here. Given {shape}. {_ASK}"
+            )
+            raise ProductError(msg)
 
     def read_integer(self, name: str, crop: Crop) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Read an integer variable on the crop and where it is valid (not fill)."""
@@ -229,8 +260,10 @@ class Orbit:
         if values.dtype.kind not in "iu":
             msg = f"{self.path.name}: {name} is {values.dtype}, expected integers. {_ASK}"
             raise ProductError(msg)
+        self._check_shape(name, values.shape, crop)
         kind = f"{values.dtype.kind}{values.dtype.itemsize}"
-        fill = getattr(variable, "_FillValue", netCDF4.default_fillvals[kind])
+        with self._reading(name):
+            fill = int(getattr(variable, "_FillValue", netCDF4.default_fillvals[kind]))
         return values, values != fill
 
     @cached_property
@@ -269,6 +302,17 @@ class Orbit:
         Both styles of `delta_time` are read: plain milliseconds after `time`, and
         milliseconds since a date (formats.md A.4).
         """
+        with self._reading("delta_time and time"):
+            times = self._scanline_times(crop)
+        if times.shape != crop.shape[:1]:
+            msg = (
+                f"{self.path.name}: delta_time must have one value a scanline, {crop.shape[0]}. "
+                f"Given {times.shape}. {_ASK}"
+            )
+            raise ProductError(msg)
+        return times
+
+    def _scanline_times(self, crop: Crop) -> NDArray[np.datetime64]:
         variable = self.variables["delta_time"]
         delta = self.raw("delta_time", (slice(0, 1), crop.scanline))[0]
         is_valid = delta != getattr(variable, "_FillValue", netCDF4.default_fillvals["i4"])
@@ -283,7 +327,7 @@ class Orbit:
                 str(getattr(self.variables["time"], "units", _TIME_UNITS)), self.path
             )
             origin = epoch + np.timedelta64(seconds, "s")
-        step = _TIME_STEPS.get(units.split()[0].lower())
+        step = _TIME_STEPS.get(units.partition(" ")[0].lower())
         if step is None:
             msg = f"{self.path.name}: unknown unit of delta_time {units!r}. {_ASK}"
             raise ProductError(msg)

@@ -15,8 +15,12 @@ import numpy as np
 
 from retrieval.errors import ProductError
 from retrieval.formats.filenames import S5P_STEM_LENGTH, parse_s5p
+from retrieval.hdf5_safety import refuse_unsafe
+from retrieval.reading import content_errors
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from numpy.typing import NDArray
 
     from retrieval.orbit import Crop, Orbit
@@ -94,7 +98,9 @@ class SideColumn:
 
     def units_in(self, orbit_file: Path) -> str:
         """Return the unit that the side file of an orbit states, "1" where it states none."""
-        with netCDF4.Dataset(self.file_of(orbit_file)) as file:
+        path = self.file_of(orbit_file)
+        refuse_unsafe(path, ProductError)
+        with _side_errors(path, self), netCDF4.Dataset(path) as file:
             return str(getattr(_find(file, self.variable), "units", "1"))
 
 
@@ -111,18 +117,12 @@ def read_side_column(side: SideColumn, orbit: Orbit, crop: Crop) -> Float:
         If the side file is missing, lacks the variable, or does not hold the crop.
     """
     path = side.file_of(orbit.path)
-    try:
-        with netCDF4.Dataset(path) as file:
-            values = np.ma.filled(
-                np.ma.asarray(_find(file, side.variable)[...], dtype=np.float64), np.nan
-            )
-            indices = [np.asarray(_find(file, name)[...]) for name in DIMENSIONS]
-    except (OSError, RuntimeError, KeyError) as error:
-        msg = (
-            f"Invalid side file {path.name}. It needs {side.variable}, scanline and ground_pixel. "
-            f"Given: {error}. Correct the pattern or the variable of {side.name}."
+    refuse_unsafe(path, ProductError)
+    with _side_errors(path, side), netCDF4.Dataset(path) as file:
+        values = np.ma.filled(
+            np.ma.asarray(_find(file, side.variable)[...], dtype=np.float64), np.nan
         )
-        raise ProductError(msg) from error
+        indices = [np.asarray(_find(file, name)[...]) for name in DIMENSIONS]
     values = values[0] if values.ndim == 3 else values
     wanted = (
         orbit.raw(name, part)
@@ -133,6 +133,17 @@ def read_side_column(side: SideColumn, orbit: Orbit, crop: Crop) -> Float:
         for index, have in zip(wanted, indices, strict=True)
     ]
     return np.asarray(values[np.ix_(*positions)])
+
+
+def _side_errors(path: Path, side: SideColumn) -> AbstractContextManager[None]:
+    """Turn what an odd side file raises into one line."""
+    return content_errors(
+        path.name,
+        ProductError,
+        what="side file",
+        rule=f"hold {side.variable}, scanline and ground_pixel",
+        advice=f"Correct the pattern or the variable of {side.name}",
+    )
 
 
 def _positions(wanted: NDArray[Any], have: NDArray[Any], path: Path) -> NDArray[np.intp]:

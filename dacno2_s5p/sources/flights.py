@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import re
+import zipfile
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dacno2_s5p.errors import DataError
+from retrieval.reading import content_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,6 +29,9 @@ STATES = (
     "Spain",
 )
 """The states of the domain. The paper says nine and does not name them: these have land in it."""
+
+MAX_SHEET_BYTES = 2**30
+"""Workbooks that unpack to more are refused; ten years of traffic are a fifth of it."""
 
 _ISO = re.compile(r"^(\d{4})-(\d{2})-(\d{2})")
 _DAY_FIRST = re.compile(r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}|\d{2})$")
@@ -180,12 +185,29 @@ def _sheet_rows(file: Path) -> Iterator[dict[str, str]]:
             "install 'dacno2-s5p[data]', or save the sheet as CSV."
         )
         raise DataError(msg) from error
-    book = load_workbook(file, read_only=True, data_only=True)
-    sheet = book["DATA"] if "DATA" in book.sheetnames else book.worksheets[0]
-    lines = (
-        ["" if v is None else str(v) for v in row] for row in sheet.iter_rows(values_only=True)
-    )
-    yield from _named(lines, file)
+    with content_errors(
+        file,
+        DataError,
+        what="traffic file",
+        rule=f"be an XLSX workbook of at most {MAX_SHEET_BYTES >> 20} MiB unpacked",
+        advice="Download it again, or save the sheet as CSV",
+    ):
+        _check_unpacked(file)
+        book = load_workbook(file, read_only=True, data_only=True)
+        sheet = book["DATA"] if "DATA" in book.sheetnames else book.worksheets[0]
+        lines = (
+            ["" if v is None else str(v) for v in row] for row in sheet.iter_rows(values_only=True)
+        )
+        yield from _named(lines, file)
+
+
+def _check_unpacked(file: Path) -> None:
+    """Refuse a workbook, which is a ZIP archive, that unpacks to more than any real one."""
+    with zipfile.ZipFile(file) as archive:
+        size = sum(info.file_size for info in archive.infolist())
+    if size > MAX_SHEET_BYTES:
+        msg = f"one of {size >> 20} MiB"
+        raise ValueError(msg)
 
 
 def _named(lines: Iterable[Sequence[str]], file: Path) -> Iterator[dict[str, str]]:

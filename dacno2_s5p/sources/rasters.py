@@ -8,6 +8,7 @@ cell lies in one coarse cell, so that counts are areas.
 
 from __future__ import annotations
 
+import gzip
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,9 @@ FINEST_RATIO = 4
 """Cells finer than a quarter of the grid's are averaged in blocks before the exact overlap; a
 block that straddles an edge is then shared by area, an error of a per cent of a cell's content
 at most."""
+
+_TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+"""First bytes of TIFF and BigTIFF."""
 
 LEAST_COVERAGE = 0.999
 """Share of each cell that rasters must cover: tiles that meet leave round-off."""
@@ -102,7 +106,7 @@ def open_raster(path: Path, crs: str = "") -> Iterator[Raster]:
         raise DataError(msg) from error
     place = f"/vsigzip/{path.resolve()}" if path.suffix.lower() == ".gz" else path
     try:
-        with rasterio.open(place) as file:
+        with rasterio.open(place, driver=_driver(path)) as file:
             yield _describe(file, path, crs)
     except RasterioError as error:
         msg = (
@@ -110,6 +114,19 @@ def open_raster(path: Path, crs: str = "") -> Iterator[Raster]:
             f"{' '.join(str(error).split())}. Download it again."
         )
         raise DataError(msg) from error
+
+
+def _driver(path: Path) -> str:
+    """Return the format to read a file as: TIFF, else ASCII grid.
+
+    Both hold their values themselves. Left to itself GDAL reads others, too, such as VRT, which
+    takes values from whatever file or address it names.
+    """
+    try:
+        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+            return "GTiff" if file.read(4) in _TIFF else "AAIGrid"
+    except (OSError, EOFError):
+        return "GTiff"
 
 
 def _describe(file: Any, path: Path, crs: str) -> Raster:

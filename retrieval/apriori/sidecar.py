@@ -140,6 +140,17 @@ def _check_values(path: Path, keys: dict[str, Any]) -> None:
         raise _error(path, "time_of_day must be 'HH:MM' in UTC", repr(keys["time_of_day"]))
     if "unit" in keys:
         parse_unit(keys["unit"], str(path))
+    if "crs" in keys:
+        _check_crs(path, keys["crs"])
+
+
+def _check_crs(path: Path, crs: str) -> None:
+    import pyproj  # a fifth of a second, needed by few
+
+    try:
+        pyproj.CRS.from_user_input(crs)
+    except pyproj.exceptions.CRSError as error:
+        raise _error(path, "crs must be known, such as EPSG:3035", repr(crs)) from error
 
 
 def _error(path: Path, rule: str, given: str) -> AprioriError:

@@ -12,7 +12,6 @@ import shutil
 import tempfile
 import weakref
 import zipfile
-import zlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -24,6 +23,8 @@ from retrieval.errors import AprioriError
 from retrieval.formats.classic import ClassicHeaderError, expected_size
 from retrieval.formats.filenames import is_near
 from retrieval.formats.grib import GribFile, hint, is_available
+from retrieval.hdf5_safety import refuse_unsafe
+from retrieval.reading import CONTENT_ERRORS, describe_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +39,12 @@ MAX_ARCHIVE_BYTES = 64 * 2**30
 MAX_ARCHIVE_MEMBERS = 10_000
 """Archives with more members are refused."""
 
+MAX_INFLATION = 200
+"""Members that grow by more than this are refused when they are large: compression bombs reach a
+thousand, classic netCDF with many fills some tens."""
+
+LARGE_MEMBER_BYTES = 2**30
+"""Members below this may grow by any factor."""
 
 NEAR_DAYS = 2
 """Files whose names give dates farther than this from the wanted time are not opened."""
@@ -144,6 +151,7 @@ class NetcdfSource:
             path = self._grib.unpacked()
         if kind is FileKind.CLASSIC:
             _check_length(path, str(self))
+        refuse_unsafe(path, AprioriError)
         with damage_as_error(str(self)):
             dataset = netCDF4.Dataset(path)
             dataset.set_auto_maskandscale(False)
@@ -167,6 +175,7 @@ class Archive:
 
     path: Path
     _folder: Path | None = field(default=None, repr=False)
+    _unpacked: dict[str, Path] = field(default_factory=dict, repr=False)
 
     def members(self) -> list[str]:
         """Return the names of the files inside, checked.
@@ -188,6 +197,7 @@ class Archive:
             raise AprioriError(msg)
         for info in infos:
             _check_member_name(info.filename, self.path)
+            _check_inflation(info, self.path)
         return [info.filename for info in infos]
 
     def extract(self, member: str) -> Path:
@@ -196,11 +206,12 @@ class Archive:
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="dacno2-s5p-"))
             weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-        target = self._folder / PurePosixPath(member)
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
+        if member not in self._unpacked:
+            # a number of ours: no name from an archive ever becomes a path
+            target = self._folder / f"{len(self._unpacked)}.nc"
             self._unpack(member, target)
-        return target
+            self._unpacked[member] = target
+        return self._unpacked[member]
 
     def _unpack(self, member: str, target: Path) -> None:
         with self._opened() as archive:
@@ -323,21 +334,11 @@ def damage_as_error(where: str) -> Iterator[None]:
     """Turn what the netCDF, HDF5 and ZIP libraries raise on damaged data into `AprioriError`."""
     try:
         yield
-    except (
-        OSError,
-        RuntimeError,
-        zipfile.BadZipFile,
-        zipfile.LargeZipFile,
-        zlib.error,
-        NotImplementedError,
-        EOFError,
-        UnicodeDecodeError,
-        MemoryError,
-    ) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+    except CONTENT_ERRORS as error:
         msg = (
-            f"Damaged file {where}. It must be readable to its end with valid checksums. "
-            f"Given: {reason}. Download it again."
+            f"Damaged file {where}. It must be readable to its end with valid checksums, and its "
+            "variables, dimensions and attributes must fit each other. "
+            f"Given: {describe_fault(error)}. Download it again."
         )
         raise AprioriError(msg) from error
 
@@ -358,6 +359,17 @@ def _check_length(path: Path, where: str) -> None:
         f"Given {reason}. Download it again."
     )
     raise AprioriError(msg)
+
+
+def _check_inflation(info: zipfile.ZipInfo, path: Path) -> None:
+    growth = info.file_size / max(info.compress_size, 1)
+    if info.file_size > LARGE_MEMBER_BYTES and growth > MAX_INFLATION:
+        msg = (
+            f"Invalid archive {path}. A large member may grow at most {MAX_INFLATION} times. Given "
+            f"{info.filename!r} of {info.compress_size} bytes, which would become "
+            f"{info.file_size}. Do not use this archive."
+        )
+        raise AprioriError(msg)
 
 
 def _check_member_name(name: str, path: Path) -> None:

@@ -107,17 +107,18 @@ class Field:
         AprioriError
             If a chunk's checksum fails or the file is cut.
         """
-        stored = self.source.dataset().variables[variable or self.name]
-        chosen: dict[str, Any] = dict(
-            zip(self.time.dimensions, map(int, self.time.indices[i_time]), strict=True)
-        )
-        blocks = [
-            np.concatenate(
-                [self._block(stored, chosen, ys, xs) for xs in self._x(columns)], axis=-1
+        with damage_as_error(str(self.source)):
+            stored = self.source.dataset().variables[variable or self.name]
+            chosen: dict[str, Any] = dict(
+                zip(self.time.dimensions, map(int, self.time.indices[i_time]), strict=True)
             )
-            for ys in self._y(rows)
-        ]
-        return np.concatenate(blocks, axis=-2)
+            blocks = [
+                np.concatenate(
+                    [self._block(stored, chosen, ys, xs) for xs in self._x(columns)], axis=-1
+                )
+                for ys in self._y(rows)
+            ]
+            return np.concatenate(blocks, axis=-2)
 
     def _x(self, columns: slice) -> list[slice]:
         return self.horizontal.x.pieces(columns)
@@ -136,8 +137,7 @@ class Field:
                 continue
             index[dimension] = {"y": ys, "x": xs}.get(role or "", slice(None))
             kept.append(role)
-        with damage_as_error(str(self.source)):
-            raw = np.asarray(stored[tuple(index[d] for d in stored.dimensions)])
+        raw = np.asarray(stored[tuple(index[d] for d in stored.dimensions)])
         values = decode_values(raw, stored)
         if "merge" in kept:
             values = _merge(values, kept.index("merge"))

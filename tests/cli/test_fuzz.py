@@ -19,15 +19,8 @@ from retrieval.blocks import FIELDS
 from retrieval.orbit import REQUIRED
 from tests.cli.conftest import names
 from tests.files import Workspace, to_classic
-from tests.fuzz import (
-    DAMAGES,
-    Case,
-    Ending,
-    damaged_copies,
-    flip_in_chunks,
-    run_cases,
-    stored_chunks,
-)
+from tests.fuzz.children import Ending, run_cases
+from tests.fuzz.damage import DAMAGES, Case, damaged_copies, flip_in_chunks, stored_chunks
 
 AMF = "air_mass_factor_troposphere_X_apriori"
 COLUMN = "nitrogendioxide_tropospheric_column_X_apriori"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,7 +16,13 @@ from dacno2_s5p.checkpoint import load_checkpoint, package_versions, read_info, 
 from dacno2_s5p.errors import CheckpointError, ConfigurationError
 from dacno2_s5p.grid import named_grid
 from dacno2_s5p.samples import GROUPS
-from dacno2_s5p.tensor_file import KEY, hash_tensors, read_tensors, write_tensors
+from dacno2_s5p.tensor_file import (
+    KEY,
+    METADATA_HASH,
+    hash_tensors,
+    read_tensors,
+    write_tensors,
+)
 from dacno2_s5p.variables import InputTable, Preparation
 from retrieval.errors import OutputError
 from tests.network_builders import mini_config, random_inputs, random_network
@@ -47,6 +55,18 @@ def rewrite(path, change_tensors=None, change_metadata=None):
     if change_metadata:
         change_metadata(metadata)
     write_tensors(path, tensors, metadata)
+
+
+def rewrite_text(path, change):
+    """Change the metadata in the file itself, hashes left as they are."""
+    content = path.read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    values = json.loads(header["__metadata__"][KEY])
+    change(values)
+    header["__metadata__"][KEY] = json.dumps(values)
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + content[end:])
 
 
 def test_weights_are_the_same_bits_after_reading(path, network):
@@ -189,6 +209,55 @@ def test_pickles_are_never_opened(tmp_path, network):
         load_checkpoint(path)
 
 
+class Hostile:
+    """What makes a file when it is unpickled."""
+
+    def __init__(self, canary):
+        self.canary = canary
+
+    def __reduce__(self):
+        return Path.touch, (self.canary,)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("start", [b"", b"\x10" + bytes(7) + b"{"], ids=["plain", "disguised"])
+def test_a_hostile_pickle_is_not_run(tmp_path, protocol, start):
+    """A pickle of any protocol, also behind the first bytes of safetensors, does nothing."""
+    path, canary = tmp_path / "model.safetensors", tmp_path / "it ran"
+    path.write_bytes(start + pickle.dumps(Hostile(canary), protocol))
+    for read in (load_checkpoint, read_info, read_tensors):
+        with pytest.raises(CheckpointError, match=r"Invalid checkpoint"):
+            read(path)
+    assert not canary.exists()
+    pickle.loads(path.read_bytes().removeprefix(start))
+    assert canary.exists()  # it would have
+
+
+def test_other_metadata_than_those_written_are_refused(path):
+    """A digit of a statistic that changes on a disk is found by the hash of the metadata."""
+    rewrite_text(path, lambda values: values.update(target_scale=values["target_scale"] + 1e-9))
+    with pytest.raises(CheckpointError, match=r"Its metadata must be those that were written"):
+        load_checkpoint(path)
+
+
+def test_files_without_the_hash_of_metadata_are_read(path):
+    """Checkpoints written before there was one stay valid."""
+    before = read_info(path).to_dict()
+    rewrite_text(path, lambda values: values.pop(METADATA_HASH))
+    assert read_info(path).to_dict() == before
+
+
+def test_a_checkpoint_of_impossible_size_is_refused_without_making_it(path):
+    """A description of a network larger than any memory is compared, not built."""
+
+    def change(metadata):
+        metadata["network"]["static_widths"] = [2**20, 2**20, 2**20, 2**20]
+
+    rewrite(path, change_metadata=change)
+    with pytest.raises(CheckpointError, match=r"Its weights must be those of its configuration"):
+        load_checkpoint(path)
+
+
 def test_an_absent_file_is_one_line(tmp_path):
     """The path is in the message."""
     with pytest.raises(CheckpointError, match=r"none\.safetensors\. It must be"):
@@ -230,7 +299,7 @@ def test_incomplete_metadata_are_refused(path, key):
     """Each part of the description is needed, and named."""
     rewrite(path, change_metadata=lambda metadata: metadata.pop(key))
     with pytest.raises(
-        CheckpointError, match=rf"metadata must be complete. Given the fault '{key}'"
+        CheckpointError, match=rf"metadata must be complete. Given the fault no entry '{key}'"
     ):
         load_checkpoint(path)
 

@@ -1,4 +1,4 @@
-"""Damaged copies of files, and commands run on them in child processes that may crash.
+"""Damaged bytes.
 
 Damage is what disks, networks and interrupted downloads do: flipped bytes, lost ends, blocks of
 zeros, blocks in the wrong place. Everything is seeded.
@@ -6,28 +6,15 @@ zeros, blocks in the wrong place. Everything is seeded.
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
-import os
-import signal
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
 BLOCK = 512
 """Bytes of a block: a sector of a disk."""
-ADDRESS_SPACE = 8 << 30
-"""Bytes of memory a child may ask for: a damaged size must not take the machine."""
-PATIENCE = 30
-"""Seconds after which the system ends a child that is still at one case: a loop without end."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +31,6 @@ class Case:
 
     path: str
     damage: str
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a command ended: exit status (negative: the signal that killed it) and stderr."""
-
-    case: Case
-    status: int
-    stderr: str
 
 
 Damage = Callable[[bytearray, np.random.Generator], str]
@@ -96,11 +74,11 @@ def zero_block(data: bytearray, rng: np.random.Generator) -> str:
 
 
 def swap_blocks(data: bytearray, rng: np.random.Generator) -> str:
-    """Exchange two sectors."""
-    n_block = len(data) // BLOCK
-    one, other = (BLOCK * int(i) for i in rng.choice(n_block, 2, replace=False))
-    first, second = data[one : one + BLOCK], data[other : other + BLOCK]
-    data[one : one + BLOCK], data[other : other + BLOCK] = second, first
+    """Exchange two sectors, or two quarters of a file that has not two."""
+    size = max(1, min(BLOCK, len(data) // 4))
+    one, other = (size * int(i) for i in rng.choice(len(data) // size, 2, replace=False))
+    first, second = data[one : one + size], data[other : other + size]
+    data[one : one + size], data[other : other + size] = second, first
     return f"blocks at {one} and {other} swapped"
 
 
@@ -147,67 +125,3 @@ def damaged_copies(
         copy.write_bytes(data)
         cases.append(Case(str(copy), f"{number}: {text}"))
     return cases
-
-
-def run_cases(cases: Sequence[Case], arguments: Sequence[object]) -> list[Ending]:
-    """Run `dacno2-s5p` on each case, several in one child process, and tell how each ended.
-
-    `{case}` and `{folder}` in an argument stand for the damaged file and its folder. A child
-    that crashes or hangs is replaced; its case ends with the negative number of the signal.
-    """
-    endings: list[Ending] = []
-    while len(endings) < len(cases):
-        left = cases[len(endings) :]
-        message = {"cases": [asdict(case) for case in left], "arguments": [*map(str, arguments)]}
-        child = subprocess.run(
-            [sys.executable, "-c", "from tests.fuzz import child; child()"],
-            input=json.dumps(message),
-            capture_output=True,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            check=False,
-        )
-        lines = child.stdout.splitlines()
-        for case, line in zip(left, lines, strict=False):
-            endings.append(Ending(case, **json.loads(line)))
-        if len(lines) < len(left):
-            status = child.returncode or -signal.SIGKILL  # an early end is never a good one
-            endings.append(Ending(left[len(lines)], status, child.stderr))
-    return endings
-
-
-def child() -> None:
-    """Run the cases of stdin in this process; one line of JSON each on stdout."""
-    import resource
-
-    from cli.main import main
-
-    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
-    message = json.load(sys.stdin)
-    for case in (Case(**item) for item in message["cases"]):
-        folder = Path(case.path).parent
-        arguments = [a.format(case=case.path, folder=folder) for a in message["arguments"]]
-        signal.alarm(PATIENCE)
-        status, stderr = _captured(main, arguments)
-        sys.stdout.write(json.dumps({"status": status, "stderr": stderr}) + "\n")
-        sys.stdout.flush()
-
-
-def _captured(main: Callable[[list[str]], None], arguments: list[str]) -> tuple[int, str]:
-    """Run the command line; what C libraries write to file descriptor 2 counts as stderr."""
-    status = -1
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as file:
-        saved = os.dup(2)
-        os.dup2(file.fileno(), 2)
-        try:
-            with contextlib.redirect_stdout(io.StringIO()):
-                main(arguments)
-        except SystemExit as stopped:
-            status = int(stopped.code or 0)
-        finally:
-            sys.stderr.flush()
-            os.dup2(saved, 2)
-            os.close(saved)
-        file.seek(0)
-        return status, file.read().decode(errors="replace")

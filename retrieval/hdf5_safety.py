@@ -1,0 +1,107 @@
+"""HDF5 files that point outside themselves, or at themselves, are refused before they are read.
+
+HDF5 follows external links, virtual datasets and external storage to any path that a file names,
+netCDF with it: a downloaded file could so bring any file of the disk into a product. Links between
+groups that close a circle keep netCDF walking until the memory is used up. No writer of the files
+read here makes any of these.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import h5py
+from h5py import h5d, h5g, h5l, h5o
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from retrieval.errors import RetrievalError
+
+MAX_LINKS = 100_000
+"""More links than this are in no file of these kinds (an orbit has about two hundred)."""
+
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+"""First bytes of an HDF5 file."""
+
+
+def refuse_unsafe(
+    path: Path, error: type[RetrievalError], *, advice: str = "Download it again"
+) -> None:
+    """Refuse an HDF5 file whose content is not all its own; other files pass.
+
+    Parameters
+    ----------
+    path : Path
+        A readable file of any kind.
+    error : type
+        Class of the error.
+    advice : str
+        What to do with a damaged file.
+
+    Raises
+    ------
+    RetrievalError
+        Of the given class: if the file has external links, virtual datasets, external storage,
+        or groups that contain themselves, or HDF5 cannot walk through it.
+    """
+    with path.open("rb") as file:
+        if file.read(len(HDF5_MAGIC)) != HDF5_MAGIC:
+            return
+    try:
+        with h5py.File(path, "r") as opened:
+            found = _first_fault(opened)
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as fault:
+        words = " ".join(str(fault).split())[:160] or type(fault).__name__
+        msg = (
+            f"Damaged file {path}. Its links and data descriptions must be readable. "
+            f"Given: {words}. {advice}."
+        )
+        raise error(msg) from fault
+    if found:
+        msg = (
+            f"Invalid file {path}. All it holds must be in the file itself. Given {found}. "
+            "Do not use this file, or copy its values into a plain one."
+        )
+        raise error(msg)
+
+
+def _first_fault(file: h5py.File) -> str | None:
+    """Return what points elsewhere or in a circle, None where nothing does."""
+    links: list[tuple[bytes, int]] = []
+
+    def note(name: bytes, info: h5l.LinkInfo) -> bool | None:
+        links.append((name, info.type))
+        return True if len(links) > MAX_LINKS else None
+
+    file.id.links.visit(note, info=True)  # every object once, circles or not
+    if len(links) > MAX_LINKS:
+        return f"more than {MAX_LINKS} links"
+    groups = {h5o.get_info(file.id).addr}
+    faults = (_fault_of_link(file, name, kind, groups) for name, kind in links)
+    return next((fault for fault in faults if fault), None)
+
+
+def _fault_of_link(file: h5py.File, name: bytes, kind: int, groups: set[int]) -> str | None:
+    """Return what is wrong with one link, None where nothing is; note the groups met."""
+    shown = name.decode("utf-8", "replace")
+    if kind not in (h5l.TYPE_HARD, h5l.TYPE_SOFT):
+        return f"an external link at {shown}"
+    opened = h5o.open(file.id, name)
+    if isinstance(opened, h5d.DatasetID):
+        return _fault_of_dataset(opened, shown)
+    address = h5o.get_info(opened).addr
+    if isinstance(opened, h5g.GroupID) and (kind == h5l.TYPE_SOFT or address in groups):
+        return f"a second way to a group at {shown}"
+    groups.add(address)
+    return None
+
+
+def _fault_of_dataset(dataset: h5d.DatasetID, name: str) -> str | None:
+    """Return where a dataset keeps its values, None where they are in the file."""
+    properties = dataset.get_create_plist()
+    if properties.get_layout() == h5d.VIRTUAL:
+        return f"a virtual dataset at {name}"
+    if properties.get_external_count() > 0:
+        return f"values in another file at {name}"
+    return None
