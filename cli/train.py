@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dacno2_s5p.recipe import Recipe
+    from dacno2_s5p.split_scores import SplitScores
     from dacno2_s5p.store import Store
     from dacno2_s5p.training import PhaseResult, Progress
 
@@ -71,6 +73,12 @@ STORE, RUNS = "store", "runs"
     metavar="STEPS",
     default=None,
     help="Stop each phase after so many steps, ready to be resumed.",
+)
+@click.option(
+    "--compare-splits",
+    is_flag=True,
+    help="Score each phase's best network also on fresh windows of the days it was trained on, as "
+    "a random split would: the difference to the blocks held back is the leak.",
 )
 @click.option(
     "--threads",
@@ -158,6 +166,7 @@ def _run(
                 stop_after=given["stop_after"],
                 progress=_teller(bar, title) if processes.writes else None,
                 processes=processes,
+                compare_splits=given["compare_splits"],
             )
         if not results[title].is_finished:
             break
@@ -222,6 +231,7 @@ def _say(results: dict[str, PhaseResult], recipe: Recipe, given: dict[str, Any])
                     "best_step": result.best_step,
                     "step": result.step,
                     "is_finished": result.is_finished,
+                    "splits": None if result.splits is None else asdict(result.splits),
                 }
                 for title, result in results.items()
             }
@@ -235,4 +245,16 @@ def _say(results: dict[str, PhaseResult], recipe: Recipe, given: dict[str, Any])
             f"{title}: validation loss {result.best_loss:.5f} at step {result.best_step} of "
             f"{result.step}, {result.checkpoint}"
         )
+        if result.splits is not None:
+            click.echo(_split_line(title, result.splits))
     click.echo(f"curves: {_run_folder(recipe, given)}")
+
+
+def _split_line(title: str, splits: SplitScores) -> str:
+    """Say how much a random split would flatter."""
+    share = 100.0 * splits.difference
+    return (
+        f"{title}: loss {splits.blocked['loss']:.5f} on days held back, "
+        f"{splits.random['loss']:.5f} on other windows of the days trained on ({splits.n} each): a "
+        f"random split would look {abs(share):.1f} % {'better' if share >= 0 else 'worse'}"
+    )

@@ -1,7 +1,7 @@
 """A run as its recipe describes it: days of a store to each phase, one checkpoint to the next.
 
 RUN/
-  phase1/  state.safetensors  best.safetensors  curves.csv
+  phase1/  state.safetensors  best.safetensors  curves.csv  [splits.json]
   phase2/  ...
   phase3/  ...
   curves.png
@@ -19,7 +19,8 @@ from dacno2_s5p.errors import ConfigurationError, DataError
 from dacno2_s5p.evaluate_split import training_points
 from dacno2_s5p.losses import LossWeights
 from dacno2_s5p.processes import Processes
-from dacno2_s5p.training import new_network, train_phase
+from dacno2_s5p.split_scores import require_blocks, split_scores, write_scores
+from dacno2_s5p.training import PhaseTrainer, new_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -162,6 +163,7 @@ def run_phase(
     stop_after: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     processes: Processes | None = None,
+    compare_splits: bool = False,
 ) -> PhaseResult:
     """Train one phase of a run.
 
@@ -180,14 +182,19 @@ def run_phase(
     resume, stop_after, progress
         As in `PhaseTrainer.run`.
     processes : Processes, optional
+    compare_splits : bool
+        At the end, score the best network on days trained on and on days held back
+        (`split_scores`), and write `splits.json` into the phase's folder.
 
     Raises
     ------
     TrainingError
         If the folder holds a run and `resume` is not given.
     ConfigurationError
-        If the phase before has not been trained.
+        If the phase before has not been trained, or splits cannot be compared.
     """
+    if compare_splits:
+        require_blocks(recipe.sampling)
     recipe = onlyobs_recipe(recipe) if onlyobs else recipe
     phase = 2 if onlyobs else phase
     if not onlyobs and phase > 1 and parent is None:
@@ -203,18 +210,14 @@ def run_phase(
     folder = phase_folder(run, phase, onlyobs=onlyobs)
     processes = processes or Processes()
     logger.info("phase %d on %d days, %s to %s", phase, days.n_day, days.days[0], days.days[-1])
-    return train_phase(
-        network,
-        days,
-        info,
-        recipe,
-        phase,
-        folder,
-        processes,
-        resume=resume,
-        stop_after=stop_after,
-        progress=progress,
-    )
+    trainer = PhaseTrainer(network, days, info, recipe, phase, folder, processes)
+    result = trainer.run(resume=resume, stop_after=stop_after, progress=progress)
+    if not (compare_splits and result.is_finished):
+        return result
+    splits = split_scores(trainer, result.checkpoint)
+    if processes.writes:
+        write_scores(folder / "splits.json", splits)
+    return replace(result, splits=splits)
 
 
 def draw_curves(run: Path, *, onlyobs: bool = False) -> Path | None:

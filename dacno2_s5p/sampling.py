@@ -202,6 +202,10 @@ class CropSampler:
             self._crop(generator, int(day)) for day in generator.choice(self._train, size=batch)
         ]
 
+    def at_random(self, generator: np.random.Generator, days: NDArray[np.int_]) -> list[Crop]:
+        """Draw a crop of each of some days, as those of a step are drawn."""
+        return [self._crop(generator, int(day)) for day in days]
+
     def _crop(self, generator: np.random.Generator, day: int) -> Crop:
         n_y, n_x = self._source.grid.shape
         size = self._recipe.crop

@@ -34,11 +34,14 @@ from dacno2_s5p.samples import Inputs, read_targets, station_weight
 from dacno2_s5p.sampling import make_sampler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    from torch import Tensor
 
     from dacno2_s5p.recipe import PhaseRecipe, Recipe
     from dacno2_s5p.samples import Crop, DaySource, Targets
+    from dacno2_s5p.split_scores import SplitScores
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +87,8 @@ class PhaseResult:
         Step of the best network, and steps done.
     is_finished : bool
         False where the run was stopped early.
+    splits : SplitScores, optional
+        Loss on days trained on and on days held back, where it was asked for.
     """
 
     checkpoint: Path
@@ -91,6 +96,7 @@ class PhaseResult:
     best_step: int
     step: int
     is_finished: bool
+    splits: SplitScores | None = None
 
 
 class PhaseTrainer:
@@ -137,7 +143,8 @@ class PhaseTrainer:
             raise ConfigurationError(msg)
         self.network = network
         self.source = source
-        self.sampler = make_sampler(source, recipe.sampling, recipe.seed + 1000 * phase)
+        self.sampling, self.sampling_seed = recipe.sampling, recipe.seed + 1000 * phase
+        self.sampler = make_sampler(source, self.sampling, self.sampling_seed)
         self.recipe: PhaseRecipe = recipe.phase(phase).in_steps(self.sampler.n_train)
         self.seed = recipe.seed
         self.folder = folder
@@ -307,9 +314,11 @@ class PhaseTrainer:
         raise TrainingError(msg)
 
     @torch.no_grad()
-    def score(self, crops: Sequence[Crop]) -> dict[str, float]:
-        """Return the loss terms of the running mean on samples, unweighted."""
-        self.mean_network.load_state_dict(self.mean.state)
+    def score(
+        self, crops: Sequence[Crop], weights: Mapping[str, Tensor] | None = None
+    ) -> dict[str, float]:
+        """Return loss terms of the running mean, or of other weights, on samples, unweighted."""
+        self.mean_network.load_state_dict(self.mean.state if weights is None else weights)
         totals = Totals(len(crops), station_weight(self.source, crops))
         sums = dict.fromkeys(TERMS, 0.0)
         for _, part in self.processes.share(_parts(crops, self.recipe.micro_batch)):

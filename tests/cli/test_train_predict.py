@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from cli.train import train
 from dacno2_s5p.calibration import Calibration, floored
@@ -20,7 +23,9 @@ from dacno2_s5p.curves import read_rows
 from dacno2_s5p.prepare import Preparer, Settings, days_of
 from dacno2_s5p.sources.eea import StationRules
 from dacno2_s5p.sources.paths import SourcePaths
+from dacno2_s5p.store import day_path
 from dacno2_s5p.variables import Preparation
+from tests.cli.conftest import contents, names
 from tests.source_files import DAY, GRID, write_all
 
 pytest.importorskip("pyarrow")
@@ -139,6 +144,27 @@ def test_a_stopped_run_ends_as_the_uninterrupted_one(run, sources, trained, tmp_
     assert all(torch.equal(whole[name], pieces[name]) for name in whole)
 
 
+def test_both_splits_are_reported(run, sources, tmp_path):
+    """One network on days held back and on fresh windows of its own days; refused where random."""
+    blocked = "[sampling]\nsplit = 'blocked'\nblock_days = 1\n"
+    recipe = tmp_path / "blocked.toml"
+    text = RECIPE.replace("[sampling]\n", blocked) + PHASE.format(1)
+    recipe.write_text(text)
+    given = ("train", "-r", recipe, "-w", sources.folder, "-o", tmp_path / "run")
+    assert run(*given).status == 0
+    best = (tmp_path / "run" / "phase1" / "best.safetensors").read_bytes()
+    done = run(*given, "--resume", "--compare-splits")
+    assert done.status == 0, done.err
+    assert "on days held back" in done.out and "a random split would look" in done.out
+    assert (tmp_path / "run" / "phase1" / "best.safetensors").read_bytes() == best
+    found = json.loads((tmp_path / "run" / "phase1" / "splits.json").read_text())
+    assert found["n"] == 1 and found["blocked"]["loss"] > 0.0
+    shown = json.loads(run(*given, "--resume", "--compare-splits", "--json").out)
+    assert shown["phase 1"]["splits"]["random"] == found["random"]
+    refused = run("train", "-r", sources.recipe, "-w", sources.folder, "--compare-splits")
+    assert "Whole blocks of days must be held back" in refused.error
+
+
 def test_stations_alone(run, sources, tmp_path):
     """The ablation has no CAMS term and no parent."""
     done = run("train", "-r", sources.recipe, "-w", sources.folder, "-o", tmp_path, "--onlyobs")
@@ -202,6 +228,36 @@ def test_days_done_before_are_skipped_and_others_kept(predict, trained, tmp_path
     other = trained / "phase2" / "best.safetensors"
     assert "Give --overwrite" in predict(*given, checkpoint=other).error
     assert predict(*given, "--overwrite", checkpoint=other).status == 0
+
+
+def test_a_day_made_with_other_options_or_inputs_is_not_skipped(predict, sources, tmp_path):
+    """It is refused at the end, in one line; the fingerprint is that of what the network sees."""
+    given = ("--start", FIRST, "-o", tmp_path)
+    assert predict(*given).status == 0
+    from_store = predict(*given, "--store", sources.folder / "store")
+    assert f"skipped {FIRST}" in from_store.out  # other files, the same inputs
+    assert "Given one with other inputs or options" in predict(*given, "--bfloat16").error
+    store = Path(shutil.copytree(sources.folder / "store", tmp_path / "store"))
+    day = day_path(store, DAY)
+    with safe_open(day, "numpy") as chunk:
+        arrays = {name: chunk.get_tensor(name) for name in chunk.keys()}  # noqa: SIM118
+        about = chunk.metadata()
+    arrays["single"][0, 0, 0, 0] += 0.01
+    save_file(arrays, day, about)
+    assert "other inputs or options" in predict(*given, "--store", store).error
+    assert predict(*given, "--store", store, "--overwrite").status == 0
+
+
+def test_days_are_the_same_on_any_number_of_workers(predict, tmp_path):
+    """Two processes of one thread write what this one, of one thread, writes."""
+    given = ("--start", FIRST, "--end", SECOND)
+    assert predict(*given, "-o", tmp_path / "here").status == 0
+    done = predict(*given, "-o", tmp_path / "two", "--jobs", "2", "--json")
+    assert (done.status, done.err) == (0, "")
+    files = json.loads(done.out)["files"]
+    assert [Path(path).name for path in files] == names(tmp_path / "two")
+    for name in names(tmp_path / "two"):
+        assert contents(tmp_path / "here" / name) == contents(tmp_path / "two" / name)
 
 
 def test_uncertainty_is_written_when_asked(predict, tmp_path):
