@@ -8,15 +8,15 @@ bilinearly (the paper's CAMS-2km); the reference on its own cells, by area means
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dacno2_s5p.errors import DataError
-from dacno2_s5p.metrics import N_SUM, pair_sums
-from dacno2_s5p.sources.regrid import Operator, bilinear, centres_in, conservative, transform_points
-from retrieval.grids import GEOGRAPHIC, RectilinearGrid
+from dacno2_s5p.evaluate_match import Match, apply_operator, inside_box
+from dacno2_s5p.sources.regrid import bilinear, centres_in
+from retrieval.grids import GEOGRAPHIC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,13 +25,11 @@ if TYPE_CHECKING:
 
     from dacno2_s5p.grid import ModelGrid
     from dacno2_s5p.sources.eea import Measurements, StationCell
+    from retrieval.grids import RectilinearGrid
 
     Float = NDArray[np.floating]
 
 logger = logging.getLogger(__name__)
-
-PAPER_BOX = (-5.0, 42.0, 9.0, 54.0)
-"""West, south, east, north [degree]: statistics use cells whose centre lies inside (contract 3)."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ class Evidence:
     left_out : list of str
         Days that were asked for and are not among them, each with its reason.
     cells : list of StationCell
-        Held-out station cells.
+        Held-out station cells; of several years those of any.
     observed : ndarray, shape (n_day, n_cell)
         Their means [ug m-3], NaN where missing.
     surface : dict of str to ndarray, shape (n_day, n_cell)
@@ -91,6 +89,10 @@ class Evidence:
         Sums of pairs with the reference on its own cells.
     layer_heights : dict of str to tuple of float
         Heights that a set shares with the reference [m].
+    reference_cells : RectilinearGrid, optional
+        Cells of the reference that are compared.
+    cell_sums : dict of str to ndarray, shape (n_layer, n_y, n_x, 7)
+        Sums over the days of the pairs of each cell; zero outside of the paper's box.
     """
 
     grid: ModelGrid
@@ -105,6 +107,28 @@ class Evidence:
     reference: str = ""
     layers: dict[str, Float] = field(default_factory=dict)
     layer_heights: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    reference_cells: RectilinearGrid | None = None
+    cell_sums: dict[str, Float] = field(default_factory=dict)
+
+    @property
+    def years(self) -> list[int]:
+        """Years of the days, in order."""
+        return sorted(set((self.days.astype("datetime64[Y]").astype(int) + 1970).tolist()))
+
+    def of_year(self, year: int) -> Evidence:
+        """Return the comparisons of one year; means and single cells stay those of all days."""
+        chosen = self.days.astype("datetime64[Y]").astype(int) + 1970 == year
+        observed = self.observed[chosen]
+        has_data = np.isfinite(observed).any(axis=0)
+        return replace(
+            self,
+            days=self.days[chosen],
+            cells=[cell for cell, has in zip(self.cells, has_data, strict=True) if has],
+            observed=observed[:, has_data],
+            surface={name: values[chosen][:, has_data] for name, values in self.surface.items()},
+            layers={name: sums[chosen] for name, sums in self.layers.items()},
+            cell_sums={},
+        )
 
 
 def collect(
@@ -145,19 +169,21 @@ def collect(
     """
     _check_names(sets)
     kept, left_out = _common_days(sets, days, reference)
-    cells = [] if measurements is None else _held_out(measurements, kept, grid)
+    by_year = {} if measurements is None else _held_out(measurements, kept, grid)
+    cells, own_cells = _join_years(by_year)
     place = (np.array([c.row for c in cells], int), np.array([c.column for c in cells], int))
     onto_grid = {s.name: bilinear(s.grid, grid.cells(), s.name) for s in sets}
-    match = None if reference is None else _Match(reference, sets, grid)
+    match = None if reference is None else Match(reference, sets, grid)
     observed = np.full((len(kept), len(cells)), np.nan)
     surface = {s.name: np.full(observed.shape, np.nan) for s in sets}
     means: dict[str, Float] = {}
     for i, day in enumerate(kept):
         fields = {s.name: _field(s, day) for s in sets}
         if measurements is not None:
-            observed[i] = measurements.window_means(day, cells, window)
+            year = int(str(day)[:4])
+            observed[i, own_cells[year]] = measurements.window_means(day, by_year[year], window)
         for name, values in fields.items():
-            fine = _apply(onto_grid[name], values[:1])[0]
+            fine = apply_operator(onto_grid[name], values[:1])[0]
             surface[name][i] = fine[place]
             means[name] = values / len(kept) + means.get(name, 0.0)
         if match is not None and reference is not None:
@@ -172,99 +198,15 @@ def collect(
         cells=cells,
         observed=observed,
         surface=surface,
-        means={name: _apply(onto_grid[name], mean) for name, mean in means.items()},
+        means={name: apply_operator(onto_grid[name], mean) for name, mean in means.items()},
         heights={s.name: s.heights for s in sets},
         bounds=frozenset(s.name for s in sets if s.is_bound),
         reference="" if reference is None else reference.name,
         layers={} if match is None else match.sums(),
         layer_heights={} if match is None else match.heights,
+        reference_cells=None if match is None else match.cells,
+        cell_sums={} if match is None else match.cell_sums,
     )
-
-
-class _Match:
-    """Sums of pairs of sets with the reference on the reference's own cells."""
-
-    def __init__(self, reference: FieldSet, sets: Sequence[FieldSet], grid: ModelGrid) -> None:
-        box = inscribed_box(grid.cells())
-        self._rows, self._columns = _cells_within(reference.grid, box)
-        cells = reference.grid.crop(self._rows, self._columns)
-        x, y = centres_in(cells, GEOGRAPHIC)
-        self._mask = inside_box(x, y)
-        others = [s for s in sets if s.name != reference.name]
-        self._onto = {s.name: conservative(s.grid, cells, s.name) for s in others}
-        self._pairs = {s.name: _shared(s.heights, reference.heights) for s in others}
-        self.heights = {s.name: tuple(s.heights[i] for i, _ in self._pairs[s.name]) for s in others}
-        self._sums: dict[str, list[Float]] = {s.name: [] for s in others}
-
-    def add(self, own: Float, fields: Mapping[str, Float]) -> None:
-        """Add a day."""
-        own = own[:, self._rows, self._columns]
-        for name, operator in self._onto.items():
-            pairs = self._pairs[name]
-            if pairs:
-                values = _apply(operator, fields[name][[i for i, _ in pairs]])
-                expected = own[[j for _, j in pairs]]
-                day = pair_sums(values[:, self._mask], expected[:, self._mask])
-            else:
-                day = np.zeros((0, N_SUM))
-            self._sums[name].append(day)
-
-    def sums(self) -> dict[str, Float]:
-        """Return the sums of all days, (n_day, n_layer, 7)."""
-        return {name: np.stack(days) for name, days in self._sums.items()}
-
-
-def inside_box(longitude: Float, latitude: Float) -> NDArray[np.bool_]:
-    """Tell which points lie in the paper's box."""
-    west, south, east, north = PAPER_BOX
-    return np.asarray(
-        (longitude >= west) & (longitude <= east) & (latitude >= south) & (latitude <= north)
-    )
-
-
-def inscribed_box(grid: RectilinearGrid) -> tuple[float, float, float, float]:
-    """West, south, east, north [degree] of a box of meridians and parallels inside a grid."""
-    x, y = np.meshgrid(grid.x_edges, grid.y_edges)
-    longitude, latitude = transform_points(x, y, grid.crs, GEOGRAPHIC)
-    return (
-        float(longitude[:, 0].max()),
-        float(latitude[0].max()),
-        float(longitude[:, -1].min()),
-        float(latitude[-1].min()),
-    )
-
-
-def _cells_within(
-    grid: RectilinearGrid, box: tuple[float, float, float, float]
-) -> tuple[slice, slice]:
-    """Rows and columns of the cells that lie wholly in a box."""
-    if not grid.is_geographic:
-        msg = (
-            f"Invalid reference. Its grid must be of longitude and latitude. Given {grid.crs}. "
-            "Use CAMS files as they were delivered."
-        )
-        raise DataError(msg)
-    west, south, east, north = box
-    slices = []
-    for edges, low, high in ((grid.y_edges, south, north), (grid.x_edges, west, east)):
-        slack = 1e-9 * max(1.0, abs(high))
-        first = int(np.searchsorted(edges, low - slack))
-        last = int(np.searchsorted(edges, high + slack, side="right")) - 1
-        if last - first < 1:
-            msg = (
-                f"Invalid reference. It must have cells inside the model grid, {west:.2f} to "
-                f"{east:.2f} E, {south:.2f} to {north:.2f} N. Given none. Request a larger area."
-            )
-            raise DataError(msg)
-        slices.append(slice(first, last))
-    return slices[0], slices[1]
-
-
-def _shared(heights: Sequence[float], others: Sequence[float]) -> list[tuple[int, int]]:
-    """Pairs of indices of the heights that occur in both [to a millimetre]."""
-    return [
-        (i, j) for i, h in enumerate(heights) for j, o in enumerate(others) if abs(h - o) < 1e-3
-    ]
 
 
 def _check_names(sets: Sequence[FieldSet]) -> None:
@@ -302,33 +244,57 @@ def _common_days(
 
 def _held_out(
     measurements: Measurements, days: Sequence[np.datetime64], grid: ModelGrid
-) -> list[StationCell]:
-    """Return the evaluation cells of the days' year inside the paper's box."""
+) -> dict[int, list[StationCell]]:
+    """Return the evaluation cells of each year inside the paper's box."""
     by_year: dict[int, list[np.datetime64]] = {}
     for day in days:
         by_year.setdefault(int(str(day)[:4]), []).append(day)
-    if len(by_year) > 1:
-        msg = (
-            "Invalid days. Stations are chosen year by year (20 % of valid hours), so an "
-            f"evaluation is of one year. Given {', '.join(map(str, sorted(by_year)))}. Evaluate "
-            "each year."
-        )
-        raise DataError(msg)
-    ((year, of_year),) = by_year.items()
     x, y = centres_in(grid.cells(), GEOGRAPHIC)
     inside = inside_box(x, y)
-    found = [
-        cell
-        for cell in measurements.cells(year, of_year)
-        if cell.is_evaluation and inside[cell.row, cell.column]
-    ]
-    if not found:
+    found = {
+        year: [
+            cell
+            for cell in measurements.cells(year, of_year)
+            if cell.is_evaluation and inside[cell.row, cell.column]
+        ]
+        for year, of_year in by_year.items()
+    }
+    lacking = [str(year) for year, cells in found.items() if not cells]
+    if lacking:
         msg = (
             f"No station to evaluate in {measurements.folder}. Stations held back, with at least "
-            "20 % of valid hours, must lie on the grid. Given none. Check lists and days."
+            f"20 % of valid hours, must lie on the grid. Given none in {', '.join(lacking)}. Check "
+            "lists and days."
         )
         raise DataError(msg)
     return found
+
+
+def _join_years(
+    by_year: Mapping[int, list[StationCell]],
+) -> tuple[list[StationCell], dict[int, NDArray[np.intp]]]:
+    """Join the cells of years, and say where those of each year are among them.
+
+    Which stations count is decided year by year (20 % of valid hours). A cell stays one series
+    over the years while its place, type and area do, with the stations of all years as members.
+    """
+    joined: dict[tuple[int, int, str, str], StationCell] = {}
+    for cells in by_year.values():
+        for cell in cells:
+            key = _series(cell)
+            known = joined.get(key)
+            members = cell.members if known is None else (*known.members, *cell.members)
+            joined[key] = replace(known or cell, members=tuple(dict.fromkeys(members)))
+    index = {key: i for i, key in enumerate(joined)}
+    own = {
+        year: np.array([index[_series(cell)] for cell in cells], dtype=np.intp)
+        for year, cells in by_year.items()
+    }
+    return list(joined.values()), own
+
+
+def _series(cell: StationCell) -> tuple[int, int, str, str]:
+    return cell.row, cell.column, cell.kind, cell.area
 
 
 def _field(of: FieldSet, day: np.datetime64) -> Float:
@@ -341,7 +307,3 @@ def _field(of: FieldSet, day: np.datetime64) -> Float:
         )
         raise DataError(msg)
     return np.asarray(values, dtype=np.float64)
-
-
-def _apply(operator: Operator, values: Float) -> Float:
-    return operator.apply(values[:, operator.rows, operator.columns])

@@ -1,46 +1,43 @@
 """Figures of an evaluation: stations, series, layers, profiles; maps are in `evaluate_maps`.
 
-Figs. 6 and S3-S6, S10 of the paper in a compact form. Colours tell sets apart also for the
+Figs. 6 and S3-S7, S10 of the paper in a compact form. Colours tell sets apart also for the
 colour-blind; every figure says what its days are.
 """
 
 from __future__ import annotations
 
-import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dacno2_s5p.evaluate import ALL_LAYERS, ANOMALIES, station_sums
+from dacno2_s5p.evaluate_layers import ALL_LAYERS, ANOMALIES
 from dacno2_s5p.evaluate_maps import (
     layer_maps_figure,
     maps_figure,
     station_map_figure,
     transects_figure,
 )
-from dacno2_s5p.metrics import LEAST_DAYS, network_means, scores, series_scores
-from retrieval.atomic import atomic_output
+from dacno2_s5p.evaluate_stations import station_sums
+from dacno2_s5p.evaluate_style import COLOURS, UNIT, add_note, plain_axes, save, set_colours
+from dacno2_s5p.evaluate_time_figures import layer_time_figure, series_figure, years_figure
+from dacno2_s5p.metrics import LEAST_DAYS, scores, series_scores
 from retrieval.mapping import new_figure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from dacno2_s5p.evaluate import Row
     from dacno2_s5p.evaluate_data import Evidence
+    from dacno2_s5p.evaluate_rows import Row
 
     Float = NDArray[np.floating]
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Okabe and Ito's colours, told apart by colour-blind readers."""
+__all__ = ["COLOURS", "UNIT", "add_note", "figures", "plain_axes", "save"]
 
-REFERENCE_COLOUR = "0.15"
 MARKERS = ("o", "s", "^", "D", "v", "P")
-UNIT = "µg m$^{-3}$"
 
 
 def figures(evidence: Evidence, rows: Sequence[Row], note: str = "") -> dict[str, Figure]:
@@ -54,12 +51,18 @@ def figures(evidence: Evidence, rows: Sequence[Row], note: str = "") -> dict[str
     note : str
         Below each figure: days, and the word synthetic.
     """
+    years = [row for row in rows if row.year]
+    rows = [row for row in rows if not row.year]
     drawn: dict[str, Figure] = {}
     if evidence.cells:
         drawn["stations"] = stations_figure(evidence)
         drawn["series"] = series_figure(evidence)
     if any(sums.shape[1] for sums in evidence.layers.values()):
         drawn["layers"] = layers_figure(evidence, rows)
+        if evidence.days.size >= LEAST_DAYS:
+            drawn["layers_in_time"] = layer_time_figure(evidence)
+    if years and evidence.cells:
+        drawn["years"] = years_figure(evidence, years)
     drawn["profiles"] = profiles_figure(evidence, rows)
     drawn["maps"] = maps_figure(evidence)
     drawn["layer_maps"] = layer_maps_figure(evidence)
@@ -71,34 +74,6 @@ def figures(evidence: Evidence, rows: Sequence[Row], note: str = "") -> dict[str
     for figure in drawn.values():
         add_note(figure, note)
     return drawn
-
-
-def add_note(figure: Figure, note: str) -> None:
-    """Write small lines below a figure: its days, and the word synthetic."""
-    # 22 letters of this size to an inch: a longer line would widen the page
-    lines = textwrap.fill(note, max(int(22 * figure.get_figwidth()), 20))
-    figure.supxlabel(lines, fontsize=6.5, x=0.005, ha="left", color="0.3")
-
-
-def save(figure: Figure, path: Path, *, overwrite: bool = False) -> None:
-    """Save a figure; the suffix says how.
-
-    Raises
-    ------
-    OutputError
-        If the file exists and may not be replaced.
-    """
-    with atomic_output(path, overwrite=overwrite) as temporary:
-        figure.savefig(
-            temporary, dpi=200, format=path.suffix[1:], bbox_inches="tight", pad_inches=0.05
-        )
-
-
-def set_colours(evidence: Evidence) -> dict[str, str]:
-    """Return a colour for each set: the reference dark, the others in their order."""
-    others = [name for name in evidence.means if name != evidence.reference]
-    found = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(others)}
-    return {name: found.get(name, REFERENCE_COLOUR) for name in evidence.means}
 
 
 def stations_figure(evidence: Evidence) -> Figure:
@@ -163,28 +138,6 @@ def _histogram(axes: Axes, sums: Float) -> None:
     axes.text(
         0.04, 0.94, f"median {np.median(r):.2f}", transform=axes.transAxes, fontsize=6.5, va="top"
     )
-
-
-def series_figure(evidence: Evidence) -> Figure:
-    """Daily mean over all held-out stations, of stations and sets (Figs. S4, S5)."""
-    figure = new_figure(16.0, 7.0)
-    axes = figure.subplots()
-    days: Any = evidence.days.astype("datetime64[s]")
-    marker = "o" if days.size < 40 else ""
-    style: dict[str, Any] = {"linewidth": 1.0, "marker": marker, "markersize": 2.5}
-    colours = set_colours(evidence)
-    observed: Float | None = None
-    for name, sums in station_sums(evidence).items():
-        estimate, observed = network_means(sums)
-        axes.plot(days, estimate, color=colours[name], label=name, **style)
-    if observed is not None:
-        axes.plot(days, observed, color="0.45", linestyle="--", label="stations", **style)
-    axes.set_ylabel(f"mean NO$_2$ at held-out stations ({UNIT})", fontsize=7.5)
-    axes.set_ylim(bottom=0.0)
-    axes.legend(fontsize=7, frameon=False, ncols=4)
-    plain_axes(axes)
-    axes.tick_params(axis="x", rotation=20)
-    return figure
 
 
 def layers_figure(evidence: Evidence, rows: Sequence[Row]) -> Figure:
@@ -290,10 +243,3 @@ def _ratios(axes: Axes, rows: Sequence[Row], colours: dict[str, str]) -> None:
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[: len(classes)], labels[: len(classes)], fontsize=6.5, frameon=False)
     plain_axes(axes)
-
-
-def plain_axes(axes: Axes) -> None:
-    """Small ticks and a faint grid."""
-    axes.tick_params(labelsize=6.5, length=2, width=0.5)
-    axes.grid(color="0.9", linewidth=0.4)
-    axes.set_axisbelow(True)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dacno2_s5p.evaluate import BOXES, region_masks, station_sums
+from dacno2_s5p.evaluate_regions import BOXES, region_masks
+from dacno2_s5p.evaluate_stations import station_sums
 from dacno2_s5p.metrics import series_scores
 from dacno2_s5p.sources.regrid import transform_points
 from retrieval.colour_scales import ColourScale

@@ -49,7 +49,7 @@ def checkpoint_points(
     name : str
         Of the checkpoint, for messages.
     kept : collection of str
-        The training stations the checkpoint names; empty for a phase without stations.
+        The training stations the checkpoint names; older checkpoints name none.
     data_manifest : str
         Fingerprint of the store it was trained on, kept in it.
     stores : mapping of str to mapping
@@ -67,7 +67,8 @@ def checkpoint_points(
     msg = (
         f"Unknown training split of {name}. Its stations must be known to be left out. Given a "
         f"checkpoint of the store {data_manifest[:12] or '(unnamed)'} and "
-        f"{len(stores) or 'no'} other store(s). Give --store DIR, the store it was trained on."
+        f"{len(stores) or 'no'} other store(s). Give --store DIR, the store it was trained on: an "
+        "older checkpoint does not name its stations."
     )
     raise CheckpointError(msg)
 

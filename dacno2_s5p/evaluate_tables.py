@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from dacno2_s5p.evaluate import Row
+    from dacno2_s5p.evaluate_rows import Row
 
 HEADER = (
     *("table", "group", "height_m", "metric", "set", "value", "n"),
@@ -23,6 +23,7 @@ HEADER = (
 
 TITLES = {
     "stations": "Against held-out stations",
+    "coverage": "Held-out stations within the intervals of no2_uncertainty",
     "station series": "Each station's own time series",
     "consistency": "Daily mean of all stations",
     "layers": "Against the reference on its own cells",

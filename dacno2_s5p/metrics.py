@@ -249,15 +249,40 @@ def daily_consistency(sums: ArrayLike, days: NDArray[np.datetime64]) -> dict[str
         if (season == name).any():
             of_season = np.where(season == name, estimate, np.nan)
             found[name] = scores(pair_sums(of_season, reference))
-    # December belongs to the winter of the next year
-    month = days.astype("datetime64[M]").astype(np.int64)
-    _, owner = np.unique((month + 1) // 3, return_inverse=True)
-    valid = np.isfinite(estimate) & np.isfinite(reference)
-    count = np.bincount(owner[valid], minlength=owner.max() + 1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        means, expected = (
-            np.bincount(owner[valid], values[valid], minlength=count.size) / count
-            for values in (estimate, reference)
-        )
+    _, means, expected = season_means(estimate, reference, days)
     found["season means"] = scores(pair_sums(means, expected))
     return found
+
+
+def season_means(
+    estimate: ArrayLike, reference: ArrayLike, days: NDArray[np.datetime64]
+) -> tuple[NDArray[np.datetime64], Float, Float]:
+    """Average pairs over each season of each year.
+
+    Parameters
+    ----------
+    estimate, reference : array_like, shape (n_day,)
+        Days on which either is NaN do not count.
+    days : ndarray of datetime64[D], shape (n_day,)
+
+    Returns
+    -------
+    middle : ndarray of datetime64[D], shape (n_season,)
+        Fifteenth of the season's middle month.
+    estimate, reference : ndarray, shape (n_season,)
+        Means; NaN where no day counts.
+    """
+    estimate, reference = (np.asarray(one, dtype=np.float64) for one in (estimate, reference))
+    # December belongs to the winter of the next year
+    month = days.astype("datetime64[M]").astype(np.int64)
+    seasons, owner = np.unique((month + 1) // 3, return_inverse=True)
+    valid = np.isfinite(estimate) & np.isfinite(reference)
+    count = np.bincount(owner[valid], minlength=seasons.size)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        means, expected = (
+            np.bincount(owner[valid], values[valid], minlength=seasons.size) / count
+            for values in (estimate, reference)
+        )
+    first = np.asarray(3 * seasons, dtype="datetime64[M]").astype("datetime64[D]")
+    middle = (first + np.timedelta64(14, "D")).astype("datetime64[D]")
+    return np.asarray(middle), means, expected

@@ -98,6 +98,7 @@ def test_tables_and_figures_are_written(run, files, tmp_path):
     names = {path.name for path in (tmp_path / "out").iterdir()}
     # the grid holds neither of the transects' lines
     drawn = ("stations", "station_map", "series", "layers", "profiles", "maps", "layer_maps")
+    drawn += ("layers_in_time",)
     figures = {f"{name}.png" for name in drawn}
     assert names == figures | {"scores.csv", "scores.md"}
     lines = read(tmp_path / "out" / "scores.csv")
@@ -120,7 +121,7 @@ def test_the_summary_is_machine_readable_and_nothing_is_replaced(run, files, tmp
     args = ("evaluate", *common(files, "near"), "--start", "2019-07-03", "-o", tmp_path)
     summary = json.loads(run(*args, "--json").out)
     assert summary["notes"][0] == "5 days, 2019-07-03 to 2019-07-07, 11-13 UTC"
-    assert len(summary["files"]) == 9
+    assert len(summary["files"]) == 10
     assert {row["set"] for row in summary["numbers"]} == {"near", "CAMS-2km"}
     again = run(*args)
     assert again.status == 1

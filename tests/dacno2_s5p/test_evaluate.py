@@ -9,21 +9,23 @@ import numpy as np
 import pytest
 
 from dacno2_s5p.errors import CheckpointError, DataError
-from dacno2_s5p.evaluate import (
+from dacno2_s5p.evaluate import Row, evaluate
+from dacno2_s5p.evaluate_data import FieldSet, collect
+from dacno2_s5p.evaluate_figures import figures
+from dacno2_s5p.evaluate_layers import (
     ALL_LAYERS,
     ANOMALIES,
-    COLUMN_FACTOR,
-    Row,
-    evaluate,
-    integrate,
-    station_groups,
+    cell_correlations,
+    regional_scores,
 )
-from dacno2_s5p.evaluate_data import FieldSet, collect, inscribed_box
 from dacno2_s5p.evaluate_maps import transect
+from dacno2_s5p.evaluate_match import inscribed_box
+from dacno2_s5p.evaluate_regions import COLUMN_FACTOR, integrate
 from dacno2_s5p.evaluate_split import checkpoint_points, refuse_training_stations
+from dacno2_s5p.evaluate_stations import STATIONS, station_groups
 from dacno2_s5p.evaluate_tables import best_rows, markdown, side_by_side, write_csv
 from dacno2_s5p.grid import Patch, named_grid
-from dacno2_s5p.metrics import scores
+from dacno2_s5p.metrics import pair_sums, scores, season_means
 from dacno2_s5p.sources.eea import StationCell
 from dacno2_s5p.sources.eea_files import Station
 from dacno2_s5p.sources.regrid import centres_in
@@ -348,3 +350,98 @@ def test_tables_hold_every_number(rows, tmp_path):
     text = markdown(rows, "Evaluation", ["ten days"])
     assert "| all | RMSE | 0.00" in text
     assert text.count("## ") == 7
+
+
+def _two_years():
+    """Days of two years; the second has one station fewer and another one more."""
+    days = [*DAYS[:6], *(DAYS[:6] + 365)]
+
+    class Yearly(Stations):
+        def cells(self, year, _days):
+            return self.all[:-1] if year == 2023 else self.all[1:]
+
+    return days, Yearly()
+
+
+@pytest.fixture(scope="module")
+def two_years():
+    days, stations = _two_years()
+    sets = [
+        fine("exact", days=days),
+        fine("high", lambda field: field + 2.0, days=days),
+        FieldSet("CAMS", CAMS_GRID, HEIGHTS, frozenset(days), coarse().read),
+    ]
+    return collect(sets, days, GRID, measurements=stations, reference=sets[2])
+
+
+def test_years_have_stations_of_their_own(two_years):
+    """A cell is one series over the years; where it does not count in a year it has no value."""
+    assert two_years.years == [2023, 2024]
+    places = {(c.row, c.column, c.kind, c.area) for c in two_years.cells}
+    assert len(places) == len(two_years.cells) == 12  # every fourth of 16 is a training one
+    first, second = np.isfinite(two_years.observed[:6]), np.isfinite(two_years.observed[6:])
+    assert first.any(axis=0).all()
+    missing = np.flatnonzero(~second.any(axis=0))
+    assert [two_years.cells[i].members for i in missing] == [("SPO-0",)]
+
+
+def test_several_years_have_results_of_each_and_together(two_years):
+    """Rows of all days, of each year, and means of the stations that have all years."""
+    rows = evaluate(two_years, n_draw=0)
+    together = value(rows, "stations", "all", "bias", "high")
+    parts = [value(rows, "stations", f"all, {year}", "bias", "high") for year in (2023, 2024)]
+    assert [row.year for row in (together, *parts)] == [0, 2023, 2024]
+    assert together.n == sum(row.n for row in parts)
+    assert all(row.value == pytest.approx(2.0, abs=1e-9) for row in (together, *parts))
+    assert value(rows, "layers", "500 m, 2024", "bias", "high")
+    names = [f"{year}, stations of all years" for year in (2023, 2024)]
+    means = {
+        name: [value(rows, "consistency", group, "mean [ug m-3]", name).value for group in names]
+        for name in ("exact", "high", STATIONS)
+    }
+    assert means["exact"] == pytest.approx(means[STATIONS], rel=1e-12)
+    # the field rises by one a day: 365 days later by 365, at the same stations
+    assert means["exact"][1] - means["exact"][0] == pytest.approx(365.0, rel=1e-9)
+    assert means["high"][0] - means["exact"][0] == pytest.approx(2.0, rel=1e-9)
+
+
+def test_layers_are_correlated_in_time(evidence, rows):
+    """A shift leaves correlations in time at 1, of the regional mean and of each cell (S6)."""
+    for metric in ("regional mean in time: r", "cells in time: median r"):
+        row = value(rows, "layers", "500 m", metric, "high")
+        assert row.value == pytest.approx(1.0, abs=1e-9)
+    assert value(rows, "layers", "500 m", "regional mean in time: r", "high").n == DAYS.size
+    r = cell_correlations(evidence, "high")
+    assert r.shape == (len(HEIGHTS), *evidence.reference_cells.shape)
+    assert (
+        np.isfinite(r[0]).sum() == value(rows, "layers", "0 m", "cells in time: median r", "high").n
+    )
+    noise = np.random.default_rng(0).normal(size=(9, 1, 1))
+    spoiled = replace(evidence, layers={"high": pair_sums(noise, np.arange(9.0)[:, None, None])})
+    found = regional_scores(spoiled.layers["high"][:, 0])
+    assert found[0] == pytest.approx(np.corrcoef(noise[:, 0, 0], np.arange(9.0))[0, 1], abs=1e-12)
+    assert regional_scores(spoiled.layers["high"][:4, 0]) is None
+
+
+def test_seasons_of_years_are_averaged():
+    """December belongs to the next winter; days without a pair do not count."""
+    days = np.array(["2022-12-31", "2023-01-05", "2023-03-01", "2023-12-01"], "datetime64[D]")
+    middle, means, expected = season_means([1.0, 3.0, 5.0, np.nan], [2.0, 2.0, 2.0, 2.0], days)
+    assert middle.astype(str).tolist() == ["2023-01-15", "2023-04-15", "2024-01-15"]
+    np.testing.assert_array_equal(means, [2.0, 5.0, np.nan])
+    np.testing.assert_array_equal(expected, [2.0, 2.0, np.nan])
+
+
+def test_figures_of_several_years(two_years):
+    """Days and seasons, layers in time, and the level of each year are drawn, yearly rows apart."""
+    drawn = figures(two_years, evaluate(two_years, n_draw=0), "a note")
+    assert {"series", "layers_in_time", "years"} <= set(drawn)
+    series = drawn["series"].axes
+    assert [axes.get_title() for axes in series] == ["days"]  # one season: no second panel
+    assert "(r " in series[0].get_legend().get_texts()[0].get_text()
+    (years,) = drawn["years"].axes
+    assert {line.get_label() for line in years.lines} == {"exact", "high", "CAMS", STATIONS}
+    assert all(len(line.get_xdata()) == 2 for line in years.lines)
+    titles = [axes.get_title() for axes in drawn["layers_in_time"].axes]
+    assert "high, 500 m" in titles
+    assert len(drawn["layers"].axes[0].lines) == 2  # a line a set, none of a single year
