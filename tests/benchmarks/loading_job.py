@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.measure import Cost
 
-WARM, COLD, STEP = "store, in the page cache", "store, from the disk", "training step"
+WARM, COLD, AHEAD, STEP = (
+    "store, in the page cache",
+    "store, from the disk",
+    "store, from the disk, told a step before",
+    "training step",
+)
 
 
 def forget_pages(folder: Path) -> None:
@@ -78,12 +83,23 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
         forget_pages(store.folder)
         return run_function(cold)
 
+    def ahead_timed() -> Cost:
+        """The trainer tells the system of the next step; the network takes its time."""
+        forget_pages(store.folder)
+        trainer._step()
+        return run_function(lambda: read_samples(trainer, trainer.state.step))
+
     def timed(function: Callable[[], object]) -> Callable[[], Cost]:
         return lambda: run_function(function)
 
     trainer._step()
     warm()
-    jobs = {COLD: cold_timed, WARM: timed(warm), STEP: timed(trainer._step)}
+    jobs = {
+        COLD: cold_timed,
+        WARM: timed(warm),
+        AHEAD: ahead_timed,
+        STEP: timed(trainer._step),
+    }
     costs = in_turn(jobs, job["repeat"])
     micro = trainer.recipe.micro_batch
     return {
