@@ -27,8 +27,13 @@ EVALUATION = {
     ),
     "series": (
         "stations",
-        "Daily mean over all held-out stations, measured and of each set.",
+        "Mean over all held-out stations, measured and of each set: of days, and of seasons.",
         "Time series of daily means of stations and sets",
+    ),
+    "years": (
+        "stations",
+        "Mean of each year at the held-out stations that have all years.",
+        "Lines of yearly means of stations and sets",
     ),
     "station_map": (
         "stations",
@@ -39,6 +44,11 @@ EVALUATION = {
         "layers",
         "r, R² and relative RMSE of each layer against the reference on its own cells.",
         "Scores of each set by height above ground",
+    ),
+    "layers_in_time": (
+        "layers",
+        "Correlation in time with the reference: of each layer's mean, and of each cell.",
+        "Correlations in time by height, and maps of them, one row for each set",
     ),
     "layer_maps": (
         "layers",
