@@ -7,11 +7,15 @@ import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from cli.console import EXIT_DATA, one_line, set_verbosity
+from cli.console import EXIT_DATA, one_line, set_verbosity, show_traceback
 from cli.evidence.season import Season, sample_days, spread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +49,14 @@ logger = logging.getLogger(__name__)
 )
 @click.option("--without-network", is_flag=True, help="Leave DACNO2-S5P out.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+@click.option(
+    "--bootstrap",
+    "n_replicate",
+    type=click.IntRange(1),
+    default=200,
+    show_default=True,
+    help="Draws of days for the intervals.",
+)
 @click.option("--done-only", is_flag=True, help="Results from the days that are complete.")
 def main(
     output: Path,
@@ -52,6 +64,7 @@ def main(
     n_day: int,
     checkpoint: Path | None,
     jobs: int,
+    n_replicate: int,
     *,
     without_network: bool,
     done_only: bool,
@@ -69,7 +82,7 @@ def main(
     failed = [] if done_only else _run(season, chosen, jobs)
     for date, error in failed:
         click.echo(f"Error: {date}: {error}", err=True)
-    for path in _results(season, chosen, results or output / "results"):
+    for path in _results(season, chosen, results or output / "results", n_replicate):
         click.echo(path)
     if failed:
         sys.exit(EXIT_DATA)
@@ -87,16 +100,32 @@ def _packaged() -> Path | None:
 def _run(season: Season, checkpoint: Path | None, jobs: int) -> list[tuple[str, str]]:
     """Do all days; one that fails does not stop the rest."""
     failed = []
-    with ProcessPoolExecutor(
-        jobs, mp_context=get_context("spawn"), initializer=_start_worker
-    ) as pool:
-        waiting = {pool.submit(do_day, season, date, checkpoint): date for date in season.days}
-        for i, future in enumerate(as_completed(waiting), start=1):
-            error = future.exception()
-            if error is not None:
-                failed.append((waiting[future], one_line(error)))
-            logger.info("%s: %d of %d days", waiting[future], i, len(waiting))
+    for i, (date, error) in enumerate(_days_done(season, checkpoint, jobs), start=1):
+        if error is not None:
+            failed.append((date, one_line(error)))
+        logger.info("%s: %d of %d days", date, i, len(season.days))
     return sorted(failed)
+
+
+def _days_done(
+    season: Season, checkpoint: Path | None, jobs: int
+) -> Iterator[tuple[str, BaseException | None]]:
+    """Give each day when it is done, with its error where there was one."""
+    if jobs == 1:
+        for date in season.days:
+            try:
+                do_day(season, date, checkpoint)
+            except Exception as error:
+                show_traceback(error)
+                yield date, error
+            else:
+                yield date, None
+        return
+    context = get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker) as pool:
+        waiting = {pool.submit(do_day, season, date, checkpoint): date for date in season.days}
+        for future in as_completed(waiting):
+            yield waiting[future], future.exception()
 
 
 def _start_worker() -> None:
@@ -124,7 +153,7 @@ def do_day(season: Season, date: str, checkpoint: Path | None) -> None:
         add_day(day, plan)
 
 
-def _results(season: Season, checkpoint: Path | None, folder: Path) -> list[Path]:
+def _results(season: Season, checkpoint: Path | None, folder: Path, n_replicate: int) -> list[Path]:
     from cli.evidence.gridding import plans
     from cli.evidence.results import Source, write_results
     from retrieval.l3_days import day_files
@@ -137,7 +166,7 @@ def _results(season: Season, checkpoint: Path | None, folder: Path) -> list[Path
         checkpoint.name if checkpoint else "",
         file_checksum(checkpoint) if checkpoint else "",
     )
-    return write_results(chosen, folder, source)
+    return write_results(chosen, folder, source, n_replicate=n_replicate)
 
 
 if __name__ == "__main__":

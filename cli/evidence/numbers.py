@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 QUARTERS = ("01-01", "04-01", "07-01", "10-01")
 HOTSPOTS, BACKGROUND = "hotspots", "background"
-N_REPLICATE = 500
+N_REPLICATE = 200
 
 
 @dataclass(frozen=True)
