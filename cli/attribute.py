@@ -291,7 +291,7 @@ def _open_store(models: dict[str, Checkpoint], given: dict[str, Any]) -> Store:
 
 def _crops(store: Store, model: Checkpoint, given: dict[str, Any]) -> list[Crop]:
     """Draw the samples, the same for all checkpoints."""
-    from cli.predict import patches_of
+    from cli.predict_day import patches_of
     from dacno2_s5p.attribution_samples import draw_crops
     from dacno2_s5p.memory import attribution_bytes, available_bytes
 
@@ -418,7 +418,7 @@ def _write(
 
     from dacno2_s5p.attribution_figures import figures
     from dacno2_s5p.attribution_tables import markdown, write_csv
-    from dacno2_s5p.evaluate_figures import save
+    from dacno2_s5p.evaluate_style import save
     from dacno2_s5p.evaluate_tables import write_markdown
 
     overwrite = given["overwrite"]

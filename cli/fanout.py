@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import rich_click
 
-from cli.console import EXIT_DATA, note, print_traceback, verbosity
-from cli.isolated import AnyTask, Isolated, Outcome, guarded
+from cli.console import EXIT_DATA, note, verbosity
+from cli.isolated import AnyTask, Isolated, Outcome, guarded, parts_of
 from retrieval.atomic import remove_leftovers
 
 if TYPE_CHECKING:
@@ -139,10 +139,12 @@ def fan_out(
 
         finished = on_cluster(function, tasks, workers.scheduler, workers.limit)
     early: dict[int, Outcome] = {}
-    following = 0
-    for done, (number, outcome) in enumerate(finished, start=1):
+    following = done = 0
+    total = sum(map(parts_of, tasks))
+    for number, outcome in finished:
+        done += parts_of(tasks[number])
         if progress is not None:
-            progress(done, len(tasks))
+            progress(done, total)
         early[number] = outcome
         while following in early:
             yield early.pop(following)
@@ -152,14 +154,16 @@ def fan_out(
 def _here(
     function: Callable[..., Any], tasks: Sequence[AnyTask], progress: Progress | None
 ) -> Iterator[Outcome]:
-    for number, task in enumerate(tasks):
+    before, all_parts = 0, sum(map(parts_of, tasks))
+    for task in tasks:
 
-        def part(done: float, total: float, before: int = number) -> None:
+        def part(done: float, total: float, first: int = before, own: int = parts_of(task)) -> None:
             if progress is not None:
-                progress(before + done / max(total, 1), len(tasks))
+                progress(first + own * done / max(total, 1), all_parts)
 
         part(0, 1)
         yield guarded(partial(function, progress=part), task)
+        before += parts_of(task)
 
 
 def _on_processes(
@@ -213,10 +217,8 @@ class Failures:
 
     def check(self, name: str, outcome: Outcome) -> bool:
         """Tell what a task logged; keep its error. True where there is none."""
-        for line in outcome.messages:
-            click.echo(line, err=True)
+        outcome.tell()
         if outcome.error:
-            print_traceback(outcome.traceback)
             where = f"{name}: " if self._total > 1 else ""
             self._lines.append(f"Error: {where}{outcome.error}")
         return not outcome.error

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
-from cli.console import OneLine, one_line, set_verbosity
+from cli.console import OneLine, one_line, print_traceback, set_verbosity
 from retrieval.atomic import remove_leftovers
 
 if TYPE_CHECKING:
@@ -40,7 +40,10 @@ GRACE = 3.0
 
 
 class Task(Protocol):
-    """The argument of a task: anything that can be pickled and says where it writes."""
+    """The argument of a task: anything that can be pickled and says where it writes.
+
+    One that stands for several files has their number as `parts`; the time limit is for each.
+    """
 
     @property
     def folder(self) -> Path:
@@ -48,6 +51,11 @@ class Task(Protocol):
 
 
 AnyTask = TypeVar("AnyTask", bound=Task)
+
+
+def parts_of(task: Task) -> int:
+    """Return the number of files that a task stands for."""
+    return int(getattr(task, "parts", 1))
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,12 @@ class Outcome:
     error: str = ""
     traceback: str = ""
     messages: tuple[str, ...] = ()
+
+    def tell(self) -> None:
+        """Print what the task logged, and at -vv the traceback, on stderr."""
+        for line in self.messages:
+            click.echo(line, err=True)
+        print_traceback(self.traceback)
 
 
 def guarded(function: Callable[[AnyTask], Any], task: AnyTask) -> Outcome:
@@ -115,7 +129,7 @@ class Isolated:
             Of a module, so that it can be sent to the child by name.
         task : Task
         limit : float, optional
-            Seconds after which the child is ended and replaced.
+            Seconds for each part after which the child is ended and replaced.
 
         Returns
         -------
@@ -125,6 +139,7 @@ class Isolated:
         from pebble import ProcessExpired
 
         error = ""
+        limit = limit and limit * parts_of(task)
         for _ in range(ATTEMPTS):
             self._running = self._pool.schedule(_in_child, args=(function, task), timeout=limit)
             try:

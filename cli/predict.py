@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from cli.console import note, print_json, progress_bar
+from cli.fanout import Failures, Workers, fan_out, worker_options
+from cli.inputs import find_orbits
 from cli.options import json_option, overwrite_option, verbosity_options, workspace_option
-from cli.sources import named_paths, source_option
-from cli.uncertainty import calibration_for, uncertainty_of
+from cli.sources import source_option
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from dacno2_s5p.calibration import Calibration
-    from dacno2_s5p.checkpoint import Checkpoint
+    from cli.predict_day import Opened, Prediction
     from dacno2_s5p.day_inputs import DayInputs
-    from dacno2_s5p.grid import ModelGrid
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +97,7 @@ PROFILES = "profiles"
     metavar="DIR",
     help="Folder of the files.  [default: WORKSPACE/profiles]",
 )
+@worker_options
 @overwrite_option
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
 @json_option
@@ -105,10 +105,10 @@ PROFILES = "profiles"
 def predict(**given: Any) -> None:
     """Write NO2 profiles at eight heights, for a day, a range of days, or the days of ORBITs.
 
-    Inputs come from your files in the workspace (as `prepare` reads them) or from a store. A day
-    that has its file from the same checkpoint is skipped; any other file is kept unless
-    --overwrite is given. Set the variable DACNO2_S5P_KEEP_ALLOCATOR to leave the memory allocator
-    alone.
+    ORBIT is a file, a folder, or a quoted glob. Inputs come from your files in the workspace (as
+    `prepare` reads them) or from a store. A day that has its file from the same checkpoint, inputs
+    and options is skipped; any other file is kept unless --overwrite is given. Set the variable
+    DACNO2_S5P_KEEP_ALLOCATOR to leave the memory allocator alone.
 
     Examples:
 
@@ -118,19 +118,26 @@ def predict(**given: Any) -> None:
       dacno2-s5p predict --start 2023-06-01 -c a.safetensors -c b.safetensors --store store
     """
     _check_call(given)
-    paths = _checkpoint_paths(given["checkpoints"])
+    workers = Workers.of(given)
+    checkpoints = _checkpoint_paths(given["checkpoints"])
     days = _days(given)
 
-    from dacno2_s5p.checkpoint import load_checkpoint
-    from dacno2_s5p.runtime import tune_allocator
+    from cli.predict_day import Prediction, opened
 
-    tune_allocator()
-    models = [load_checkpoint(path) for path in paths]
-    source = _source(models, given)
+    options = ("workspace", "store", "n_dropout", "patch_size", "bfloat16", "allow_synthetic")
+    prediction = Prediction(
+        checkpoints=checkpoints,
+        folder=given["output"] or given["workspace"] / PROFILES,
+        history=_history(),
+        sources=tuple(given["sources"]),
+        **{name: given[name] for name in (*options, "raw_uncertainty", "overwrite")},
+    )
     try:
-        _run(models, source, days, given)
+        _run(prediction, opened(prediction), days, workers, given)
     finally:
-        source.close()
+        if opened.cache_info().currsize:
+            opened(prediction).source.close()
+        opened.cache_clear()
 
 
 def _check_call(given: dict[str, Any]) -> None:
@@ -167,7 +174,8 @@ def _days(given: dict[str, Any]) -> list[np.datetime64]:
     import numpy as np
 
     if given["orbits"]:
-        return sorted({_day_of_orbit(path) for path in given["orbits"]})
+        found = find_orbits(given["orbits"], originals=True)
+        return sorted({_day_of_orbit(path) for path in found.paths})
     first = np.datetime64(given["first"].date(), "D")
     last = np.datetime64((given["last"] or given["first"]).date(), "D")
     return list(np.arange(first, last + 1))
@@ -182,99 +190,71 @@ def _day_of_orbit(path: Path) -> np.datetime64:
     return day
 
 
-def _source(models: list[Checkpoint], given: dict[str, Any]) -> DayInputs:
-    """Open what the days come from, and refuse what the checkpoints were not made for."""
-    from dacno2_s5p.day_inputs import FileDays, StoreDays
-    from dacno2_s5p.sources.paths import SourcePaths
-    from dacno2_s5p.store import Store
-
-    own = models[0].info
-    source: DayInputs
-    if given["store"] is not None:
-        if given["sources"]:
-            msg = "both --store and --source are given. The days come from one of them."
-            raise click.UsageError(msg)
-        store = Store.open(given["store"])
-        models[0].require(grid=store.grid, inputs=store.table, preparation=store.preparation)
-        source = StoreDays(store)
-    else:
-        paths = SourcePaths.in_folder(given["workspace"], named_paths(given["sources"]))
-        source = FileDays(paths, own, own.grid)
-    for model in models:
-        model.require(grid=source.grid, inputs=own.inputs, preparation=own.preparation)
-        model.require_origin(source.origin, allow_synthetic=given["allow_synthetic"])
-    return source
-
-
 def _run(
-    models: list[Checkpoint], source: DayInputs, days: list[np.datetime64], given: dict[str, Any]
+    prediction: Prediction,
+    use: Opened,
+    days: list[np.datetime64],
+    workers: Workers,
+    given: dict[str, Any],
 ) -> None:
-    from dacno2_s5p.profiles import profile_name
+    from cli.predict_day import DayTask, do_day
 
-    folder = given["output"] or given["workspace"] / PROFILES
-    grid = patches_of(source.grid, models[0], given["patch_size"])
-    to_do, skipped = _to_do(days, folder, models, overwrite=given["overwrite"])
-    complete, missing = _complete(to_do, source, skip=given["skip_missing"])
-    calibration = None
-    if _wants_spread(models, given):
-        n_dropout = given["n_dropout"] or 0
-        calibration = calibration_for(models, n_dropout, raw=given["raw_uncertainty"])
-    summary: dict[str, Any] = {
-        "checkpoint": [str(model.path) for model in models],
-        "training_data": models[0].info.training_data,
-        "inputs": source.origin,
-        "patches": len(grid.patches()),
-        "calibration": None if calibration is None else calibration.fingerprint,
-        "skipped": [str(day) for day in skipped],
-        "missing": missing,
-        "files": [str(folder / profile_name(day)) for day in complete],
-    }
+    there, new = _divide(prediction, use, days)
+    complete, missing = _complete(new, use.source, skip=given["skip_missing"])
+    gone = {day for day in there if use.source.missing(day)}
+    for day in gone:
+        note(f"{prediction.path(day)} is not compared with its inputs, which are gone")
+    tasks = [
+        DayTask(prediction, day, given["dry_run"]) for day in sorted({*complete, *there} - gone)
+    ]
     if complete:
-        _say_memory(models[0], grid, with_spread=_wants_spread(models, given))
-    if given["dry_run"]:
-        _say(summary, given, done=False)
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    for day in complete:
-        _one(models, source, day, folder / profile_name(day), grid, calibration, given)
-    _say(summary, given, done=True)
+        _say_memory(prediction, use, workers, len(tasks))
+    failures = Failures("days", len(tasks))
+    written: list[np.datetime64] = []
+    skipped = list(gone)
+    with progress_bar("days" if len(tasks) > 1 else str(days[0])) as progress:
+        outcomes = fan_out(do_day, tasks, Workers() if given["dry_run"] else workers, progress)
+        for task, outcome in zip(tasks, outcomes, strict=True):
+            if failures.check(str(task.day), outcome):
+                (skipped if outcome.value.is_skipped else written).append(task.day)
+    summary: dict[str, Any] = {
+        "checkpoint": [str(model.path) for model in use.models],
+        "training_data": use.models[0].info.training_data,
+        "inputs": use.source.origin,
+        "patches": len(use.grid.patches()),
+        "calibration": None if use.calibration is None else use.calibration.fingerprint,
+        "skipped": [str(day) for day in sorted(skipped)],
+        "missing": missing,
+        "files": [str(prediction.path(day)) for day in written],
+    }
+    _say(summary, given, done=not given["dry_run"])
+    if failures:
+        sys.exit(failures.tell())
 
 
-def patches_of(grid: ModelGrid, model: Checkpoint, size: int | None) -> ModelGrid:
-    """Cut the grid into patches of the size the network was trained on, or that asked for."""
-    from dacno2_s5p.predict import as_trained
-
-    if size is None:
-        return as_trained(grid, model.info)
-    if size > min(grid.shape):
-        msg = f"--patch must be at most {min(grid.shape)}, the grid's width. Given {size}."
-        raise click.UsageError(msg)
-    return grid if size == grid.patch_size else grid.with_patches(size)
-
-
-def _to_do(
-    days: list[np.datetime64], folder: Path, models: list[Checkpoint], *, overwrite: bool
+def _divide(
+    prediction: Prediction, use: Opened, days: list[np.datetime64]
 ) -> tuple[list[np.datetime64], list[np.datetime64]]:
-    """Divide days into those to predict and those done before by the same checkpoints."""
-    from dacno2_s5p.profiles import made_by, profile_name
+    """Divide days into those with a file of these checkpoints and those to predict.
+
+    Raises
+    ------
+    OutputError
+        If a file is of other checkpoints, before any day is read.
+    """
+    from dacno2_s5p.profiles import made_by
     from retrieval.errors import OutputError
 
-    wanted = ", ".join(model.fingerprint for model in models)
-    to_do, done = [], []
-    for day in days:
-        path = folder / profile_name(day)
-        if overwrite or not path.exists():
-            to_do.append(day)
-        elif made_by(path) == wanted:
-            done.append(day)
-            note(f"{path} is there, from the same checkpoint: skipped")
-        else:
+    wanted = ", ".join(model.fingerprint for model in use.models)
+    there = [day for day in days if prediction.path(day).exists() and not prediction.overwrite]
+    for path in map(prediction.path, there):
+        if made_by(path) != wanted:
             msg = (
                 f"Invalid output {path}. It must be new, or of the same checkpoint. Given one of "
                 "another. Give --overwrite to replace it, or -o with another folder."
             )
             raise OutputError(msg)
-    return to_do, done
+    return there, [day for day in days if day not in there]
 
 
 def _complete(
@@ -298,64 +278,25 @@ def _complete(
     return complete, missing
 
 
-def _wants_spread(models: list[Checkpoint], given: dict[str, Any]) -> bool:
-    return len(models) > 1 or given["n_dropout"] is not None
-
-
-def _say_memory(model: Checkpoint, grid: ModelGrid, *, with_spread: bool) -> None:
+def _say_memory(prediction: Prediction, use: Opened, workers: Workers, n_day: int) -> None:
+    """Say how much memory the call takes, before it takes it."""
     from dacno2_s5p.memory import available_bytes, prediction_bytes
 
-    needed, free = prediction_bytes(model.info, grid, with_spread=with_spread), available_bytes()
-    note(f"about {needed / 1e9:.1f} GB of memory for {len(grid.patches())} patches a day")
+    each = prediction_bytes(use.models[0].info, use.grid, with_spread=prediction.wants_spread)
+    patches = f"for {len(use.grid.patches())} patches a day"
+    if workers.scheduler is not None:
+        note(f"about {each / 1e9:.1f} GB of memory a worker {patches}")
+        return
+    n_process = min(workers.jobs or 1, n_day)
+    needed, free = each * n_process, available_bytes()
+    note(f"about {needed / 1e9:.1f} GB of memory {patches} on {n_process} process(es)")
     if free is not None and needed > free:
         logger.warning(
-            "about %.1f GB of memory are needed, %.1f are free. Give a smaller --patch.",
+            "about %.1f GB of memory are needed, %.1f are free. Give a smaller --patch%s.",
             needed / 1e9,
             free / 1e9,
+            " or fewer --jobs" if n_process > 1 else "",
         )
-
-
-def _one(
-    models: list[Checkpoint],
-    source: DayInputs,
-    day: np.datetime64,
-    path: Path,
-    grid: ModelGrid,
-    calibration: Calibration | None,
-    given: dict[str, Any],
-) -> None:
-    """Predict a day and write its file."""
-    from dacno2_s5p.predict import predict_day, predict_spread
-    from dacno2_s5p.profiles import profiles_of_day
-    from retrieval.formats.profile_file import write_profile_file
-
-    inputs = source.read(day)
-    spread = None
-    about: dict[str, str] = {}
-    n_dropout = given["n_dropout"] or 0
-    if _wants_spread(models, given):
-        field, spread = predict_spread(
-            models, inputs, grid, n_dropout=n_dropout, bfloat16=given["bfloat16"]
-        )
-        spread, about = uncertainty_of(day, (field, spread), inputs, models, n_dropout, calibration)
-    else:
-        with progress_bar(str(day)) as progress:
-            field = predict_day(
-                models[0], inputs, grid, bfloat16=given["bfloat16"], progress=progress
-            )
-    profiles = profiles_of_day(
-        models[0],
-        day,
-        field,
-        grid,
-        spread=spread,
-        members=models[1:],
-        attributes=about,
-        input_files=source.names(day),
-        inputs_origin=source.origin,
-        history=_history(),
-    )
-    write_profile_file(path, profiles, overwrite=given["overwrite"])
 
 
 def _history() -> str:

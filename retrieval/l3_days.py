@@ -99,6 +99,15 @@ class DayStore:
     _records: dict[np.datetime64, DayRecord] = field(default_factory=dict)
     _open: dict[np.datetime64, Sums] = field(default_factory=dict)
     _files: dict[str, OrbitIdentity] = field(default_factory=dict)
+    _expected: list[tuple[OrbitIdentity, tuple[str, ...]]] = field(default_factory=list)
+
+    @classmethod
+    def of_day(cls, folder: Path, job: GridJob, day: np.datetime64) -> DayStore:
+        """Open one day of a folder that has been opened as a whole; others are not looked at."""
+        store = cls(folder, job)
+        if store.path_of(day).exists():
+            store._know(read_day_record(store.path_of(day)))
+        return store
 
     @classmethod
     def open(cls, folder: str | Path, job: GridJob) -> DayStore:
@@ -122,14 +131,18 @@ class DayStore:
         OutputError
             If the days in it were made with other settings or on another grid.
         """
+        self._expected.clear()
         for memory in (self._open, self._records, self._files):
             memory.clear()
         for path in day_files(self.folder):
             record = read_day_record(path)
             if record.settings != self.job.settings or not same_grid(record.grid, self.job.grid):
                 raise OutputError(_other_settings(self.folder, record, self.job))
-            self._records[record.day] = record
-            self._files.update({entry.sha256: entry for entry in record.orbits})
+            self._know(record)
+
+    def _know(self, record: DayRecord) -> None:
+        self._records[record.day] = record
+        self._files.update({entry.sha256: entry for entry in record.orbits})
 
     @property
     def days(self) -> list[np.datetime64]:
@@ -151,7 +164,20 @@ class DayStore:
             for text in entry.days
         )
 
-    def add(self, path: str | Path, checksum: str = "") -> Sums:
+    def expect(self, identity: OrbitIdentity, options: str) -> None:
+        """Check an orbit that is to be added against what is there and what is expected.
+
+        Raises
+        ------
+        ProductError
+            As `add`.
+        """
+        self._check(identity, options)
+        self._expected.append((identity, (options,) if options else ()))
+
+    def add(
+        self, path: str | Path, checksum: str = "", *, only: np.datetime64 | None = None
+    ) -> Sums:
         """Add the pixels of an orbit.
 
         Parameters
@@ -160,6 +186,8 @@ class DayStore:
             An L2 NO2 file.
         checksum : str
             Its SHA-256, where known already.
+        only : datetime64[D], optional
+            Leave out pixels of other days, and what the day holds already.
 
         Returns
         -------
@@ -189,10 +217,10 @@ class DayStore:
             sha256=checksum or file_checksum(path),
             days=tuple(str(day) for day in days),
         )
-        self._check(identity, pixels)
+        self._check(identity, pixels.options)
         total = self._empty()
         parts: dict[np.datetime64, Sums] = {}
-        for day in days:
+        for day in days if only is None else days[days == only]:
             is_day = pixels.day == day
             sums = self._empty()
             sums.add(
@@ -203,7 +231,7 @@ class DayStore:
             )
             parts[day] = sums
             total.merge(sums)
-        for day in self._days_without(identity, parts):
+        for day in self._days_without(identity, parts, again=only is not None):
             self._add_to_day(day, parts[day], identity, pixels)
         return total
 
@@ -220,22 +248,23 @@ class DayStore:
     def _empty(self) -> Sums:
         return Sums(self.job.grid, self.job.labels, self.job.weighting, strata=NAMES)
 
-    def _check(self, identity: OrbitIdentity, pixels: OrbitPixels) -> None:
-        entries = [(record, e) for record in self._records.values() for e in record.orbits]
-        for _, entry in entries:
+    def _check(self, identity: OrbitIdentity, options: str) -> None:
+        entries = [(e, record.options) for record in self._records.values() for e in record.orbits]
+        entries += self._expected
+        for entry, _ in entries:
             is_same = entry.sha256 == identity.sha256
             if entry.orbit == identity.orbit and not is_same:
                 raise ProductError(_twice(identity, entry))
         if self.job.allow_mixed or not entries:
             return
-        record, entry = entries[0]
+        entry, others = entries[0]
         if entry.major_version != identity.major_version:
             raise ProductError(_mixed_versions(identity, entry))
-        if pixels.options and record.options and pixels.options not in record.options:
-            raise ProductError(_mixed_options(identity, pixels.options, record.options[0]))
+        if options and others and options not in others:
+            raise ProductError(_mixed_options(identity, options, others[0]))
 
     def _days_without(
-        self, identity: OrbitIdentity, parts: dict[np.datetime64, Sums]
+        self, identity: OrbitIdentity, parts: dict[np.datetime64, Sums], *, again: bool
     ) -> list[np.datetime64]:
         """Days that lack this orbit: after an interruption at midnight one of two may have it."""
         lacking = [
@@ -243,7 +272,7 @@ class DayStore:
             for day in parts
             if day not in self._records or identity not in self._records[day].orbits
         ]
-        if parts and not lacking:
+        if parts and not lacking and not again:
             raise ProductError(_twice(identity, identity))
         return lacking
 

@@ -208,6 +208,30 @@ def identify(path: str | Path, orbit: Orbit | None = None) -> OrbitIdentity:
     return OrbitIdentity(path.name, key, name.stream, version)
 
 
+def scan_orbit(path: Path) -> tuple[OrbitIdentity, str, tuple[str, ...]]:
+    """Read what a file holds without its pixels.
+
+    Returns
+    -------
+    identity : OrbitIdentity
+        Without days, which are those of the pixels that take part.
+    options : str
+        As in `OrbitPixels`.
+    days : tuple of str
+        UTC dates of its scanlines.
+
+    Raises
+    ------
+    ProductError
+        If it is no L2 NO2 file, or lacks a variable that gridding needs.
+    """
+    with open_lenient(path) as orbit:
+        _check_variables(orbit)
+        days = orbit.scanline_times(orbit.full).astype("datetime64[D]")
+        found = tuple(str(day) for day in np.unique(days[~np.isnat(days)]))
+        return identify(path, orbit), _options(orbit), found
+
+
 def product_labels(path: str | Path) -> tuple[str, ...]:
     """Labels of the tropospheric columns of a file, TM5 first."""
     with open_lenient(Path(path)) as orbit:

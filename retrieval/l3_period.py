@@ -10,8 +10,9 @@ import numpy as np
 
 from retrieval.errors import ProductError
 from retrieval.grid_l3 import Sums, weighted_mean
-from retrieval.l3_day_file import DayRecord
-from retrieval.l3_days import read_days
+from retrieval.l3_day_file import DayRecord, read_day_record
+from retrieval.l3_days import day_files, read_days
+from retrieval.provenance import fingerprint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -153,6 +154,29 @@ def period_mean(
     )
 
 
+def period_fingerprint(
+    folder: str | Path,
+    period: tuple[np.datetime64, np.datetime64] | None = None,
+    *,
+    average: Average = "pooled",
+) -> str:
+    """Return the fingerprint that `period_mean` would give, without reading sums."""
+    records = [read_day_record(path) for path in day_files(Path(folder), period)]
+    return _fingerprint(records, average)
+
+
+def _fingerprint(records: list[DayRecord], average: Average) -> str:
+    """Fingerprint of the orbits of each day, the settings and the grid."""
+    grid = records[0].grid if records else None
+    return fingerprint(
+        "grid",
+        days=[[str(one.day), [entry.sha256 for entry in one.orbits]] for one in records],
+        settings=records[0].settings if records else None,
+        edges=[grid.crs, grid.x_edges.tolist(), grid.y_edges.tolist()] if grid else None,
+        average=average,
+    )
+
+
 class _MonthlyMean:
     """The mean of monthly means, with one month of sums in memory."""
 
@@ -215,4 +239,5 @@ def _describe(total: Sums, records: list[DayRecord], average: Average) -> dict[s
         "n_orbit": str(len(orbits)),
         "input_files": "\n".join(orbits[key].file for key in sorted(orbits))[:60_000],
         "data": "synthetic" if is_synthetic else "measured",
+        "fingerprint": _fingerprint(records, average),
     }

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from retrieval.l3_file import read_l3
+from tests.cli.conftest import contents
 
 
 @pytest.fixture
@@ -138,11 +139,53 @@ def test_one_bad_file_does_not_stop_the_rest(grid, season, tmp_path):
     assert read_l3(tmp_path / "map.nc").n_day == 1
 
 
-def test_existing_maps_are_kept(grid, tmp_path):
-    """An output is replaced only when told to."""
-    assert grid().status == 0
+def test_existing_files_are_kept(grid, tmp_path):
+    """A file that is none of ours is replaced only when told to."""
+    (tmp_path / "map.nc").write_text("precious")
     assert "give --overwrite" in grid().error
+    assert (tmp_path / "map.nc").read_text() == "precious"
+    assert not (tmp_path / "map_days").exists()
     assert grid("--overwrite").status == 0
+
+
+def test_a_map_of_the_same_content_is_left_as_it_is(grid, season, tmp_path):
+    """Under other names of files, too; with more orbits it is refused before any is added."""
+    assert grid(files=season.outputs[:2]).status == 0
+    before = (tmp_path / "map.nc").stat().st_mtime_ns
+    copies = [
+        shutil.copy(path, tmp_path / path.name.replace("_out", "_copy"))
+        for path in season.outputs[:2]
+    ]
+    again = grid(files=copies)
+    assert again.status == 0, again.err
+    assert again.out.splitlines()[-1].startswith(f"skipped {tmp_path / 'map.nc'}: done before")
+    assert json.loads(grid("--json", files=copies).out)["skipped"] == "done before"
+    assert "made from other orbits or settings" in grid().error
+    assert len(list((tmp_path / "map_days").glob("sums_*.nc"))) == 2
+    assert "made from other" in grid("--average", "months", files=copies).error
+    assert (tmp_path / "map.nc").stat().st_mtime_ns == before
+    assert grid("--overwrite").status == 0
+
+
+def test_a_map_is_the_same_on_any_number_of_workers(grid, season, tmp_path):
+    """Days and means of two processes equal those of one, bit by bit; a folder is searched."""
+    assert grid(output="one.nc").status == 0
+    done = grid("--jobs", "2", files=[season.folder], output="two.nc")
+    assert (done.status, done.err) == (0, "")
+    for name in ("{}.nc", *(f"{{}}_days/sums_2019-06-0{day}.nc" for day in (1, 2, 3))):
+        one, two = (tmp_path / name.format(which) for which in ("one", "two"))
+        assert contents(one) == contents(two)
+
+
+def test_days_of_orbits_can_be_chosen(grid, season, tmp_path):
+    """The first and the last day bound both what is taken and what is averaged."""
+    assert grid(files=[season.folder], output="all.nc").status == 0
+    chosen = ("--start", "2019-06-02", "--end", "2019-06-02")
+    done = grid(*chosen, "--days", tmp_path / "all_days", files=[season.folder])
+    assert done.status == 0, done.err
+    assert read_l3(tmp_path / "map.nc").n_day == 1
+    both = grid(*chosen, "--period", "2019-06-01", "2019-06-02", output="b.nc")
+    assert "Both say which days" in both.error
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from retrieval import l3_add, l3_days
 from retrieval.errors import NoOverlapError, OutputError, ProductError
 from retrieval.grid_l3 import Weighting, regular_grid
-from retrieval.l3_add import add_files
+from retrieval.l3_add import DayTask, add_day, add_files
 from retrieval.l3_days import DayStore, GridJob, day_files, read_days
 from retrieval.l3_period import period_mean
 from tests.orbit_builder import build_orbit
@@ -117,6 +117,52 @@ def test_one_day_at_most_is_in_memory(season, tmp_path):
         store.add(path)
         assert len(store._open) == 1
         assert len(day_files(store.folder)) == i
+
+
+def test_an_orbit_that_breaks_its_process_costs_itself_alone(season, tmp_path):
+    """The other orbits of its day are tried one by one and added; sums are those without it."""
+    second = build_orbit(
+        tmp_path, n_scanline=24, n_ground_pixel=20, orbit_number=8401, date="2019-06-01",
+        overpass="13:58", area=(1.3, 47.8, 3.4, 49.8), seed=7,
+    ).path  # fmt: skip
+    job = GridJob(GRID, ("TM5",))
+
+    def share(function, tasks):
+        for task in tasks:
+            breaks = any(path == second for path, _ in getattr(task, "files", ()))
+            yield ProductError("its process died") if breaks else function(task)
+
+    store = DayStore.open(tmp_path / "days", job)
+    report = add_files(store, [*season.originals, second], share=share)
+    assert report.added == [path.name for path in season.originals]
+    assert [(name, str(error)) for name, error in report.failed] == [
+        (second.name, "its process died")
+    ]
+    _gridded(tmp_path / "without", season.originals, job)
+    found, expected = (period_mean(tmp_path / name) for name in ("days", "without"))
+    assert np.array_equal(found.mean, expected.mean, equal_nan=True)
+    assert found.attributes == expected.attributes
+
+
+def test_a_day_that_is_given_out_again_adds_nothing_twice(season, tmp_path):
+    """As a cluster does when a worker is lost after it wrote."""
+    store = _gridded(tmp_path / "days", season.outputs[:1])
+    before = day_files(store.folder)[0].read_bytes()
+    checksum = store.orbits[0].sha256
+    task = DayTask(store.folder, JOB, "2019-06-01", ((season.outputs[0], checksum),))
+    (result,) = add_day(task)
+    assert result.n_pixel > 0
+    assert result.error == ""
+    assert day_files(store.folder)[0].read_bytes() == before
+
+
+def test_files_that_give_nothing_are_not_read_again(season, tmp_path):
+    """An orbit outside of the grid is noted by its content."""
+    far = GridJob(regular_grid(8000.0, (-8.0, 41.0, -6.0, 43.0)), ("TM5",))
+    first = add_files(DayStore.open(tmp_path / "days", far), season.originals[:1])
+    again = add_files(DayStore.open(tmp_path / "days", far), season.originals[:1])
+    assert (first.outside, first.skipped) == ([season.originals[0].name], [])
+    assert (again.outside, again.skipped) == ([], [season.originals[0].name])
 
 
 def test_two_processes_do_not_add_at_once(season, tmp_path):
