@@ -109,7 +109,7 @@ FIGURES = ("groups", "group_changes", "features", "heat_map")
 @click.option(
     "--steps",
     type=click.IntRange(min=1),
-    default=16,
+    default=24,
     show_default=True,
     metavar="N",
     help="Points of the integral from the baseline to the inputs.",

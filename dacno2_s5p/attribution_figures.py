@@ -19,12 +19,12 @@ from dacno2_s5p.attribution_tables import (
     targets,
     top_features,
 )
-from dacno2_s5p.evaluate_figures import COLOURS, UNIT, add_note, plain_axes
+from dacno2_s5p.evaluate_style import COLOURS, UNIT, add_note, plain_axes
 from dacno2_s5p.samples import GROUPS
 from retrieval.mapping import new_figure
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -39,9 +39,6 @@ GROUP_LABELS = {
     "single": "single-level\nweather",
     "multi": "multi-level\nweather",
 }
-
-PANELS = 3
-"""Panels in a row."""
 
 
 def figures(rows: Sequence[Row], top: int, note: str = "") -> dict[str, Figure]:
@@ -95,7 +92,7 @@ def groups_figure(rows: Sequence[Row], metric: str) -> Figure:
         plain_axes(axes)
         if metric != "share":
             axes.axhline(0.0, color="0.3", linewidth=0.6)
-    for axes in list(panels.values())[-PANELS:]:  # those with nothing below
+    for axes in _lowest(panels):
         axes.set_xticklabels([GROUP_LABELS[g] for g in GROUPS], rotation=35, fontsize=6.0)
     text = "share of importance (%)" if metric == "share" else f"change of RMSE ({UNIT})"
     figure.supylabel(text, fontsize=7.5)
@@ -125,7 +122,7 @@ def features_figure(rows: Sequence[Row], top: int) -> Figure:
         axes.invert_yaxis()
         axes.set_title(label(target), fontsize=8.5)
         plain_axes(axes)
-    for axes in list(panels.values())[-PANELS:]:
+    for axes in _lowest(panels):
         axes.set_xlabel("share of importance (%)", fontsize=7.5)
     _legend(figure, next(iter(panels.values())))
     return figure
@@ -162,13 +159,29 @@ def _panels(
 ) -> tuple[Figure, dict[ErrorTarget, Axes]]:
     """Return a figure with a panel for each target; sizes of a panel in centimetres."""
     of_targets = targets(rows)
-    n_column = min(PANELS, len(of_targets))
+    n_column = _columns(len(of_targets))
     n_row = -(-len(of_targets) // n_column)
     figure = new_figure(width * n_column + 1.0, height * n_row + 1.2)
     axes = np.ravel(figure.subplots(n_row, n_column, sharey=sharey, squeeze=False))
     for unused in axes[len(of_targets) :]:
         unused.set_axis_off()
     return figure, dict(zip(of_targets, axes, strict=False))
+
+
+def _columns(n: int) -> int:
+    """Return how many panels stand side by side: a square for many, one row for a few.
+
+    Examples
+    --------
+    >>> [_columns(n) for n in (1, 3, 4, 9)]
+    [1, 3, 2, 3]
+    """
+    return n if n <= 3 else min(3, int(np.ceil(np.sqrt(n))))
+
+
+def _lowest(panels: Mapping[ErrorTarget, Axes]) -> list[Axes]:
+    """Return the panels with nothing below them."""
+    return list(panels.values())[-_columns(len(panels)) :]
 
 
 def _values(
