@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from dacno2_s5p.errors import CheckpointError
 from dacno2_s5p.grid import COARSE_FACTOR, ModelGrid, PatchMerger
 from dacno2_s5p.normalisation import Welford
 from dacno2_s5p.samples import Inputs
@@ -60,7 +61,7 @@ def predict_day(
     Raises
     ------
     CheckpointError
-        If the grid is not the checkpoint's.
+        If the grid is not the checkpoint's, or the prediction is not finite.
     DataError
         If an input is not finite; names the variable.
     ValueError
@@ -76,6 +77,7 @@ def predict_day(
             batch = model.normaliser.normalise(Inputs.stack([day_inputs.cut(patch)]))
             with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
                 scaled = model.network(batch)[0]
+            _check_finite(scaled, model)
             merger.add(patch, model.info.scaling.unscale(scaled.float()).numpy())
             if progress is not None:
                 progress(done, len(pieces))
@@ -133,6 +135,22 @@ def predict_spread(
             total.add(field[None], axis=0)
     spread = total.std * (samples / (samples - 1)) ** 0.5
     return total.mean.astype("float32"), spread.astype("float32")
+
+
+def _check_finite(scaled: torch.Tensor, model: Checkpoint) -> None:
+    """Refuse a prediction that is not finite, although all inputs are."""
+    wrong = ~torch.isfinite(scaled)
+    if not bool(wrong.any()):
+        return
+    weights = model.network.named_parameters()
+    bad = next((name for name, w in weights if not bool(torch.isfinite(w).all())), "no weight")
+    height = model.info.preparation.heights[int(wrong.flatten(1).any(dim=1).nonzero()[0])]
+    msg = (
+        f"Invalid prediction of {model.path}. It must be finite. Given {int(wrong.sum())} values "
+        f"that are not, first at {height:g} m, and {bad} that is not. Use another checkpoint, or "
+        "leave out --bfloat16."
+    )
+    raise CheckpointError(msg)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dacno2_s5p.errors import DataError
 from dacno2_s5p.grid import CAMS_FACTOR, COARSE_FACTOR, ModelGrid, Patch
 
 if TYPE_CHECKING:
@@ -195,7 +196,13 @@ class ArrayDays:
 
 
 def read_targets(source: DaySource, crops: Sequence[Crop]) -> Targets:
-    """Read the targets of a batch; stations become maps with weights."""
+    """Read the targets of a batch; stations become maps with weights.
+
+    Raises
+    ------
+    DataError
+        If a target is not finite; names it.
+    """
     fields_ = [source.cams(crop.day, crop.patch) for crop in crops]
     present = [field for field in fields_ if field is not None]
     size = crops[0].patch.size
@@ -206,7 +213,21 @@ def read_targets(source: DaySource, crops: Sequence[Crop]) -> Targets:
         value[i, found.rows, found.columns] = torch.as_tensor(found.values, dtype=value.dtype)
         weight[i, found.rows, found.columns] = torch.as_tensor(found.weights, dtype=value.dtype)
     cams = torch.stack(present) if len(present) == len(crops) else None
+    if cams is not None:
+        _require_finite("CAMS NO2", cams, crops)
+    _require_finite("station NO2", value, crops)
     return Targets(cams, value, weight)
+
+
+def _require_finite(name: str, values: Tensor, crops: Sequence[Crop]) -> None:
+    wrong = ~torch.isfinite(values)
+    if bool(wrong.any()):
+        first = int(wrong.flatten(1).any(dim=1).nonzero()[0])
+        msg = (
+            f"Invalid target {name}. Its values must be finite. Given {int(wrong[first].sum())} "
+            f"that are not on day {crops[first].day} (from 0) of the phase. Prepare this day again."
+        )
+        raise DataError(msg)
 
 
 def station_weight(source: DaySource, crops: Sequence[Crop]) -> float:

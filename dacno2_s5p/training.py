@@ -28,6 +28,7 @@ from dacno2_s5p.optimisation import (
     training_mode,
 )
 from dacno2_s5p.processes import Processes
+from dacno2_s5p.read_ahead import expect
 from dacno2_s5p.reference import Reference
 from dacno2_s5p.run_state import RunState, identity, read_state, write_state
 from dacno2_s5p.samples import Inputs, read_targets, station_weight
@@ -257,6 +258,7 @@ class PhaseTrainer:
         recipe, step = self.recipe, self.state.step
         crops = self.sampler.draw(step, recipe.batch)
         totals = Totals(len(crops), station_weight(self.source, crops))
+        self._expect(step + 1)
         rate = learning_rate(step, recipe)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
@@ -274,9 +276,7 @@ class PhaseTrainer:
         sums = self.processes.add_numbers(sums)
         loss = self._check(sums)
         self.processes.add_gradients(self.network)
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip_norm)
-        if not bool(torch.isfinite(norm)):
-            self._refuse("the gradient")
+        self._clip()
         self.optimiser.step()
         if not recipe.norm_is_frozen:
             self.processes.average_statistics(self.network)
@@ -284,6 +284,23 @@ class PhaseTrainer:
         self.state.step += 1
         self.state.add(sums, loss)
         return loss
+
+    def _expect(self, step: int) -> None:
+        """Have the samples of a step read from the disk while the one before is computed."""
+        if step < self.recipe.steps:
+            crops = self.sampler.draw(step, self.recipe.batch)
+            for _, micro in self.processes.share(_parts(crops, self.recipe.micro_batch)):
+                expect(self.source, micro)
+
+    def _clip(self) -> None:
+        parameters = self.network.parameters()
+        try:
+            torch.nn.utils.clip_grad_norm_(
+                parameters, self.recipe.clip_norm, error_if_nonfinite=True
+            )
+        except RuntimeError:
+            # clipping by a norm that is no number would have spoilt all gradients
+            self._refuse(f"the gradient of {_first_bad(self.network, of_gradients=True)}")
 
     def _terms(self, network: Dacno2, crops: Sequence[Crop], totals: Totals) -> LossTerms:
         """Predict samples and return their share of the loss."""
@@ -302,7 +319,9 @@ class PhaseTrainer:
         loss = float(sum(getattr(weights, name) * value for name, value in sums.items()))
         if not abs(loss) < float("inf"):
             wrong = [name for name, value in sums.items() if not abs(value) < float("inf")]
-            self._refuse(", ".join(wrong))
+            of_weights = _first_bad(self.network) or _first_bad(self.mean_network)
+            named = f" (the weights {of_weights}, too)" * bool(of_weights)
+            self._refuse(", ".join(wrong) + named)
         return loss
 
     def _refuse(self, what: str) -> None:
@@ -321,7 +340,9 @@ class PhaseTrainer:
         self.mean_network.load_state_dict(self.mean.state if weights is None else weights)
         totals = Totals(len(crops), station_weight(self.source, crops))
         sums = dict.fromkeys(TERMS, 0.0)
-        for _, part in self.processes.share(_parts(crops, self.recipe.micro_batch)):
+        own = [part for _, part in self.processes.share(_parts(crops, self.recipe.micro_batch))]
+        for i, part in enumerate(own):
+            expect(self.source, own[i + 1] if i + 1 < len(own) else ())
             for name, value in self._terms(self.mean_network, part, totals).values().items():
                 sums[name] += value
         return self.processes.add_numbers(sums)
@@ -367,6 +388,15 @@ def new_network(recipe: Recipe) -> Dacno2:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         return Dacno2(recipe.network)
+
+
+def _first_bad(network: Dacno2, *, of_gradients: bool = False) -> str:
+    """Name the first parameter that is not finite (or whose gradient is not), empty for none."""
+    for name, parameter in network.named_parameters():
+        values = parameter.grad if of_gradients else parameter
+        if values is not None and not bool(torch.isfinite(values).all()):
+            return name
+    return ""
 
 
 def _seed(*numbers: int) -> int:

@@ -147,6 +147,7 @@ def test_statistics_survive_json():
     [
         ("temporal", 2, "flights"),
         ("emission", 3, "nox_power"),
+        ("geography", 0, "elevation"),
         ("single", (2, 5), "blh"),
         ("multi", (1, 8, 3), "cc"),
     ],

@@ -12,6 +12,7 @@ from dacno2_s5p.checkpoint import Checkpoint
 from dacno2_s5p.errors import CheckpointError, DataError
 from dacno2_s5p.grid import ModelGrid, named_grid
 from dacno2_s5p.predict import as_trained, predict_day, predict_spread
+from tests.dacno2_s5p.test_training import NOT_FINITE
 from tests.network_builders import random_network
 from tests.training_builders import make_days, make_info
 
@@ -70,6 +71,24 @@ def test_output_is_in_micrograms_with_the_layer_ratios(model, days):
     third = predict_day(other, days.days[0])
     np.testing.assert_allclose(third[-1], 3.0 * first[-1], rtol=1e-6)
     np.testing.assert_array_equal(third[:-1], first[:-1])
+
+
+@pytest.mark.parametrize(("group", "index", "name"), NOT_FINITE)
+def test_inputs_that_are_not_finite_are_refused_by_name(model, group, index, name):
+    """One bad value of one variable of any group stops the day."""
+    inputs = make_days(n_day=1, grid=GRID).days[0]
+    getattr(inputs, group)[index] = float("nan")
+    with pytest.raises(DataError, match=rf"Invalid input {name}\. Its values must be finite"):
+        predict_day(model, inputs)
+
+
+def test_a_prediction_that_is_not_finite_is_refused(model, days):
+    """Weights that went bad in memory are named; no field with gaps is merged."""
+    network = random_network(model.info.network)
+    with torch.no_grad():
+        network.head.conv.bias[0] = float("nan")
+    with pytest.raises(CheckpointError, match=r"first at 0 m, and head\.conv\.bias that is not"):
+        predict_day(replace(model, network=network), days.days[0])
 
 
 def test_progress_counts_the_patches(model, days):

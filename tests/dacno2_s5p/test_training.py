@@ -206,26 +206,65 @@ def test_another_run_is_not_resumed(what, days, info, recipe, tmp_path):
         train_phase(network, days, info, recipe, phase, tmp_path / "run", resume=True)
 
 
-def test_inputs_that_are_not_finite_stop_the_run_by_name(info, recipe, tmp_path):
-    """One NaN of one variable, and the message says which."""
+NOT_FINITE = [
+    ("temporal", 2, "flights"),
+    ("emission", 3, "nox_power"),
+    ("geography", 0, "elevation"),
+    ("single", (2, 5), "blh"),
+    ("multi", (3, 0, 2), "u"),
+]
+"""A channel of each group of inputs."""
+
+
+@pytest.mark.parametrize(("group", "index", "name"), NOT_FINITE)
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_inputs_that_are_not_finite_stop_the_run_by_name(
+    group, index, name, value, info, recipe, tmp_path
+):
+    """One bad value of one variable of any group, and the message says which."""
     days = make_days()
     for inputs in days.days:
-        inputs.multi[3, 0, 2] = float("nan")
-    with pytest.raises(DataError, match=r"Invalid input u\. Its values must be finite"):
+        getattr(inputs, group)[index] = value
+    with pytest.raises(DataError, match=rf"Invalid input {name}\. Its values must be finite"):
         train_phase(new_network(recipe), days, info, recipe, 1, tmp_path / "run")
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(info, recipe, tmp_path):
-    """A NaN in a target is named by its term, and the weights are not touched."""
+@pytest.mark.parametrize("name", ["CAMS NO2", "station NO2"])
+def test_targets_that_are_not_finite_stop_the_run_by_name(name, info, recipe, tmp_path):
+    """The message says which target, and of which day; the weights are not touched."""
     days = make_days()
-    for field in days.cams_fields:
-        field[2, 5, 5] = float("nan")
+    for field, stations in zip(days.cams_fields, days.station_days, strict=True):
+        if name == "CAMS NO2":
+            field[2, :] = float("nan")
+        else:
+            stations.values[:] = float("nan")
     network = new_network(recipe)
     before = tensors_of(network)
-    with pytest.raises(TrainingError, match=r"Given mean_square.* not finite at step 0 of phase 1"):
+    with pytest.raises(DataError, match=rf"Invalid target {name}\. .* on day \d \(from 0\)"):
         train_phase(network, days, info, recipe, 1, tmp_path / "run")
-    for name, parameter in network.named_parameters():
-        assert torch.equal(parameter, before[name])
+    for key, parameter in network.named_parameters():
+        assert torch.equal(parameter, before[key])
+
+
+def test_weights_that_are_not_finite_stop_the_run_by_name(days, info, recipe, tmp_path):
+    """The message names the terms of the loss and the weights; the step is not taken."""
+    network = new_network(recipe)
+    with torch.no_grad():
+        network.head.conv.bias[0] = float("nan")
+    before = tensors_of(network)
+    named = r"mean_square.*\(the weights head\.conv\.bias, too\) not finite at step 0 of phase 1"
+    with pytest.raises(TrainingError, match=named):
+        train_phase(network, days, info, recipe, 1, tmp_path / "run")
+    key = "head.conv.weight"
+    assert torch.equal(network.state_dict()[key], before[key])
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run_by_name(days, info, recipe, tmp_path):
+    """A loss that is a number may have a gradient that is none: the weights of it are named."""
+    network = new_network(recipe)
+    network.head.conv.weight.register_hook(lambda g: g * float("inf"))
+    with pytest.raises(TrainingError, match=r"the gradient of head\.conv\.weight not finite"):
+        train_phase(network, days, info, recipe, 1, tmp_path / "run")
 
 
 def test_progress_tells_step_and_time_left(days, info, recipe, tmp_path):
