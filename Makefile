@@ -4,9 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PROCESSES ?= 2
+EVIDENCE ?= evidence
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo twin-checkpoint test lint bench bench-peers clean
+.PHONY: help install demo evidence twin-checkpoint test lint bench bench-peers clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -21,6 +22,9 @@ $(STAMP): setup.cfg constraints.txt pyproject.toml
 
 demo: $(STAMP) ## the whole story on synthetic files, into demo/
 	$(BIN)/dacno2-s5p demo -o demo
+
+evidence: $(STAMP) ## sixty twin days through every step, against the truth: docs/evidence; goes on where it stopped
+	OMP_NUM_THREADS=1 $(BIN)/python -m cli.evidence -o $(EVIDENCE) --results docs/evidence --jobs $(PROCESSES)
 
 twin-checkpoint: $(STAMP) ## train the packaged checkpoint on the twin world; hours, goes on where it stopped
 	$(BIN)/torchrun --nproc-per-node $(PROCESSES) --no-python \

@@ -45,7 +45,7 @@ Written by `make evidence`; [evidence.md](../evidence.md) says what they mean. S
 Changes are ratios of means in percent, with 95 % intervals of a bootstrap over days in brackets.
 Hotspots and background are cells at or above the 95th percentile (and 5e15 molec cm-2) and at or
 below the median of the true mean column. All numbers, with the means of the cells' relative
-differences and their medians, are in [numbers.csv](numbers.csv).
+differences and their medians, are in [season.csv](season.csv).
 
 ## Change against TM5 by mode
 
@@ -120,7 +120,7 @@ def write_results(
     found = {plan.name: numbers_of(plan, n_replicate=n_replicate) for plan in plans}
     common = found[COMMON]
     common_plan = next(plan for plan in plans if plan.name == COMMON)
-    written = [folder / name for name in ("numbers.csv", "results.md", "source.json")]
+    written = [folder / name for name in ("season.csv", "results.md", "source.json")]
     write_csv(written[0], found)
     page = PAGE.format(
         n_day=common.l3.n_day,

@@ -189,7 +189,7 @@ def test_results_are_tables_and_figures(made_up, tmp_path):
     for name in ("changes.png", "errors.png", "maps_none.png", "maps_upper.png"):
         assert f"({name})" in page
         assert (tmp_path / name).stat().st_size > 10_000
-    with (tmp_path / "numbers.csv").open(newline="") as stream:
+    with (tmp_path / "season.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert {row["maps"] for row in rows} == {COMMON, AVERAGES}
     one = next(r for r in rows if (r["product"], r["area"]) == ("CAMS_none", "domain"))
