@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from cli.console import note, print_json, print_table, progress_bar
-from cli.options import json_option, overwrite_option, verbosity_options, workspace_option
+from cli.options import (
+    figure_format_option,
+    first_last_options,
+    json_option,
+    overwrite_option,
+    patch_option,
+    verbosity_options,
+    workspace_option,
+)
 
 if TYPE_CHECKING:
     from dacno2_s5p.attribution import Attribution, ErrorTarget
@@ -52,8 +60,7 @@ FIGURES = ("groups", "group_changes", "features", "heat_map")
     metavar="DIR",
     help="Store with inputs, CAMS and stations of the days.  [default: WORKSPACE/store]",
 )
-@click.option("--start", "first", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD")
-@click.option("--end", "last", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD")
+@first_last_options(None, None)
 @click.option(
     "--days",
     type=click.IntRange(min=0),
@@ -70,15 +77,7 @@ FIGURES = ("groups", "group_changes", "features", "heat_map")
     metavar="N",
     help="Patches of each day, drawn at random; 0 for all.",
 )
-@click.option(
-    "--patch",
-    "patch_size",
-    type=click.IntRange(min=32),
-    default=None,
-    metavar="CELLS",
-    show_default="that of the training",
-    help="Side of the patches, a multiple of 16.",
-)
+@patch_option
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the draws.")
 @click.option(
     "--target",
@@ -159,14 +158,7 @@ FIGURES = ("groups", "group_changes", "features", "heat_map")
     metavar="DIR",
     help="Folder for tables and figures.",
 )
-@click.option(
-    "--format",
-    "suffix",
-    type=click.Choice(["png", "pdf", "svg"]),
-    default="png",
-    show_default=True,
-    help="Of the figures.",
-)
+@figure_format_option
 @overwrite_option
 @json_option
 @verbosity_options

@@ -20,8 +20,15 @@ from cli.grid_report import (
     strata_path,
     write_strata,
 )
-from cli.inputs import check_order, find_orbits, orbit_day_options
-from cli.options import json_option, overwrite_option, verbosity_options
+from cli.inputs import check_order, find_orbits
+from cli.options import (
+    dry_run_option,
+    json_option,
+    orbit_day_options,
+    overwrite_option,
+    qa_option,
+    verbosity_options,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,14 +92,7 @@ DAYS_SUFFIX = "_days"
     help="A further column from a side file of each orbit, with the same pixels and weights; "
     "{stem} and {orbit} stand for the orbit's, * for anything. Repeatable.",
 )
-@click.option(
-    "--qa",
-    type=click.IntRange(0, 99),
-    default=75,
-    show_default=True,
-    metavar="PERCENT",
-    help="Pixels with a stored qa_value above this take part.",
-)
+@qa_option("Pixels with a stored qa_value above this take part.", 99)
 @click.option(
     "--where",
     multiple=True,
@@ -138,7 +138,7 @@ DAYS_SUFFIX = "_days"
 @orbit_day_options
 @worker_options
 @overwrite_option
-@click.option("--dry-run", is_flag=True, help="Show the plan, compute and write nothing.")
+@dry_run_option("Show the plan, compute and write nothing.")
 @json_option
 @verbosity_options
 def grid(**given: Any) -> None:

@@ -10,45 +10,18 @@ from dataclasses import dataclass
 from datetime import date
 from glob import has_magic
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from cli.console import note
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from datetime import datetime
-
-    Command = TypeVar("Command", bound=Callable[..., Any])
 
 ENDINGS = (".nc", ".nc4", ".h5")
 """Of files that are looked for in folders."""
-
-
-def first_last_options(first: str, last: str) -> Callable[[Command], Command]:
-    """Add --start and --end, with what they mean."""
-
-    def decorate(command: Command) -> Command:
-        for flag, name, text in (("--end", "last", last), ("--start", "first", first)):
-            command = click.option(
-                flag,
-                name,
-                type=click.DateTime(["%Y-%m-%d"]),
-                metavar="YYYY-MM-DD",
-                help=text,
-            )(command)
-        return command
-
-    return decorate
-
-
-def orbit_day_options(command: Command) -> Command:
-    """Add --start and --end as limits of the orbits' days."""
-    return first_last_options(
-        "Take only orbits of this UTC day and later.",
-        "Take only orbits of this UTC day and earlier.",
-    )(command)
 
 
 def check_order(first: datetime | None, last: datetime | None) -> None:

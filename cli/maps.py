@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from cli.console import note, print_json, print_table
-from cli.options import json_option, overwrite_option, verbosity_options
+from cli.options import (
+    figure_format_option,
+    json_option,
+    overwrite_option,
+    verbosity_options,
+)
 
 if TYPE_CHECKING:
     from retrieval.compare import AreaNumbers, Sampling
@@ -76,14 +81,7 @@ SHIFT = 0.5
     metavar="N",
     help="Draws of days for 95 % intervals; 0 for none.",
 )
-@click.option(
-    "--format",
-    "suffix",
-    type=click.Choice(["png", "pdf", "svg"]),
-    default="png",
-    show_default=True,
-    help="Of the figures.",
-)
+@figure_format_option
 @overwrite_option
 @json_option
 @verbosity_options

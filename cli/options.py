@@ -67,6 +67,80 @@ def json_option(command: Command) -> Command:
     )(command)
 
 
+def first_last_options(first: str | None, last: str | None) -> Callable[[Command], Command]:
+    """Add --start and --end as `first` and `last`, with what they mean to a command."""
+
+    def decorate(command: Command) -> Command:
+        for flag, name, text in (("--end", "last", last), ("--start", "first", first)):
+            command = click.option(
+                flag,
+                name,
+                type=click.DateTime(["%Y-%m-%d"]),
+                metavar="YYYY-MM-DD",
+                help=text,
+            )(command)
+        return command
+
+    return decorate
+
+
+def orbit_day_options(command: Command) -> Command:
+    """Add --start and --end as limits of the orbits' days."""
+    return first_last_options(
+        "Take only orbits of this UTC day and later.",
+        "Take only orbits of this UTC day and earlier.",
+    )(command)
+
+
+def qa_option(text: str, highest: int) -> Callable[[Command], Command]:
+    """Add --qa, a threshold of the stored quality value, with what it is for."""
+    return click.option(
+        "--qa",
+        type=click.IntRange(0, highest),
+        default=75,
+        show_default=True,
+        metavar="PERCENT",
+        help=text,
+    )
+
+
+def dry_run_option(text: str) -> Callable[[Command], Command]:
+    """Add --dry-run, with what is said instead of done."""
+    return click.option("--dry-run", is_flag=True, help=text)
+
+
+def skip_missing_option(command: Command) -> Command:
+    """Add --skip-missing."""
+    return click.option(
+        "--skip-missing", is_flag=True, help="Leave out incomplete days, and say which."
+    )(command)
+
+
+def patch_option(command: Command) -> Command:
+    """Add --patch as `patch_size`."""
+    return click.option(
+        "--patch",
+        "patch_size",
+        type=click.IntRange(min=32),
+        default=None,
+        metavar="CELLS",
+        show_default="that of the training",
+        help="Side of the patches, a multiple of 16.",
+    )(command)
+
+
+def figure_format_option(command: Command) -> Command:
+    """Add --format of figures as `suffix`."""
+    return click.option(
+        "--format",
+        "suffix",
+        type=click.Choice(["png", "pdf", "svg"]),
+        default="png",
+        show_default=True,
+        help="Of the figures.",
+    )(command)
+
+
 def parse_named_path(text: str) -> tuple[str, Path]:
     """Read NAME=PATH.
 

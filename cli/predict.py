@@ -12,7 +12,16 @@ import rich_click as click
 from cli.console import note, print_json, progress_bar
 from cli.fanout import Failures, Workers, fan_out, worker_options
 from cli.inputs import find_orbits
-from cli.options import json_option, overwrite_option, verbosity_options, workspace_option
+from cli.options import (
+    dry_run_option,
+    first_last_options,
+    json_option,
+    overwrite_option,
+    patch_option,
+    skip_missing_option,
+    verbosity_options,
+    workspace_option,
+)
 from cli.sources import source_option
 
 if TYPE_CHECKING:
@@ -29,20 +38,7 @@ PROFILES = "profiles"
 
 @click.command(short_help="DACNO2-S5P profiles on the 2 km grid, one file a day.")
 @click.argument("orbits", metavar="[ORBIT]...", nargs=-1, type=click.Path(path_type=Path))
-@click.option(
-    "--start",
-    "first",
-    type=click.DateTime(["%Y-%m-%d"]),
-    metavar="YYYY-MM-DD",
-    help="First day, instead of the days of orbits.",
-)
-@click.option(
-    "--end",
-    "last",
-    type=click.DateTime(["%Y-%m-%d"]),
-    metavar="YYYY-MM-DD",
-    help="Last day.  [default: the first]",
-)
+@first_last_options("First day, instead of the days of orbits.", "Last day.  [default: the first]")
 @click.option(
     "-c",
     "--checkpoint",
@@ -53,7 +49,7 @@ PROFILES = "profiles"
     help="Network to predict with; repeat it for an ensemble.  [default: the packaged one]",
 )
 @workspace_option
-@source_option
+@source_option()
 @click.option(
     "--store",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
@@ -74,22 +70,14 @@ PROFILES = "profiles"
     is_flag=True,
     help="Write the raw spread although a calibration lies beside the checkpoint.",
 )
-@click.option(
-    "--patch",
-    "patch_size",
-    type=click.IntRange(min=32),
-    default=None,
-    metavar="CELLS",
-    show_default="that of the training",
-    help="Side of the patches, a multiple of 16.",
-)
+@patch_option
 @click.option("--bfloat16", is_flag=True, help="Half the precision inside, about 1.5 times faster.")
 @click.option(
     "--allow-synthetic",
     is_flag=True,
     help="Let a checkpoint trained on the twin world see real inputs.",
 )
-@click.option("--skip-missing", is_flag=True, help="Leave out incomplete days, and say which.")
+@skip_missing_option
 @click.option(
     "-o",
     "--output",
@@ -99,7 +87,7 @@ PROFILES = "profiles"
 )
 @worker_options
 @overwrite_option
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
+@dry_run_option("Say what would be done, and stop.")
 @json_option
 @verbosity_options
 def predict(**given: Any) -> None:

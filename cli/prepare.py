@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from cli.console import note, print_json, print_table, progress_bar
-from cli.options import json_option, overwrite_option, verbosity_options, workspace_option
-from cli.sources import named_paths
+from cli.options import (
+    dry_run_option,
+    first_last_options,
+    json_option,
+    overwrite_option,
+    skip_missing_option,
+    verbosity_options,
+    workspace_option,
+)
+from cli.sources import named_paths, source_option
 
 if TYPE_CHECKING:
     from dacno2_s5p.grid import ModelGrid
@@ -30,20 +38,7 @@ DEFAULT_STORE = "store"
     metavar="DIR",
     help="Folder of the store.  [default: WORKSPACE/store]",
 )
-@click.option(
-    "--start",
-    "first",
-    type=click.DateTime(["%Y-%m-%d"]),
-    metavar="YYYY-MM-DD",
-    help="First day.",
-)
-@click.option(
-    "--end",
-    "last",
-    type=click.DateTime(["%Y-%m-%d"]),
-    metavar="YYYY-MM-DD",
-    help="Last day.  [default: the first]",
-)
+@first_last_options("First day.", "Last day.  [default: the first]")
 @click.option(
     "--year-excluded",
     "excluded",
@@ -60,14 +55,7 @@ DEFAULT_STORE = "store"
     metavar="YEAR",
     help="Year that makes no statistics: the test year. Repeatable.",
 )
-@click.option(
-    "--source",
-    "sources",
-    multiple=True,
-    metavar="NAME=PATH",
-    help="Where a source is if not in its folder of the workspace: era5, cams, eea, emissions, "
-    "flights, grip4, geostat, viirs, merit, corine. Repeatable.",
-)
+@source_option(targets=True)
 @click.option(
     "--window",
     default="11-13",
@@ -146,8 +134,8 @@ DEFAULT_STORE = "store"
 )
 @click.option("--no-targets", is_flag=True, help="Inputs only: for prediction.")
 @click.option("--no-stations", is_flag=True, help="Without stations: phase 1 only.")
-@click.option("--skip-missing", is_flag=True, help="Leave out incomplete days, and say which.")
-@click.option("--dry-run", is_flag=True, help="Say what is missing for which days, and stop.")
+@skip_missing_option
+@dry_run_option("Say what is missing for which days, and stop.")
 @click.option("--what-to-download", is_flag=True, help="Print the products to request, and stop.")
 @click.option(
     "--screen", "is_screen", is_flag=True, help="Compare the targets' distribution by year."

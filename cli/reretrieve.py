@@ -11,12 +11,15 @@ import rich_click as click
 
 from cli.console import note, print_json, print_table, progress_bar
 from cli.fanout import Failures, Workers, fan_out, worker_options
-from cli.inputs import ENDINGS, Orbits, find_orbits, orbit_day_options
+from cli.inputs import ENDINGS, Orbits, find_orbits
 from cli.options import (
+    dry_run_option,
     existing,
     json_option,
+    orbit_day_options,
     overwrite_option,
     parse_named_path,
+    qa_option,
     verbosity_options,
     workspace_option,
 )
@@ -116,14 +119,7 @@ DEFAULT_SETS = {"dacno2": "profiles", "cams": "cams"}
 )
 @click.option("--kernels", is_flag=True, help="Also write the new tropospheric kernels.")
 @click.option("--profiles", is_flag=True, help="Also write the a-priori partial columns.")
-@click.option(
-    "--qa",
-    type=click.IntRange(0, 100),
-    default=75,
-    show_default=True,
-    metavar="PERCENT",
-    help="Statistics use pixels with a stored qa_value above this.",
-)
+@qa_option("Statistics use pixels with a stored qa_value above this.", 100)
 @click.option(
     "-o",
     "--output",
@@ -135,7 +131,7 @@ DEFAULT_SETS = {"dacno2": "profiles", "cams": "cams"}
 @orbit_day_options
 @worker_options
 @overwrite_option
-@click.option("--dry-run", is_flag=True, help="Show the plan, compute and write nothing.")
+@dry_run_option("Show the plan, compute and write nothing.")
 @json_option
 @verbosity_options
 def reretrieve(**given: Any) -> None:

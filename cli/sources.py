@@ -13,16 +13,17 @@ if TYPE_CHECKING:
     Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def source_option(command: Command) -> Command:
-    """Add --source NAME=PATH."""
+def source_option(*, targets: bool = False) -> Callable[[Command], Command]:
+    """Add --source NAME=PATH, for inputs alone or for targets, too."""
+    names = "era5, cams, eea, emissions" if targets else "era5, emissions"
     return click.option(
         "--source",
         "sources",
         multiple=True,
         metavar="NAME=PATH",
-        help="Where a source is if not in its folder of the workspace: era5, emissions, flights, "
-        "grip4, geostat, viirs, merit, corine. Repeatable.",
-    )(command)
+        help=f"Where a source is if not in its folder of the workspace: {names}, flights, grip4, "
+        "geostat, viirs, merit, corine. Repeatable.",
+    )
 
 
 def named_paths(texts: tuple[str, ...]) -> dict[str, Path]:
