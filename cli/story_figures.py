@@ -16,16 +16,8 @@ from retrieval.colour_scales import (
 from retrieval.compare import relative_change
 from retrieval.constants import MOLEC_CM2_PER_MOL_M2
 from retrieval.layers import pressure_edges
-from retrieval.mapping import (
-    colour_bar,
-    draw_box,
-    draw_caption,
-    draw_grid,
-    draw_pixels,
-    draw_scale_bar,
-    map_row,
-    new_figure,
-)
+from retrieval.map_layout import colour_bar, draw_caption, map_row
+from retrieval.mapping import draw_box, draw_grid, draw_pixels, draw_scale_bar, new_figure
 from retrieval.maps import save
 from retrieval.orbit import Orbit
 from retrieval.regions import DOMAIN, REGIONS

@@ -16,7 +16,8 @@ from dacno2_s5p.metrics import series_scores
 from dacno2_s5p.sources.regrid import transform_points
 from retrieval.colour_scales import ColourScale
 from retrieval.grids import GEOGRAPHIC
-from retrieval.mapping import colour_bar, draw_grid, map_row, new_figure
+from retrieval.map_layout import colour_bar, map_row
+from retrieval.mapping import draw_grid, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

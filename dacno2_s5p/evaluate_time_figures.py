@@ -16,7 +16,8 @@ from dacno2_s5p.evaluate_stations import STATIONS, station_sums
 from dacno2_s5p.evaluate_style import UNIT, plain_axes, set_colours
 from dacno2_s5p.metrics import network_means, pair_sums, scores, season_means, season_of
 from retrieval.colour_scales import ColourScale
-from retrieval.mapping import colour_bar, draw_grid, map_row, new_figure
+from retrieval.map_layout import colour_bar, map_row
+from retrieval.mapping import draw_grid, new_figure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

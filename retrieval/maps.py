@@ -21,18 +21,8 @@ from retrieval.colour_scales import (
 from retrieval.compare import TM5, AreaNumbers, Difference
 from retrieval.constants import MOLEC_CM2_PER_MOL_M2
 from retrieval.grid_geometry import BoundingBox, cell_areas, centres_in_degrees
-from retrieval.mapping import (
-    EUROPE_PLANE,
-    MapAxes,
-    colour_bar,
-    draw_box,
-    draw_caption,
-    draw_grid,
-    draw_scale_bar,
-    map_row,
-    n_rows,
-    new_figure,
-)
+from retrieval.map_layout import colour_bar, draw_caption, map_row, n_rows
+from retrieval.mapping import EUROPE_PLANE, MapAxes, draw_box, draw_grid, draw_scale_bar, new_figure
 from retrieval.regions import DOMAIN
 
 if TYPE_CHECKING:

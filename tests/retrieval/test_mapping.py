@@ -15,15 +15,14 @@ from retrieval.colour_scales import (
 from retrieval.geography import COVERED, outlines
 from retrieval.grid_geometry import cell_areas, centres_in_degrees, corners_in_degrees, unproject
 from retrieval.grids import RectilinearGrid, domain_grid
+from retrieval.map_layout import colour_bar, map_row
 from retrieval.mapping import (
-    colour_bar,
     draw_box,
     draw_grid,
     draw_note,
     draw_pixels,
     draw_scale_bar,
     map_axes,
-    map_row,
     new_figure,
 )
 from retrieval.quadrilaterals import project
