@@ -1,9 +1,10 @@
 """Drawing primitives for maps: plain matplotlib and pyproj, packaged coastlines, no download.
 
-Figures are made without pyplot, so they need no display and leave no global state:
+Figures are made without pyplot, so they need no display and leave no global state; `map_row` and
+`colour_bar` are in `map_layout`:
 
     figure = new_figure(18.0, 8.0)
-    panels = map_row(figure, ["TM5", "CAMS"], domain_grid())  # of `map_layout`, as the next but one
+    panels = map_row(figure, ["TM5", "CAMS"], domain_grid())
     image = draw_grid(panels[0], grid, column, scale)
     colour_bar(figure, image, panels, scale)
     figure.savefig("map.png", dpi=200)
