@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from dacno2_s5p.split_scores import SplitScores
     from dacno2_s5p.store import Store
     from dacno2_s5p.training import PhaseResult, Progress
+
+logger = logging.getLogger(__name__)
 
 STORE, RUNS = "store", "runs"
 """Folders of the workspace: what is trained on, and where runs go."""
@@ -122,6 +125,8 @@ def train(**given: Any) -> None:
     recipe = Recipe.read(given["recipe_path"])
     processes = Processes.join()
     store = _open_store(recipe, given, processes)
+    if processes.writes:
+        _say_memory(recipe, store, processes.count)
     results = _run(recipe, store, processes, given)
     if processes.writes:
         _say(results, recipe, given)
@@ -173,6 +178,24 @@ def _run(
     if processes.writes:
         draw_curves(run, onlyobs=onlyobs)
     return results
+
+
+def _say_memory(recipe: Recipe, store: Store, count: int) -> None:
+    """Say how much memory the run takes, before it takes it."""
+    from dacno2_s5p.memory import available_bytes, training_bytes
+
+    size = recipe.sampling.crop or store.grid.patch_size
+    micro = max(phase.micro_batch for phase in recipe.phases)
+    steps = store.preparation.weather_steps
+    needed, free = count * training_bytes(recipe.network, steps, size, micro), available_bytes()
+    note(f"about {needed / 1e9:.1f} GB of memory in {count} process(es)")
+    if free is not None and needed > free:
+        logger.warning(
+            "about %.1f GB of memory are needed, %.1f are free. Give the recipe a smaller "
+            "micro_batch or crop.",
+            needed / 1e9,
+            free / 1e9,
+        )
 
 
 def _phases(recipe: Recipe, given: dict[str, Any]) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""How much memory a prediction or an attribution takes, told before it starts."""
+"""How much memory prediction, attribution and training take, told before they start."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dacno2_s5p.checkpoint import CheckpointInfo
     from dacno2_s5p.grid import ModelGrid
+    from dacno2_s5p.network.dacno2 import NetworkConfig
 
 _PROGRAM = 3.5e8
 """Python, torch and netCDF with nothing in them [bytes, resident]."""
@@ -19,10 +20,8 @@ _COPIES = 5.0
 _KEPT = 8.0
 """Times the gates of all stages, kept for gradients. The whole estimate against peaks measured
 with 0.3 M weights: 0.6 GB for 0.50 (patches of 96, eight steps), 1.1 for 1.09 (four of them at
-once), 1.8 for 1.72 (of 256), 0.9 for 0.81 (of 96, 24 steps)."""
-
-_TRAINED = 16.0
-"""Times the gates of all stages, kept for gradients while dropout and normalisation are active."""
+once), 1.8 for 1.72 (of 256), 0.9 for 0.81 (of 96, 24 steps); 1.1 for 1.02 in training of
+`configs/twin.toml` in bfloat16."""
 
 _FLOAT = 4
 
@@ -39,7 +38,7 @@ def prediction_bytes(info: CheckpointInfo, grid: ModelGrid, *, with_spread: bool
         Whether mean and deviation of several fields are kept.
     """
     network, steps = info.network, info.preparation.weather_steps
-    stages = _gates(info, grid.patch_size)
+    stages = _gates(network, steps, grid.patch_size)
     n_y, n_x = grid.shape
     fine = (network.emission + network.geography) * n_y * n_x
     weather = steps * (network.single + network.multi * network.n_level) * n_y * n_x / 64
@@ -59,26 +58,27 @@ def attribution_bytes(info: CheckpointInfo, size: int, batch: int = 1) -> float:
     batch : int
         Points of the path computed at once.
     """
-    return _PROGRAM + _FLOAT * _KEPT * batch * sum(_gates(info, size))
+    return training_bytes(info.network, info.preparation.weather_steps, size, batch)
 
 
-def training_bytes(info: CheckpointInfo, size: int, micro_batch: int) -> float:
-    """Estimate the memory of training on crops of `size` cells [bytes], to about a third.
+def training_bytes(network: NetworkConfig, steps: int, size: int, micro_batch: int) -> float:
+    """Estimate the memory of a training process [bytes], to about a third.
 
     Parameters
     ----------
-    info : CheckpointInfo
+    network : NetworkConfig
+    steps : int
+        Weather steps of a day.
     size : int
         Cells along a crop.
     micro_batch : int
-        Samples computed at once; the batch is accumulated and takes no more.
+        Samples computed at once; a batch is accumulated from them and takes no more.
     """
-    return _PROGRAM + _FLOAT * _TRAINED * micro_batch * sum(_gates(info, size))
+    return _PROGRAM + _FLOAT * _KEPT * micro_batch * sum(_gates(network, steps, size))
 
 
-def _gates(info: CheckpointInfo, size: int) -> list[int]:
+def _gates(network: NetworkConfig, steps: int, size: int) -> list[int]:
     """Return the elements of the gates of all steps at each stage of the 3-D weather branch."""
-    network, steps = info.network, info.preparation.weather_steps
     n_stage = len(network.multi_widths)
     return [
         4 * width * network.n_level * (steps >> s) * (size >> (n_stage - 1 - s)) ** 2

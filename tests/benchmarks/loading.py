@@ -39,14 +39,17 @@ def measure(settings: Settings) -> Section:
     batch, steps = found["batch"], costs[STEP]
     section = Section(f"training of {CONFIGURATION.name}, {batch} samples a step, 1 thread")
     for name, turns in costs.items():
-        speed = statistics.median(step.wall / c.wall for c, step in zip(turns, steps, strict=True))
-        rate = f"{batch / statistics.median(c.wall for c in turns):.1f} samples/s"
+        speed = statistics.median(step.own / c.own for c, step in zip(turns, steps, strict=True))
+        rate = f"{batch / statistics.median(c.own for c in turns):.1f} samples/s"
         note = "" if name == STEP else f"{speed:.1f} times a step"
         if name == COLD:
             note += f", {statistics.median(found['disk_mb']):.1f} MB a sample from the disk"
         section.rows.append(row_of(name, turns, rate=rate, note=note))
     section.rows[-1].peak_mib = round(found["peak_mib"])
     section.rows[-1].note = f"{found['stated_mib']:.0f} MiB stated before"
-    section.notes.append(f"the store must be at least {LEAST:.0f} times as fast as a step")
+    section.notes.append(
+        f"the store must be at least {LEAST:.0f} times as fast as a step; samples a second without "
+        "the time in the queue for a processor, waiting for the disk included"
+    )
     section.numbers = found
     return section

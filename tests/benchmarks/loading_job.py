@@ -101,12 +101,13 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
         STEP: timed(trainer._step),
     }
     costs = in_turn(jobs, job["repeat"])
-    micro = trainer.recipe.micro_batch
+    micro, steps_a_day = trainer.recipe.micro_batch, store.preparation.weather_steps
     return {
         "costs": {name: [asdict(cost) for cost in turns] for name, turns in costs.items()},
         "batch": trainer.recipe.batch,
         "disk_mb": read,
-        "stated_mib": training_bytes(info, recipe.sampling.crop, micro) / 2**20,
+        "stated_mib": training_bytes(network.config, steps_a_day, recipe.sampling.crop, micro)
+        / 2**20,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 

@@ -55,17 +55,27 @@ class Settings:
 
 @dataclass(frozen=True)
 class Cost:
-    """One run: wall and CPU time [s], and peak memory [MiB], NaN where it was not measured."""
+    """One run: wall and CPU time [s], and peak memory [MiB], NaN where it was not measured.
+
+    `queued` is the part of the wall time that the thread was ready and had no processor [s]: wall
+    time less that is what an idle machine takes, waiting for the disk included.
+    """
 
     wall: float
     user: float
     system: float
     peak: float = float("nan")
+    queued: float = 0.0
 
     @property
     def cpu(self) -> float:
         """CPU time of all threads, in user code and in the kernel [s]."""
         return self.user + self.system
+
+    @property
+    def own(self) -> float:
+        """Wall time without that spent in the queue for a processor [s]."""
+        return self.wall - self.queued
 
 
 @dataclass
@@ -166,10 +176,20 @@ def run_process(command: Sequence[str], env: Mapping[str, str] | None = None) ->
 
 def run_function(function: Callable[[], object]) -> Cost:
     """Call a function in this process; its memory is not told from that of others."""
-    before, start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+    before, queue = resource.getrusage(resource.RUSAGE_SELF), _queued()
+    start = time.perf_counter()
     function()
     wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF)
-    return Cost(wall, after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime)
+    user, system = after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
+    return Cost(wall, user, system, queued=_queued() - queue)
+
+
+def _queued() -> float:
+    """Time that this thread has waited for a processor [s], 0 where Linux does not tell."""
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def in_turn(jobs: Mapping[str, Callable[[], Cost]], repeat: int) -> dict[str, list[Cost]]:

@@ -1,11 +1,11 @@
-"""The estimate of a prediction's memory."""
+"""Estimates of memory."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from dacno2_s5p.grid import named_grid
-from dacno2_s5p.memory import available_bytes, prediction_bytes
+from dacno2_s5p.memory import available_bytes, prediction_bytes, training_bytes
 from dacno2_s5p.network.dacno2 import NetworkConfig
 from dacno2_s5p.variables import Preparation
 from tests.training_builders import make_days, make_info
@@ -31,6 +31,21 @@ def test_smaller_patches_and_fewer_steps_take_less():
     fewer = replace(info, preparation=Preparation(weather_steps=8, weather_step_hours=3))
     assert prediction_bytes(fewer, GRID) < whole
     assert prediction_bytes(info, GRID, with_spread=True) > whole
+
+
+def test_training_takes_what_was_measured():
+    """The packaged recipe's network, crops of 96 cells, four at once: within a factor of 1.5."""
+    widths = (24, 16, 12, 8)
+    network = NetworkConfig(
+        single_widths=widths,
+        multi_widths=widths,
+        static_widths=(32, 24, 16, 12),
+        decoder_widths=(64, 32, 24, 16),
+        upsampling="coarse",
+    )
+    needed = training_bytes(network, 8, 96, 4)
+    assert 1 / 1.5 < needed / 1.02e9 < 1.5  # peak in bfloat16 on an AMD EPYC (make bench)
+    assert training_bytes(network, 8, 96, 2) < needed
 
 
 def test_free_memory_is_a_size_or_unknown():
