@@ -17,6 +17,7 @@ from cli.evidence.numbers import (
     numbers_of,
     quarters_of,
 )
+from cli.evidence.predictions import predictions_table, update_block
 from cli.evidence.retrieve import label
 from cli.evidence.tables import (
     AREAS,
@@ -46,6 +47,10 @@ Changes are ratios of means in percent, with 95 % intervals of a bootstrap over 
 Hotspots and background are cells at or above the 95th percentile (and 5e15 molec cm-2) and at or
 below the median of the true mean column. All numbers, with the means of the cells' relative
 differences and their medians, are in [season.csv](season.csv).
+
+## Predictions
+
+{predictions}
 
 ## Change against TM5 by mode
 
@@ -128,6 +133,7 @@ def write_results(
         last=common.l3.period[1],
         minimum=common.sampling.minimum_days,
         network=source.network,
+        predictions=predictions_table(common),
         changes=changes_table(common, AREAS, TM5),
         three=three_numbers_table(common),
         errors=changes_table(common, (*AREAS, *(region.name for region in REGIONS)), TRUE),
@@ -136,6 +142,8 @@ def write_results(
         quarters=quarters_table(quarters_of(common_plan, _quarter_pairs(common))),
     )
     _write_text(written[1], page)
+    summary = f"{common.l3.n_day} days. {source.network}\n\n{predictions_table(common)}"
+    update_block(folder.parent / f"{folder.name}.md", summary)
     note = {
         "data": "synthetic: twin world",
         "days": list(source.days),

@@ -14,6 +14,7 @@ from cli.evidence import __main__ as program
 from cli.evidence import day as stages
 from cli.evidence.gridding import AVERAGES, COMMON, TRUE, add_day, plans
 from cli.evidence.numbers import BACKGROUND, HOTSPOTS, numbers_of, steps
+from cli.evidence.predictions import BEGIN, END, predictions, update_block
 from cli.evidence.results import Source, write_results
 from cli.evidence.retrieve import label, parts_of, write_columns
 from cli.evidence.season import DayFolder, Season, sample_days, spread
@@ -195,6 +196,37 @@ def test_results_are_tables_and_figures(made_up, tmp_path):
     one = next(r for r in rows if (r["product"], r["area"]) == ("CAMS_none", "domain"))
     assert (one["product_set"], one["product_mode"], one["reference_set"]) == ("CAMS", "none", TM5)
     assert float(one["ratio_of_means"]) == pytest.approx(36.5, abs=1e-3)  # five digits
+
+
+def test_predictions_are_held_against_the_numbers(made_up):
+    """A verdict follows from the numbers, one way or the other, and says which numbers."""
+    season, checkpoint = made_up
+    found = numbers_of(plans(season, checkpoint)[0], n_replicate=5)
+    rows = predictions(found)
+    holds = {row.prediction: row.holds for row in rows}
+    # made up: 1.3 with nothing above, of which 1.0 is the set's: the cut is all there is
+    assert holds["`none`: TM5's own profile cut at 5 km raises the mean column by more than 15 %"]
+    # made up: the cut profile does not come back in `upper` but stays 2 % high
+    assert not holds["`upper`: the same profile, its upper part given back, changes nothing"]
+    # made up: DACNO2 itself adds 10 %, a third of 30; the true profiles 20 %, more than a third
+    own = {
+        row.prediction.split(",")[1].strip(): row.holds for row in rows if "third" in row.prediction
+    }
+    assert own["CAMS-like"]
+    assert not own["truth at eight heights"]
+    assert len(holds) == len(rows) == 2 + 3 * 3 + 2 + 3
+
+
+def test_the_block_of_a_page_is_replaced(tmp_path):
+    """What stands between the marks is new, the rest stays; a page without marks is left alone."""
+    page = tmp_path / "evidence.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    assert update_block(page, "new")
+    assert page.read_text() == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
+    page.write_text("no marks")
+    assert not update_block(page, "new")
+    assert page.read_text() == "no marks"
+    assert not update_block(tmp_path / "none.md", "new")
 
 
 def test_without_a_network_the_rest_is_there(made_up):
