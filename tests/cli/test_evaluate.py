@@ -33,7 +33,7 @@ SHIFT, FAR = 3.0, 1.0
 """What two sets are above CAMS everywhere, the first nearer to the held-out station [ug m-3]."""
 
 
-def write_profiles(folder, shift, **attributes):
+def write_profiles(folder, shift, spread=None, **attributes):
     """Write what `predict` writes: daily files; the CAMS field at the cells plus a shift."""
     folder.mkdir()
     longitude, latitude = centres_in(GRID.cells(), GEOGRAPHIC)
@@ -48,6 +48,7 @@ def write_profiles(folder, shift, **attributes):
             grid=GRID.cells(),
             time=np.array([noon]).astype("datetime64[ms]"),
             time_bounds=np.array([[noon - half, noon + half]]).astype("datetime64[ms]"),
+            uncertainty=spread and np.full_like(field[None], spread * MICROGRAM_M3_TO_MOL_M3),
             attributes={**dict.fromkeys(NEEDED_ATTRIBUTES, "test"), **attributes},
         )
         write_profile_file(folder / f"profiles_{str(day).replace('-', '')}.nc", profiles)
@@ -126,6 +127,35 @@ def test_the_summary_is_machine_readable_and_nothing_is_replaced(run, files, tmp
     again = run(*args)
     assert again.status == 1
     assert "--overwrite" in again.error
+
+
+def test_uncertainties_are_scored_at_the_stations(run, files, tmp_path):
+    """Shares within the intervals that the file states; sets without one have none."""
+    write_profiles(tmp_path / "wide", SHIFT, spread=100.0, uncertainty="raw spread")
+    about = {"uncertainty_interval_50": "1e-6", "uncertainty_interval_90": "2.0"}
+    write_profiles(tmp_path / "own", SHIFT, spread=100.0, **about)
+    sets = (f"wide={tmp_path / 'wide'}", f"own={tmp_path / 'own'}")
+    named = [part for text in sets for part in ("-s", text)]
+    given = ("evaluate", *common(files, "near"), *named, "-o", tmp_path / "out", "--json")
+    done = run(*given)
+    assert done.status == 0, done.err
+    found = json.loads(done.out)
+    assert "uncertainty of wide: raw spread" in found["notes"]
+    lines = read(tmp_path / "out" / "scores.csv")
+    assert {line["set"] for line in lines if line["table"] == "coverage"} == {"wide", "own"}
+    # residuals of some 34 ug m-3 against half-widths of 67, 164, 0.0001 and 200
+    for name, level, share in (
+        ("wide", 50, 100),
+        ("wide", 90, 100),
+        ("own", 50, 0),
+        ("own", 90, 100),
+    ):
+        line = pick(lines, "coverage", "all", f"share within {level} % [%]", name)
+        assert float(line["value"]) == share
+        assert line["n"] == "6"
+    sigma = pick(lines, "coverage", "all", "mean sigma", "wide")
+    assert float(sigma["value"]) == pytest.approx(100.0, rel=1e-5)  # float32
+    assert "Held-out stations within" in (tmp_path / "out" / "scores.md").read_text()
 
 
 def save_model(path, **changes):
