@@ -92,15 +92,17 @@ def test_a_task_that_kills_its_process_is_reported(tmp_path):
     assert f"signal {signal.SIGSEGV:d}" in outcomes[0].error
 
 
-def test_workers_end_with_the_process_that_started_them(tmp_path):
-    """Killed without a chance to clean up, it leaves neither a worker nor a half-written file."""
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_workers_end_with_the_process_that_started_them(tmp_path, how):
+    """Killed or interrupted, it leaves neither a worker nor a half-written file."""
     (tmp_path / "wait").touch()
     code = (
         "import sys\nfrom pathlib import Path\n"
         "from cli.fanout import Workers, fan_out\n"
         "from tests.cli.fanout_tasks import Numbered, slow\n"
         "if __name__ == '__main__':\n"
-        "    list(fan_out(slow, [Numbered(Path(sys.argv[1]), 0)], Workers(jobs=1)))\n"
+        "    tasks = [Numbered(Path(sys.argv[1]), number) for number in range(3)]\n"
+        "    list(fan_out(slow, tasks, Workers(jobs=1)))\n"
     )
     script = tmp_path / "script.py"
     script.write_text(code)
@@ -110,10 +112,20 @@ def test_workers_end_with_the_process_that_started_them(tmp_path):
         stderr=subprocess.DEVNULL,
     )
     wait_for(lambda: list(tmp_path.glob(".*.part")))
-    parent.kill()
-    parent.wait()
-    wait_for(lambda: not list(tmp_path.glob(".*.part")))
+    worker = int(next(tmp_path.glob(".*.part")).name.split("-")[-2])
+    parent.send_signal(how)
+    assert parent.wait(60) != 0
+    wait_for(lambda: not list(tmp_path.glob(".*.part")) and not is_alive(worker))
     assert names(tmp_path) == ["log", "script.py", "wait"]
+    assert (tmp_path / "log").read_text() == "0 "
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def wait_for(condition):

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 
 import pytest
 
-from retrieval.atomic import atomic_output, check_output, output_error, write_errno
+from retrieval.atomic import (
+    atomic_output,
+    check_output,
+    output_error,
+    remove_leftovers,
+    write_errno,
+)
 from retrieval.errors import OutputError
 
 
@@ -115,3 +123,55 @@ def test_unknown_system_errors_stay_one_line(tmp_path):
     assert "first line" in message
     assert "\n" not in message
     assert write_errno(OSError("nothing known")) is None
+
+
+def test_of_two_that_make_one_file_the_first_wins(tmp_path):
+    """The other is refused when it ends, and the file stays as the first one made it."""
+    target = tmp_path / "out.nc"
+    with pytest.raises(OutputError, match="An existing file is not replaced"):
+        write_slowly_and_fast(target)
+    assert target.read_bytes() == b"fast"
+    assert names(tmp_path) == ["out.nc"]
+
+
+def write_slowly_and_fast(path):
+    with atomic_output(path) as slow:
+        slow.write_bytes(b"slow")
+        with atomic_output(path) as fast:
+            fast.write_bytes(b"fast")
+
+
+def test_without_links_a_file_gets_its_name_by_a_rename(tmp_path, monkeypatch):
+    """As on FAT and some network file systems; what is there is still not replaced."""
+
+    def refuse(*_paths):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    with atomic_output(tmp_path / "out.nc") as temporary:
+        temporary.write_bytes(b"whole")
+    assert names(tmp_path) == ["out.nc"]
+    with pytest.raises(OutputError, match="not replaced"):
+        write_in_two(tmp_path / "other.nc")
+    assert (tmp_path / "other.nc").read_bytes() == b"first"
+
+
+def write_in_two(path):
+    with atomic_output(path) as temporary:
+        temporary.write_bytes(b"second")
+        path.write_bytes(b"first")
+
+
+def test_leftovers_of_killed_processes_are_removed(tmp_path):
+    """Those of a process that runs, of another machine, and other hidden files stay."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    with atomic_output(tmp_path / "out.nc") as temporary:
+        alive = temporary.name
+        left = alive.replace(f"-{os.getpid()}-", f"-{dead.pid}-")
+        foreign = f".out.nc.elsewhere-{dead.pid}-0123abcd.part"
+        for name in (left, foreign, ".mine.part"):
+            (tmp_path / name).write_bytes(b"half")
+        assert remove_leftovers(tmp_path) == 1
+        assert names(tmp_path) == sorted([alive, foreign, ".mine.part"])
+    assert remove_leftovers(tmp_path / "nowhere") == 0
