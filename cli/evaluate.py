@@ -229,6 +229,8 @@ def _notes(evidence: Evidence, given: dict[str, Any], *, is_synthetic: bool) -> 
     """Say what the numbers are of."""
     days = evidence.days
     notes = [f"{days.size} days, {days[0]} to {days[-1]}, {given['window']} UTC"]
+    if len(evidence.years) > 1:
+        notes.append(f"years {', '.join(map(str, evidence.years))}, together and one by one")
     if evidence.cells:
         notes.append(
             f"{len(evidence.cells)} held-out station cells on the grid {evidence.grid.name}"
