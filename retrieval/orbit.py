@@ -231,7 +231,7 @@ class Orbit:
         variable = self.variables.get(name)
         values = self.raw(name, (slice(0, 1), crop.scanline, crop.ground_pixel))[0]
         if values.dtype.kind != "f":
-            msg = f"{self.path.name}: {name} is {values.dtype}, expected floats. {_ASK}"
+            msg = f"{self.path.name}: {name} must hold floats. Given {values.dtype}. {_ASK}"
             raise ProductError(msg)
         self._check_shape(name, values.shape, crop)
         # float64 stays: some writers of reduced files promote.
@@ -258,7 +258,7 @@ class Orbit:
         variable = self.variables.get(name)
         values = self.raw(name, (slice(0, 1), crop.scanline, crop.ground_pixel))[0]
         if values.dtype.kind not in "iu":
-            msg = f"{self.path.name}: {name} is {values.dtype}, expected integers. {_ASK}"
+            msg = f"{self.path.name}: {name} must hold integers. Given {values.dtype}. {_ASK}"
             raise ProductError(msg)
         self._check_shape(name, values.shape, crop)
         kind = f"{values.dtype.kind}{values.dtype.itemsize}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 
 # No clock in tests, and the same examples in every run: a busy machine is no failure.
 settings.register_profile("steady", deadline=None, derandomize=True, database=None)
-settings.load_profile("steady")
+# HYPOTHESIS_PROFILE=many: many more examples of the properties of whole files.
+settings.register_profile("many", parent=settings.get_profile("steady"), max_examples=5000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "real"
 

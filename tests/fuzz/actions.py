@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -141,10 +142,9 @@ def store(arguments: list[str]) -> str:
 def twin(arguments: list[str]) -> str:
     """Plan what a folder of the twin world lacks, from its manifest."""
     from cli.twin_files import Request, missing, plan
-    from dacno2_s5p.twin.twin import Twin
 
     units = plan(["cams", "ctm"], ["2019-06-01", "2019-06-02"])
-    left = missing(units, Request(Twin.__new__(Twin), Path(arguments[0])))
+    left = missing(units, Request(SimpleNamespace(seed=0), Path(arguments[0])))
     return _answer({"units": json.dumps([(u.kind, u.label, u.dates) for u in left])})
 
 

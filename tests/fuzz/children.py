@@ -22,7 +22,10 @@ ROOT = Path(__file__).resolve().parents[2]
 ADDRESS_SPACE = 8 << 30
 """Bytes of memory a child may ask for: a damaged size must not take the machine."""
 PATIENCE = 30
-"""Seconds after which the system ends a child that is still at one case: a loop without end."""
+"""Seconds of processor time after which the system ends a child that is still at one case: a loop
+without end. A child that waits is ended after twenty times as long by the clock."""
+HANGS = (-signal.SIGPROF, -signal.SIGALRM)
+"""How a child ends that was ended so."""
 UNFORESEEN = 3
 """Status of an action that raised what is no `RetrievalError`."""
 
@@ -128,11 +131,14 @@ def child() -> None:
     for case in (Case(**item) for item in message["cases"]):
         folder = Path(case.path).parent
         arguments = [a.format(case=case.path, folder=folder) for a in message["arguments"]]
-        signal.alarm(message["patience"])
+        # processor time, so that a busy machine is no hang; for what only waits, the clock
+        signal.setitimer(signal.ITIMER_PROF, message["patience"])
+        signal.alarm(20 * message["patience"])
         status, output, stderr = _captured(action, arguments)
         answer = {"status": status, "output": output, "stderr": stderr}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.alarm(0)
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.fuzz.children import UNFORESEEN, Ending, run_cases
+from tests.fuzz.children import HANGS, UNFORESEEN, Ending, run_cases
 from tests.fuzz.kinds import Kind, is_clear
 
 COLUMNS = ("refused", "same", "changed", "hang", "unclear", "traceback", "crash", "unnoticed")
@@ -53,7 +52,7 @@ def judge(kind: Kind, ending: Ending, expected: str) -> Outcome:
     """Say in one word how a case ended."""
     lines = ending.stderr.strip().splitlines()
     last = lines[-1] if lines else ""
-    if ending.status == -signal.SIGALRM:
+    if ending.status in HANGS:
         what = "hang"
     elif ending.status < 0:
         what = "crash"

@@ -328,7 +328,7 @@ def test_float_variables_stored_as_integers_are_refused(truth, tmp_path):
 
     with (
         Orbit.open(edited(truth, tmp_path / "i.nc", edit)) as orbit,
-        pytest.raises(ProductError, match="expected floats"),
+        pytest.raises(ProductError, match="must hold floats"),
     ):
         orbit.read("nitrogendioxide_tropospheric_column", orbit.full)
 
