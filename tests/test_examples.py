@@ -41,3 +41,27 @@ def test_real_scene_in_both_layouts(real_file, tmp_path):
         # data/README: 15 411 pixels with kernels, 10 310 with a column
         assert int((flag == 0).sum()) == 10_310
         assert int(((flag == 0) | (flag == 9)).sum()) == 15_411
+
+
+@pytest.mark.real
+def test_real_rasters_on_the_grid_beside_their_source(real_file, tmp_path, monkeypatch):
+    """Population and land cover: a figure of four panels, people in Paris where Paris is."""
+    module = load("05_sources_on_the_grid")
+    figure = tmp_path / "sources.png"
+    population = real_file("gpw_v4_population_density*.tif")
+    grid = module.named_grid("europe-2km")
+    drawn = {}
+
+    def seen(paths, cells, **options):
+        drawn["density"] = area_mean(paths, cells, **options)
+        return drawn["density"]
+
+    area_mean = module.area_mean
+    monkeypatch.setattr(module, "area_mean", seen)
+    module.main(population, real_file("MCD12C1*.tif"), figure)
+    assert figure.stat().st_size > 50_000
+    x, y = module.transform_points(2.35, 48.86, "EPSG:4326", grid.crs)
+    row = int((y - grid.y_origin) // grid.spacing)
+    column = int((x - grid.x_origin) // grid.spacing)
+    # a quarter of a degree around Paris has some thousand people per km2, the domain some hundred
+    assert drawn["density"][row, column] > 2000.0 > 5.0 * drawn["density"].mean()

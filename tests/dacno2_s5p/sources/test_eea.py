@@ -11,6 +11,7 @@ from dacno2_s5p.sources.eea_files import read_hours, read_metadata
 from tests.source_files import (
     DAY,
     GRID,
+    METADATA_COLUMNS,
     hours_of,
     write_metadata,
     write_parquet,
@@ -189,3 +190,49 @@ def test_real_stations_fall_into_cells_of_the_domain(real_file):
             assert abs(cells.x[column] - x[i]) <= 1000.0 and abs(cells.y[row] - y[i]) <= 1000.0
     assert 300 < inside < 1188
     assert float(np.nanmin(values)) >= 0.0 and float(np.nanmax(values)) < 500.0
+
+
+@pytest.mark.real
+def test_real_measurements_become_the_means_of_their_cells(real_file, tmp_path):
+    """Real hourly values, in the layout they are downloaded in: means as numpy has them."""
+    import xarray as xr
+    from pyproj import Transformer
+
+    from dacno2_s5p.grid import named_grid
+
+    grid, day = named_grid("europe-2km"), np.datetime64("2024-03-01", "D")
+    path = real_file("EEA-CAMS-ENS_no2_stations_20240301_hourly.nc")
+    with xr.open_dataset(path) as data:
+        observed = data["concno2"].sel(data_source="CAMS2_83.NRT").to_numpy()
+        codes = data["station_name"].to_numpy().astype(str)
+        longitude, latitude = (data[n].to_numpy() for n in ("longitude", "latitude"))
+    x, y = Transformer.from_crs("EPSG:4326", "EPSG:3035", always_xy=True).transform(
+        longitude, latitude
+    )
+    columns, rows = ((v - o) // 2000.0 for v, o in ((x, grid.x_origin), (y, grid.y_origin)))
+    inside = (rows >= 0) & (rows < 720) & (columns >= 0) & (columns < 592)
+    chosen = np.flatnonzero(inside)[::4]  # a quarter: some hundred files are enough
+    lines = [METADATA_COLUMNS]
+    for i in chosen:
+        place = f"{longitude[i]:.9f}\t{latitude[i]:.9f}"
+        lines.append(f"XX\tSPO-{codes[i]}\t{codes[i]}\tno2/8\t{place}\tbackground\turban")
+        valid = np.where(np.isfinite(observed[:, i]), 1, -1)
+        values = np.nan_to_num(observed[:, i])
+        write_parquet(tmp_path, codes[i], hours_of(day), values, validity=valid)
+    (tmp_path / "PanEuropean_metadata.csv").write_text("\n".join(lines) + "\n")
+    data = Measurements(tmp_path, grid, StationRules(draw=True))
+    cells = data.cells(2024, [day])
+    found = data.window_means(day, cells, "11-13")
+    expected = {}
+    for i in chosen:
+        if np.isfinite(observed[:, i]).mean() >= 0.2:
+            members = expected.setdefault((int(rows[i]), int(columns[i])), [])
+            hours = observed[11:14, i]
+            members += [hours.mean()] if np.isfinite(hours).all() else []
+    assert len(cells) == len(expected) > 50
+    for cell, mean in zip(cells, found, strict=True):
+        members = expected[cell.row, cell.column]
+        # four decimals in the files, float32 means
+        wanted = np.mean(members) if members else np.nan
+        np.testing.assert_allclose(mean, wanted, rtol=1e-5, atol=1e-4)
+    assert np.isfinite(found).mean() > 0.8
