@@ -165,6 +165,19 @@ def test_both_splits_are_reported(run, sources, tmp_path):
     assert "Whole blocks of days must be held back" in refused.error
 
 
+def test_the_days_to_calibrate_on_are_those_kept_back(run, sources, trained, tmp_path):
+    """Of a real store: listed, predicted, and two stations refused as too few."""
+    best = trained / "phase1" / "best.safetensors"
+    given = ("calibrate", "-c", best, "-w", sources.folder, "-o", tmp_path / "c.json")
+    (day,) = run(*given, "--dry-run").out.split()
+    assert day in {str(DAY + i) for i in range(3)}
+    predicted = ("predict", "-w", sources.folder, "-c", best, "--start", day, "-o", tmp_path)
+    assert run(*predicted, "--dropout-samples", "2").status == 0
+    done = run(*given, "--profiles", tmp_path)
+    assert done.status == 1
+    assert "Either half of the stations must have 20" in done.error
+
+
 def test_stations_alone(run, sources, tmp_path):
     """The ablation has no CAMS term and no parent."""
     done = run("train", "-r", sources.recipe, "-w", sources.folder, "-o", tmp_path, "--onlyobs")
