@@ -5,9 +5,10 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PROCESSES ?= 2
 EVIDENCE ?= evidence
+FILES ?= 10000
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo evidence twin-checkpoint test lint bench bench-peers clean
+.PHONY: help install demo evidence twin-checkpoint test lint fuzz bench bench-peers clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -39,6 +40,9 @@ lint: $(STAMP) ## format, style, types, import directions
 
 test: lint ## everything that CI runs: lint, types, import contracts, doctests, tests
 	$(BIN)/python -m pytest -n 2
+
+fuzz: $(STAMP) ## ten thousand damaged files through readers and commands, a table of how they ended (FILES=1000 for fewer)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz --files $(FILES)
 
 bench: $(STAMP) ## benchmarks: ratios measured in one run, one table, benchmarks.json
 	$(BIN)/python -m tests.benchmarks $(BENCH)

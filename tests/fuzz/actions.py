@@ -87,7 +87,11 @@ def described(arguments: list[str]) -> str:
     """Return what `inspect` says of FILE."""
     from cli.inspect import describe
 
-    return _answer({"text": json.dumps(describe(Path(arguments[0])), default=str)})
+    path = Path(arguments[0])
+    text = json.dumps(describe(path), default=str)
+    for folder in (str(path), str(path.parent)):
+        text = text.replace(folder, "")
+    return _answer({"text": text})
 
 
 def checkpoint(arguments: list[str]) -> str:
