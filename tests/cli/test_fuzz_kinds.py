@@ -1,0 +1,39 @@
+"""A few hundred damaged files of every kind; `make fuzz` runs ten thousand."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fuzz.kinds import GROUPS, is_clear
+from tests.fuzz.outcomes import BAD, run_kind
+
+pytest.importorskip("pyarrow")
+pytest.importorskip("rasterio")
+
+SHARES = {"texts": 8, "networks": 10, "maps": 8, "sets": 8, "orbits": 8, "archives": 6, "stores": 6}
+"""Damaged files of each kind in a group; those that are quick to read are more."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("group", GROUPS)
+def test_damage_ends_in_one_clear_line_or_in_possible_numbers(group, tmp_path):
+    """No traceback, no crash, and nothing that a checksum covers is taken for good."""
+    found = []
+    for kind in GROUPS[group](tmp_path / "files"):
+        outcomes = list(run_kind(kind, tmp_path / "cases", SHARES[group], seed=1, patience=20))
+        found += [f"{kind.name}: {outcome}" for outcome in outcomes if outcome.what in BAD]
+    assert not found
+
+
+@pytest.mark.parametrize(
+    ("line", "clear"),
+    [
+        ("Error: Invalid file a.nc. It must hold NO2. Given O3. Choose another file.", True),
+        ("Error: 'days'", False),
+        ("Error: NetCDF: HDF error", False),
+        ("Error: index 3 is out of bounds. for axis 0", False),
+    ],
+)
+def test_a_clear_line_is_what_rule_given_and_advice(line, clear):
+    """The fuzzer tells a sentence of ours from what a library said."""
+    assert is_clear(line) is clear
