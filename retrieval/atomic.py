@@ -28,7 +28,10 @@ _REASONS = {
 }
 """What the operating system says of a failed write, and what to do."""
 
-_HDF5_ERRNO = re.compile(r"errno = (\d+)")
+_PROBE_BYTES = 1 << 20
+"""Room that is asked for after a failed write, to learn why it failed."""
+
+_ERRNO = re.compile(r"(?:errno = |os error )(\d+)")
 
 _HOST = re.sub(r"[^A-Za-z0-9]", "", platform.node())[:24] or "host"
 _LEFTOVER = re.compile(rf"\..+\.{_HOST}-(?P<pid>\d+)-[0-9a-f]+\.part")
@@ -87,6 +90,12 @@ def atomic_output(
     except OSError as error:
         _remove(temporary)
         raise output_error(path, error) from error
+    except RuntimeError as error:
+        reason = _netcdf_failure(error, temporary)
+        _remove(temporary)
+        if reason is None:
+            raise
+        raise output_error(path, reason) from error
     except BaseException:
         _remove(temporary)
         raise
@@ -186,7 +195,7 @@ def output_error(path: Path, error: BaseException) -> OutputError:
 def write_errno(error: BaseException) -> int | None:
     """Return the system's error number of a failed write, or None where it is not one.
 
-    HDF5 hides the number of the system call in the text of its own error.
+    HDF5 and safetensors hide the number of the system call in the text of their own errors.
 
     Examples
     --------
@@ -196,10 +205,25 @@ def write_errno(error: BaseException) -> int | None:
     True
     """
     number = error.errno if isinstance(error, OSError) else None
-    found = _HDF5_ERRNO.search(str(error))
+    found = _ERRNO.search(str(error))
     if number is None and found:
         number = int(found.group(1))
     return number if number in _REASONS else None
+
+
+def _netcdf_failure(error: RuntimeError, temporary: Path) -> BaseException | None:
+    """Return what is behind an error of the netCDF library, None for any other error.
+
+    It says "NetCDF: HDF error" of a full disk, too; the system says more when asked for room.
+    """
+    if not str(error).startswith("NetCDF:"):
+        return None
+    try:
+        with temporary.open("ab") as file:
+            file.write(bytes(_PROBE_BYTES))
+    except OSError as fault:
+        return fault
+    return error
 
 
 def _is_same_file(path: Path, source: Path) -> bool:
