@@ -23,11 +23,12 @@ CHOICE = TwinDays(years=(2023,), every=73, weather_steps=8, weather_step_hours=3
 
 def benchmark_store(folder: Path, *, tiny: bool = False) -> Store:
     """Make the store where it does not exist yet (about half a minute)."""
+    folder = folder / ("tiny-store" if tiny else "store")
+    if (folder / "store.json").exists():
+        return Store.open(folder)
     if not tiny:
-        return write_twin_store(folder / "store", CHOICE)
-    folder = folder / "tiny-store"
-    if not (folder / "store.json").exists():
-        _write_small(folder)
+        return write_twin_store(folder, CHOICE)
+    _write_small(folder)
     return Store.open(folder)
 
 
