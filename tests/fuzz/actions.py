@@ -139,7 +139,7 @@ def store(arguments: list[str]) -> str:
         found |= {f"{day} {name}": getattr(read, name).numpy() for name in vars(read)}
         found[f"{day} cams"] = opened.cams_field(day)
         stations = opened.stations(day, "all")
-        found |= {f"{day} {name}": np.asarray(value) for name, value in vars(stations).items()}
+        found |= {f"{day} {name}": np.asarray(value) for name, value in stations._asdict().items()}
     return _answer(found)
 
 

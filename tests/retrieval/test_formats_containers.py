@@ -119,6 +119,57 @@ def test_archives_without_netcdf_and_too_large_ones_are_refused(tmp_path, monkey
         open_apriori(path)
 
 
+def test_a_compression_bomb_is_refused_before_unpacking(tmp_path, monkeypatch):
+    """A large member that grows a thousandfold is no netCDF; small ones may be all fills."""
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.nc", b"CDF\x01" + bytes(2**20))
+    assert Archive(path).members() == ["a.nc"]
+    monkeypatch.setattr(containers, "LARGE_MEMBER_BYTES", 2**19)
+    with pytest.raises(AprioriError, match=r"may grow at most 200 times. Given 'a.nc'"):
+        open_apriori(path)
+
+
+def test_a_member_that_is_longer_than_it_says_is_damage(tmp_path):
+    """The size in the directory is a limit: what a forged one hides is never unpacked."""
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.nc", b"CDF\x01" + bytes(2**16))
+    data = bytearray(path.read_bytes())
+    directory = data.rindex(b"PK\x01\x02")
+    data[directory + 24 : directory + 28] = (100).to_bytes(4, "little")
+    path.write_bytes(bytes(data))
+    with pytest.raises(AprioriError, match="Damaged file") as error:
+        Archive(path).extract("a.nc")
+    assert one_line(error)
+
+
+def test_a_link_in_an_archive_is_a_plain_file(tmp_path):
+    """A member that is a symbolic link on Unix is unpacked as its text, and followed nowhere."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"CDF\x01 secret")
+    info = zipfile.ZipInfo("link.nc")
+    info.external_attr = 0o120777 << 16
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(info, str(secret))
+    held = Archive(path)  # what it unpacked goes with it
+    unpacked = held.extract("link.nc")
+    assert not unpacked.is_symlink()
+    assert unpacked.read_bytes() == str(secret).encode()
+
+
+@pytest.mark.parametrize("name", ["a\\b.nc", "x" * 300 + ".nc", "a/b/c.nc", "a.nc ", "CON.nc"])
+def test_names_of_members_never_become_paths(tmp_path, name):
+    """What is unpacked has a name of ours, whatever the archive calls it."""
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, b"CDF\x01")
+    held = Archive(path)
+    (member,) = held.members()
+    assert held.extract(member).name == "0.nc"
+
+
 def test_a_full_disk_is_told_before_unpacking(tmp_path, monkeypatch):
     """Too little room in the temporary folder is an error that says so."""
     path = zip_files(tmp_path / "x.zip", [write_cams_month(tmp_path, 0)])
