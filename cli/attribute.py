@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from cli.console import note, print_json, print_table, progress_bar
+from cli.console import command_line, note, print_json, print_table, progress_bar
 from cli.options import (
     figure_format_option,
     first_last_options,
@@ -391,7 +390,7 @@ def _provenance(models: dict[str, Checkpoint], store: Store, given: dict[str, An
     inputs.append(InputFile(store.folder.name, "store", store.manifest_hash))
     unsaid = ("overwrite", "as_json", "checkpoints", "run", "store", "workspace", "output")
     return Provenance(
-        command=" ".join(["dacno2-s5p", *sys.argv[1:]]),
+        command=command_line(),
         created=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         versions=first | versions,
         inputs=tuple(inputs),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import rich_click as click
 
-from cli.console import print_json, progress_bar
+from cli.console import command_line, print_json, progress_bar
 from cli.options import json_option, overwrite_option, verbosity_options
 
 
@@ -72,7 +71,7 @@ def coarsen(
         resolution = BOXES
     folder = output or path.with_name(f"{path.stem}_{resolution.label}")
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    history = f"{now} {' '.join(['dacno2-s5p', *sys.argv[1:]])}"
+    history = f"{now} {command_line()}"
     with progress_bar("files") as progress:
         written = coarsen_files(
             path, folder, resolution, overwrite=overwrite, history=history, progress=progress

@@ -27,6 +27,9 @@ EXIT_USAGE = 2
 OUR_LOGGERS = ("cli", "dacno2_s5p", "retrieval")
 """The only loggers that say more with -v: what h5py or pyproj do inside helps no one."""
 
+WORKER_FLAGS = ("-j", "--jobs", "--scheduler", "--time-limit")
+"""Options that change nothing in a file."""
+
 TRACEBACK_VERBOSITY = 2
 _LEVELS = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
 _verbosity = 0
@@ -128,13 +131,37 @@ def progress_bar(description: str) -> Iterator[Progress | None]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    # lines printed meanwhile go above the bar; not there where results are piped elsewhere
+    above = sys.stdout.isatty()
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, redirect_stdout=above) as progress:
         task = progress.add_task(description, total=None)
 
         def update(done: float, total: float) -> None:
             progress.update(task, completed=done, total=total)
 
         yield update
+
+
+def command_line(arguments: list[str] | None = None) -> str:
+    """Return the command as files keep it: without what says only where the work was done.
+
+    Examples
+    --------
+    >>> command_line(["grid", "new", "-j", "8", "--time-limit=60", "-o", "a.nc"])
+    'dacno2-s5p grid new -o a.nc'
+    """
+    kept = ["dacno2-s5p"]
+    is_value = False
+    for word in sys.argv[1:] if arguments is None else arguments:
+        is_flag = word in WORKER_FLAGS
+        is_both = word.startswith(tuple(f"{flag}=" for flag in WORKER_FLAGS)) or (
+            word[:2] == "-j" and word[2:].isdigit()
+        )
+        if not (is_value or is_flag or is_both):
+            kept.append(word)
+        is_value = is_flag
+    return " ".join(kept)
 
 
 def print_json(value: object) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from cli.console import EXIT_DATA, note, one_line, print_json, progress_bar
+from cli.console import EXIT_DATA, command_line, note, one_line, print_json, progress_bar
 from cli.fanout import Workers, fan_out, worker_options
 from cli.grid_report import (
     describe_l3,
@@ -310,8 +310,8 @@ def _write(
         return done | strata_of(folder, output, period)
     l3 = period_mean(folder, period, average=given["average"])
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    command = " ".join(["dacno2-s5p", *sys.argv[1:]])
-    write_l3(output, l3, overwrite=given["overwrite"], history=f"{now} {command}"[:60_000])
+    history = f"{now} {command_line()}"[:60_000]
+    write_l3(output, l3, overwrite=given["overwrite"], history=history)
     strata = strata_of(folder, output, period)
     write_strata(strata, overwrite=given["overwrite"])
     return describe_l3(l3) | strata

@@ -14,6 +14,7 @@ import signal
 import threading
 import time
 import traceback
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-    from pebble import ProcessFuture
+    from pebble import ProcessFuture, ProcessPool
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """What numerical libraries ask for their number of threads when they are first imported."""
@@ -108,15 +109,19 @@ class Isolated:
     """
 
     def __init__(self, level: int = 0, folder: str = "") -> None:
+        self._settings = (level, folder)
+        self._pool = self._new_pool()
+        self._running: ProcessFuture[Outcome] | None = None
+
+    def _new_pool(self) -> ProcessPool:
         from pebble import ProcessPool
 
-        self._pool = ProcessPool(
+        return ProcessPool(
             max_workers=1,
             initializer=_begin,
-            initargs=(level, folder),
+            initargs=self._settings,
             context=multiprocessing.get_context("spawn"),
         )
-        self._running: ProcessFuture[Outcome] | None = None
 
     def run(
         self, function: Callable[[AnyTask], Any], task: AnyTask, limit: float | None = None
@@ -141,22 +146,28 @@ class Isolated:
         error = ""
         limit = limit and limit * parts_of(task)
         for _ in range(ATTEMPTS):
-            self._running = self._pool.schedule(_in_child, args=(function, task), timeout=limit)
             try:
+                self._running = self._pool.schedule(_in_child, args=(function, task), timeout=limit)
                 return self._running.result()
+            except CancelledError:
+                raise
             except TimeoutError:
-                error = (
-                    f"It took longer than {limit:g} s (--time-limit), and its process was ended. "
-                    "Give more time, or look whether the file or its disk is damaged."
+                remove_leftovers(task.folder)
+                return Outcome(
+                    error=f"It took longer than {limit:g} s (--time-limit), and its process was "
+                    "ended. Give more time, or look whether the file or its disk is damaged."
                 )
-                break
             except ProcessExpired as expired:
                 error = (
                     f"Its process died twice ({_how(expired.exitcode)}), as it does when memory "
                     "runs out or a library crashes. Use fewer processes, or leave the file out."
                 )
-            finally:
-                remove_leftovers(task.folder)
+            except Exception as broken:  # the child died before it had the task
+                error = f"Its process could not be used ({one_line(broken)}). Run again."
+                self._pool.stop()  # type: ignore[no-untyped-call]
+                self._pool.join()
+                self._pool = self._new_pool()
+            remove_leftovers(task.folder)
         return Outcome(error=error)
 
     def stop(self) -> None:

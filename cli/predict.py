@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from cli.console import note, print_json, progress_bar
+from cli.console import command_line, note, print_json, progress_bar
 from cli.fanout import Failures, Workers, fan_out, worker_options
 from cli.inputs import find_orbits
 from cli.options import (
@@ -290,7 +290,7 @@ def _say_memory(prediction: Prediction, use: Opened, workers: Workers, n_day: in
 def _history() -> str:
     from datetime import UTC, datetime
 
-    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {' '.join(['dacno2-s5p', *sys.argv[1:]])}"
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {command_line()}"
 
 
 def _say(summary: dict[str, Any], given: dict[str, Any], *, done: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from cli.console import note, print_json, print_table, progress_bar
+from cli.console import command_line, note, print_json, print_table, progress_bar
 from cli.fanout import Failures, Workers, fan_out, worker_options
 from cli.inputs import ENDINGS, Orbits, find_orbits
 from cli.options import (
@@ -257,7 +257,7 @@ def _job(sets: dict[str, Path], given: dict[str, Any]) -> Job:
             meteo=existing(given["meteo"], "--meteo"),
             overwrite=given["overwrite"],
             qa_threshold=given["qa"],
-            command=" ".join(["dacno2-s5p", *sys.argv[1:]]),
+            command=command_line(),
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error

@@ -17,8 +17,8 @@ from cli.main import main
 from tests.files import Workspace, build_workspace, write_profiles
 from tests.orbit_builder import build_orbit
 
-DATES = {"history", "date_created", "apriori_created", "apriori_command"}
-"""Attributes that say when and by which command a file was made."""
+DATES = {"history", "apriori_created"}
+"""Attributes that say when a file was made."""
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,17 @@ def test_orbits_are_done_once_though_a_worker_is_killed(cluster, many, done_befo
     assert [line.split()[0] for line in again.out.splitlines()] == ["skipped"] * 4
 
 
+def test_a_map_is_that_of_one_process(cluster, run, season, tmp_path):
+    """Days and means, bit by bit."""
+    args = ("grid", *season.outputs, "--cell", "16km")
+    assert run(*args, "-o", tmp_path / "here.nc").status == 0
+    scheduler = ("--scheduler", cluster.scheduler_address, "-q")
+    assert run(*args, "-o", tmp_path / "there.nc", *scheduler).status == 0
+    for name in ("{}.nc", *(f"{{}}_days/sums_2019-06-0{day}.nc" for day in (1, 2, 3))):
+        here, there = (tmp_path / name.format(which) for which in ("here", "there"))
+        assert contents(here) == contents(there)
+
+
 def test_the_time_limit_ends_a_task_there_too(on_cluster, tmp_path):
     """The worker of the cluster lives on and does the rest."""
     outcomes = on_cluster(hang_at_two, tmp_path, 4, time_limit=5.0)

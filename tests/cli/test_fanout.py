@@ -13,8 +13,8 @@ import click
 import pytest
 
 from cli.fanout import Failures, Workers, fan_out
-from cli.isolated import Outcome
-from tests.cli.fanout_tasks import Numbered, die, die_once, hang_at_two, square, threads
+from cli.isolated import Isolated, Outcome
+from tests.cli.fanout_tasks import Numbered, die, die_once, hang_at_two, square, threads, unsendable
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -84,6 +84,25 @@ def test_a_worker_that_is_killed_is_replaced_and_its_task_done(tmp_path):
         "0.txt",
         "1.txt",
     ]
+
+
+def test_a_worker_that_is_killed_while_idle_is_replaced(tmp_path):
+    """The next task does not notice."""
+    isolated = Isolated()
+    try:
+        first = isolated.run(threads, Numbered(tmp_path, 0)).value[1]
+        os.kill(first, signal.SIGKILL)
+        wait_for(lambda: not is_alive(first))
+        assert isolated.run(threads, Numbered(tmp_path, 1)).value[1] != first
+    finally:
+        isolated.stop()
+
+
+def test_what_cannot_be_sent_is_an_error_of_its_task(tmp_path):
+    """And of no other."""
+    outcomes, _ = run(unsendable, tmp_path, 2, jobs=1)
+    assert outcomes[0].value == 0
+    assert outcomes[1].error
 
 
 def test_a_task_that_kills_its_process_is_reported(tmp_path):
