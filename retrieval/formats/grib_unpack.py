@@ -45,10 +45,10 @@ def unpack(grib: str, target: str) -> None:
             part = index.subindex(paramId=number, typeOfLevel=type_of_level)
             if part.field_ids_index:
                 opened = cfgrib.open_from_index(part, time_dims=(_TIME,), errors="raise")
-                _write(dataset, opened.variables, part.first())
+                _write(dataset, opened.variables)
 
 
-def _write(dataset: netCDF4.Dataset, variables: Mapping[str, Any], first: Any) -> None:
+def _write(dataset: netCDF4.Dataset, variables: Mapping[str, Any]) -> None:
     """Write what cfgrib found for one parameter; its coordinates are shared where equal."""
     name = next(n for n, v in variables.items() if "GRIB_paramId" in v.attributes)
     stored = variables[name]
@@ -58,7 +58,6 @@ def _write(dataset: netCDF4.Dataset, variables: Mapping[str, Any], first: Any) -
         msg = f"{name} is there {given}"
         raise ValueError(msg)
     coordinates = {n: np.atleast_1d(np.asarray(variables[n].data)) for n in names}
-    coordinates["longitude"] = _longitudes(first, coordinates["longitude"])
     axes = {
         n: _axis(dataset, n, values, variables[n].attributes) for n, values in coordinates.items()
     }
@@ -77,14 +76,6 @@ def _copy_values(stored: Any, target: netCDF4.Variable[Any], has_time: bool) -> 
         chosen = slice(start, min(start + FIELDS_AT_ONCE, target.shape[0]))
         item = (*everything[:axis], chosen, *everything[axis:])
         target[chosen] = np.moveaxis(stored.data[item], axis, 0)
-
-
-def _longitudes(first: Any, given: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Longitudes in the order of the values: eccodes sorts those of an area across Greenwich."""
-    start = float(first["longitudeOfFirstGridPointInDegrees"])
-    step = float(first["iDirectionIncrementInDegrees"])
-    sign = -1.0 if int(first["iScansNegatively"]) else 1.0
-    return np.asarray(start + sign * step * np.arange(given.size))
 
 
 def _axis(
