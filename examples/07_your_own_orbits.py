@@ -91,8 +91,10 @@ def draw(path: Path, figure: Path) -> Path:
     axes.barh(names, counts, color="#2166ac")
     axes.bar_label(axes.containers[0], padding=3, fontsize=7)
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.25 * max(counts))
-    axes.set(title="substitution_flag_CAMS", xlabel="pixels")
+    axes.set_xlim(0, 1.4 * max(counts))
+    axes.set_title("substitution_flag_CAMS", fontsize=8)
+    axes.set_xlabel("pixels", fontsize=7)
+    axes.tick_params(labelsize=7)
     page.suptitle(f"{path.name[:31]}; {note}", fontsize=9)
     save(page, figure)
     return figure

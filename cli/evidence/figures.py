@@ -12,9 +12,10 @@ from cli.evidence.numbers import BACKGROUND, HOTSPOTS
 from cli.evidence.retrieve import label, parts_of
 from cli.evidence.tables import NAMES, PAPER, sets_of
 from cli.story import TM5
+from retrieval.atomic import atomic_output
 from retrieval.map_data import map_data
 from retrieval.mapping import new_figure
-from retrieval.maps import differences_figure, save
+from retrieval.maps import draw_differences, save
 from retrieval.options import Above
 from retrieval.regions import DOMAIN, REGIONS
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from cli.evidence.numbers import Found
     from retrieval.compare import AreaNumbers
     from retrieval.l3_period import L3
+    from retrieval.map_data import MapData
 
 STYLE = {
     Above.NONE: ("#b2182b", "s", "none: nothing above 5 km"),
@@ -37,7 +39,7 @@ STYLE = {
 """Colour, marker and legend of each mode; ordered in lightness for grey print."""
 AREAS = (DOMAIN.name, HOTSPOTS, BACKGROUND)
 DPI = 150
-MAP_DPI = 110
+MAP_DPI, N_COLOUR = 100, 160
 """Maps of the season stay below 300 kB."""
 
 
@@ -129,10 +131,24 @@ def _finish(axes: Axes, area: str, names: Sequence[str]) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def draw_maps(found: Found, mode: Above, pairs: Sequence[tuple[str, str]], path: Path) -> Path:
-    """Draw relative and absolute differences of pairs in one mode."""
+def draw_maps(
+    found: Found, modes: Sequence[Above], pairs: Sequence[tuple[str, str]], path: Path
+) -> Path:
+    """Draw the relative differences of pairs, a row for each mode."""
     chosen = [pair for pair in pairs if all(name in (TM5, *found.sets) for name in pair)]
-    data = map_data(in_mode(found.l3, mode), pairs=chosen, regions=REGIONS, sampling=found.sampling)
+    figure = new_figure(18.0, 10.2 * len(modes))
+    rows = np.ravel(figure.subfigures(len(modes), 1, squeeze=False))
+    for row, mode in zip(rows, modes, strict=True):
+        row.suptitle(f"{STYLE[mode][2]}; twin world (synthetic), {found.l3.n_day} days", fontsize=9)
+        draw_differences(row, _with_known_numbers(found, mode, chosen))
+    save(figure, path, dpi=MAP_DPI)
+    _reduce_colours(path)
+    return path
+
+
+def _with_known_numbers(found: Found, mode: Above, pairs: Sequence[tuple[str, str]]) -> MapData:
+    """Make the maps of a mode, with the numbers and intervals that are known already."""
+    data = map_data(in_mode(found.l3, mode), pairs=pairs, sampling=found.sampling)
     numbers = []
     for one in data.numbers:
         pair = [name if name == TM5 else label(name, mode) for name in (one.product, one.reference)]
@@ -140,8 +156,17 @@ def draw_maps(found: Found, mode: Above, pairs: Sequence[tuple[str, str]], path:
         numbers.append(
             one if known is None else replace(known, product=one.product, reference=one.reference)
         )
-    save(differences_figure(replace(data, numbers=tuple(numbers))), path, dpi=MAP_DPI)
-    return path
+    return replace(data, numbers=tuple(numbers))
+
+
+def _reduce_colours(path: Path) -> None:
+    """Write a picture with a palette: maps of noisy cells are a third of the size."""
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        reduced = picture.convert("RGB").quantize(N_COLOUR)
+    with atomic_output(path, overwrite=True) as temporary:
+        reduced.save(temporary, format="PNG", optimize=True)
 
 
 def in_mode(l3: L3, mode: Above) -> L3:

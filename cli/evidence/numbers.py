@@ -118,10 +118,11 @@ def _pairs(products: Sequence[str]) -> list[Pair]:
     columns = [text for text in products if text not in (TM5, TRUE)]
     pairs = [(text, TM5) for text in columns] + [(text, TRUE) for text in (TM5, *columns)]
     for mode in MODES:
-        pairs += [(label(fine, mode), label("cams", mode)) for fine in FINE]
-        for name in ("cams", *FINE):
-            pairs.append((label(name, mode), label(TM5_CUT, mode)))
-        pairs += [pair for fine in FINE for pair in steps(fine, mode) if pair[1] != TM5]
+        cams, cut = label("cams", mode), label(TM5_CUT, mode)
+        pairs += [(label(name, mode), cut) for name in ("cams", *FINE)]
+        for fine in FINE:
+            pairs += [(label(fine, mode), cams), (label(f"{fine}at10km", mode), cams)]
+            pairs += steps(fine, mode)[1:]
     names = dict.fromkeys(parts_of(text)[0] for text in columns)
     pairs += [(label(n, Above.NONE), label(n, Above.UPPER)) for n in names]
     return [pair for pair in dict.fromkeys(pairs) if set(pair) <= set(products)]

@@ -118,7 +118,8 @@ def changes_table(found: Found, areas: Sequence[str], reference: str) -> str:
 def means_table(found: Found, mode: Above) -> str:
     """Write the mean column of each set in one mode beside the truth, by area [1e15 molec cm-2]."""
     areas = [DOMAIN.name, *(region.name for region in REGIONS), HOTSPOTS, BACKGROUND]
-    columns = {NAMES[TM5]: TM5} | {NAMES[n]: label(n, mode) for n in sets_of(found)}
+    shown = [name for name in sets_of(found) if name != TM5_CUT.upper()]
+    columns = {NAMES[TM5]: TM5} | {NAMES[name]: label(name, mode) for name in shown}
     rows = []
     for area in areas:
         numbers = [found.number(area, column, TRUE) for column in columns.values()]

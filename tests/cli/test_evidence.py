@@ -187,7 +187,7 @@ def test_results_are_tables_and_figures(made_up, tmp_path):
     assert "network.safetensors, SHA-256 000000000000" in page
     assert "| domain | CAMS-like, 10 km | +7.1" in page  # upper: 1.02 x 1.05
     assert "None" not in page
-    for name in ("changes.png", "errors.png", "maps_none.png", "maps_upper.png"):
+    for name in ("changes.png", "errors.png", "maps.png"):
         assert f"({name})" in page
         assert (tmp_path / name).stat().st_size > 10_000
     with (tmp_path / "season.csv").open(newline="") as stream:
