@@ -134,6 +134,15 @@ def test_of_two_that_make_one_file_the_first_wins(tmp_path):
     assert names(tmp_path) == ["out.nc"]
 
 
+def test_a_race_for_a_name_has_one_winner(tmp_path, monkeypatch):
+    """Also when the other file comes between the last look and the rename."""
+    monkeypatch.setattr("retrieval.atomic.check_output", lambda *_args, **_options: None)
+    with pytest.raises(OutputError, match="An existing file is not replaced"):
+        write_slowly_and_fast(tmp_path / "out.nc")
+    assert (tmp_path / "out.nc").read_bytes() == b"fast"
+    assert names(tmp_path) == ["out.nc"]
+
+
 def write_slowly_and_fast(path):
     with atomic_output(path) as slow:
         slow.write_bytes(b"slow")
