@@ -166,7 +166,7 @@ def _quarter_pairs(found: Found) -> list[tuple[str, str]]:
 
 
 def _map_pairs(found: Found) -> list[tuple[str, str]]:
-    """Choose the three pairs of the paper; the true profiles stand for a network that is not there."""
+    """Choose the paper's three pairs; the true profiles stand for an absent network."""
     fine = next(name for name in ("DACNO2", "TRUTH8") if name in found.sets)
     return [("CAMS", TM5), (fine, TM5), (fine, "CAMS")]
 
