@@ -49,7 +49,8 @@ def phase_folder(run: Path, phase: int, *, onlyobs: bool = False) -> Path:
 
 def onlyobs_recipe(recipe: Recipe) -> Recipe:
     """Return the ablation of a recipe: phase 2 from random weights, stations alone (Table 2)."""
-    phase = replace(recipe.phase(2), loss=STATIONS_ONLY)
+    # random weights have no batch statistics yet that could be frozen
+    phase = replace(recipe.phase(2), loss=STATIONS_ONLY, freeze_norm=False)
     return replace(recipe, name=f"{recipe.name}-{ONLYOBS}", phases=(phase,))
 
 

@@ -1,0 +1,19 @@
+"""A run's phases as its recipe describes them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dacno2_s5p.run import STATIONS_ONLY, onlyobs_recipe
+from tests.training_builders import make_recipe
+
+
+def test_the_ablation_learns_its_own_batch_statistics():
+    """Phase 2's recipe with stations alone; frozen statistics would be those of random weights."""
+    recipe = make_recipe()
+    phases = tuple(replace(phase, freeze_norm=True) for phase in recipe.phases)
+    (phase,) = onlyobs_recipe(replace(recipe, phases=phases)).phases
+    assert phase.phase == 2
+    assert phase.weights == STATIONS_ONLY
+    assert not phase.norm_is_frozen
+    assert phase.steps == recipe.phase(2).steps
