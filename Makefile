@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-PROCESSES ?= 2
+PROCESSES ?= 1
 EVIDENCE ?= evidence
 FILES ?= 10000
 
