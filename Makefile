@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-PROCESSES ?= 1
+PROCESSES ?= 2
 EVIDENCE ?= evidence
 FILES ?= 10000
 
@@ -28,8 +28,7 @@ evidence: $(STAMP) ## sixty twin days through every step, against the truth: doc
 	OMP_NUM_THREADS=1 $(BIN)/python -m cli.evidence -o $(EVIDENCE) --results docs/evidence --jobs $(PROCESSES)
 
 twin-checkpoint: $(STAMP) ## train the packaged checkpoint on the twin world; hours, goes on where it stopped
-	$(BIN)/torchrun --nproc-per-node $(PROCESSES) --no-python \
-		$(BIN)/dacno2-s5p train -v --recipe configs/twin.toml -w twin-run --resume --threads 1
+	$(BIN)/dacno2-s5p train -v --recipe configs/twin.toml -w twin-run --resume --threads $(PROCESSES)
 	cp twin-run/runs/twin/phase3/best.safetensors dacno2_s5p/data/twin.safetensors
 
 lint: $(STAMP) ## format, style, types, import directions
