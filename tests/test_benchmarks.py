@@ -47,6 +47,16 @@ def settings(tmp_path_factory):
     return Settings(folder / "files", folder, repeat=1, tiny=True)
 
 
+@pytest.fixture
+def _one_thread(monkeypatch):
+    """One thread, as the jobs have, and the allocator of the tests left alone."""
+    monkeypatch.setenv(KEEP_ALLOCATOR, "1")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_a_subject_is_a_module_that_measures(name):
     """The registry names modules of the package with `measure`."""
@@ -138,6 +148,7 @@ def test_steps_of_a_reretrieval_add_up(settings):
     assert section.rows[-1].to == "floor"
 
 
+@pytest.mark.usefixtures("_one_thread")
 @pytest.mark.parametrize("name", [PLAIN, *FORMS])
 def test_a_slow_form_is_the_same_function(name):
     """Without one speed-up the network is what it is with it, and afterwards fast again."""
@@ -165,15 +176,14 @@ def test_a_slow_form_is_really_used(name, monkeypatch):
     assert getattr(owner, method) is fast
 
 
+@pytest.mark.usefixtures("_one_thread")
 def test_forms_of_the_network_make_a_section(settings, monkeypatch):
     """Forward passes and gradients of every form, in this process."""
-    monkeypatch.setenv(KEEP_ALLOCATOR, "1")
-    monkeypatch.setattr(network, "_add_threads", lambda *_: None)  # would set those of the tests
-    threads = torch.get_num_threads()
+    monkeypatch.setattr(network, "_add_threads", lambda *_: None)  # one thread is enough
 
     def here(command, env):
         job = json.loads(Path(command[-1]).read_text(encoding="utf-8"))
-        return COST, json.dumps(network_job.run({**job, "threads": threads}))
+        return COST, json.dumps(network_job.run(job))
 
     monkeypatch.setattr(network, "run_process", here)
     section = network.measure(settings)
@@ -197,20 +207,16 @@ def test_a_predicted_day_makes_a_section(settings, monkeypatch):
     assert section.numbers["rms"] == [difference] * 8
 
 
+@pytest.mark.usefixtures("_one_thread")
 def test_loading_makes_a_section(settings, monkeypatch):
     """The store is read warm, cold, and told before; a step is taken."""
-    monkeypatch.setenv(KEEP_ALLOCATOR, "1")
-    threads = torch.get_num_threads()
 
     def here(command, env):
         job = json.loads(Path(command[-1]).read_text(encoding="utf-8"))
         return COST, json.dumps(loading_job.run(job))
 
     monkeypatch.setattr(loading, "run_process", here)
-    try:
-        section = loading.measure(settings)
-    finally:
-        torch.set_num_threads(threads)
+    section = loading.measure(settings)
     jobs = [loading_job.COLD, loading_job.WARM, loading_job.AHEAD, loading_job.STEP]
     assert [row.job for row in section.rows] == jobs
     assert all("samples/s" in row.rate for row in section.rows)
