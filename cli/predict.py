@@ -199,12 +199,15 @@ def _run(
         _say_memory(prediction, use, workers, len(tasks))
     failures = Failures("days", len(tasks))
     written: list[np.datetime64] = []
+    failed: dict[str, str] = {}
     skipped = list(gone)
     with progress_bar("days" if len(tasks) > 1 else str(days[0])) as progress:
         outcomes = fan_out(do_day, tasks, Workers() if given["dry_run"] else workers, progress)
         for task, outcome in zip(tasks, outcomes, strict=True):
             if failures.check(str(task.day), outcome):
                 (skipped if outcome.value.is_skipped else written).append(task.day)
+            else:
+                failed[str(task.day)] = outcome.error
     summary: dict[str, Any] = {
         "checkpoint": [str(model.path) for model in use.models],
         "training_data": use.models[0].info.training_data,
@@ -213,6 +216,7 @@ def _run(
         "calibration": None if use.calibration is None else use.calibration.fingerprint,
         "skipped": [str(day) for day in sorted(skipped)],
         "missing": missing,
+        "failed": failed,
         "files": [str(prediction.path(day)) for day in written],
     }
     _say(summary, given, done=not given["dry_run"])

@@ -166,6 +166,8 @@ def reretrieve(**given: Any) -> None:
                 results.append(outcome.value.as_dict() | _named(task, outcome.value))
                 if not given["as_json"]:
                     _show(outcome.value)
+            elif found.are_many:
+                results.append({"orbit": task.orbit.name, "error": outcome.error})
     if given["as_json"] and (results or found.are_many):
         print_json(results if found.are_many else results[0])
     if failures:

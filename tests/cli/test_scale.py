@@ -113,9 +113,12 @@ def test_one_bad_orbit_does_not_stop_the_rest(many, orbits, tmp_path):
     bad = sorted(folder.iterdir())[1]
     bad.write_bytes(bad.read_bytes()[:5000])
     for name, workers in {"here": (), "there": ("--jobs", "1")}.items():
-        done = many("-o", tmp_path / name, *workers, source=folder)
+        done = many("-o", tmp_path / name, "--json", *workers, source=folder)
         assert done.status == 1
         assert done.error.startswith(f"Error: {bad}: ")
+        entries = json.loads(done.out)
+        assert [entry["orbit"] for entry in entries] == names(folder)
+        assert done.error == f"Error: {bad}: {entries[1]['error']}"
         assert len(names(tmp_path / name)) == 3
 
 
