@@ -287,6 +287,13 @@ class Store:
         cells = self.station_cells(day)
         index = read_array(path, "station_cell")
         values = read_array(path, "station_value").astype(np.float64)
+        if index.size and not 0 <= index.min() <= index.max() < len(cells):
+            msg = (
+                f"Invalid store {self.folder}. Its manifest must hold all station cells of a day. "
+                f"Given {len(cells)} cells, and number {index.max()} on {self.days[day]}. Run "
+                "prepare again; it writes the manifest anew."
+            )
+            raise DataError(msg)
         held = np.array([c["is_evaluation"] for c in cells], dtype=bool)[index]
         chosen = {"training": ~held, "evaluation": held, "all": np.ones_like(held)}[role]
         rows = np.array([c["row"] for c in cells], dtype=np.int64)[index]
