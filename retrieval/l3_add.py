@@ -163,7 +163,7 @@ def add_files(
         If another process is adding to the folder, or `refuse_new` holds.
     """
     report = AddReport()
-    with _alone(store.folder):
+    with alone_in(store.folder):
         store.reload()
         fresh = _fresh(store, paths, report, share)
         if fresh and refuse_new:
@@ -342,7 +342,7 @@ def _note_empty(store: DayStore, fresh: list[Scanned]) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone_in(folder: Path) -> Iterator[None]:
     """Let one process at a time add to a folder: two would each lose the sums of the other.
 
     The lock is the system's, so that none is left when a process dies.

@@ -13,6 +13,8 @@ import click
 
 from cli.console import EXIT_DATA, one_line, set_verbosity, show_traceback
 from cli.evidence.season import Season, sample_days, spread
+from retrieval.errors import OutputError
+from retrieval.l3_add import alone_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +81,12 @@ def main(
     logging.getLogger("cli.evidence").setLevel(logging.INFO)
     chosen = None if without_network else checkpoint or _packaged()
     season = Season(output, spread(sample_days(), n_day))
-    failed = [] if done_only else _run(season, chosen, jobs)
+    output.mkdir(parents=True, exist_ok=True)
+    try:
+        with alone_in(output):
+            failed = [] if done_only else _run(season, chosen, jobs)
+    except OutputError as error:
+        raise click.ClickException(one_line(error)) from error
     for date, error in failed:
         click.echo(f"Error: {date}: {error}", err=True)
     for path in _results(season, chosen, results or output / "results", n_replicate):

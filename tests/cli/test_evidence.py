@@ -20,6 +20,7 @@ from cli.evidence.retrieve import label, parts_of, write_columns
 from cli.evidence.season import DayFolder, Season, sample_days, spread
 from cli.evidence.tables import steps_table
 from cli.story import MODES, TM5, DayFiles
+from retrieval.l3_add import alone_in
 from retrieval.options import Above, Options
 from retrieval.reretrieve import Job, reretrieve
 from tests.orbit_builder import build_orbit
@@ -285,5 +286,10 @@ def test_a_day_that_fails_does_not_stop_the_rest(tmp_path, monkeypatch):
     assert "Error: 2023-01-03: no light" in result.output
     assert "results.md" in result.output
     done.clear()
+    with alone_in(tmp_path):  # as another process would
+        result = CliRunner().invoke(program.main, call)
+    assert result.exit_code == 1
+    assert "Error: Invalid folder" in result.output
+    assert done == []
     result = CliRunner().invoke(program.main, [*call, "--done-only"])
     assert (result.exit_code, done) == (0, [])

@@ -169,7 +169,7 @@ def test_two_processes_do_not_add_at_once(season, tmp_path):
     """While one adds, another is refused; what it added is seen by a store opened before."""
     early = DayStore.open(tmp_path / "days", JOB)
     with (
-        l3_add._alone(tmp_path / "days"),
+        l3_add.alone_in(tmp_path / "days"),
         pytest.raises(OutputError, match="One process at a time"),
     ):
         add_files(early, season.outputs)
