@@ -87,8 +87,8 @@ def main(
             failed = [] if done_only else _run(season, chosen, jobs)
     except OutputError as error:
         raise click.ClickException(one_line(error)) from error
-    for date, error in failed:
-        click.echo(f"Error: {date}: {error}", err=True)
+    for date, reason in failed:
+        click.echo(f"Error: {date}: {reason}", err=True)
     for path in _results(season, chosen, results or output / "results", n_replicate):
         click.echo(path)
     if failed:
