@@ -91,6 +91,8 @@ def test_a_function_is_measured():
     """Nothing is negative."""
     cost = run_function(lambda: sum(range(1000)))
     assert min(cost.wall, cost.cpu, cost.queued) >= 0.0
+    assert Cost(9.0, 1.0, 0.5, queued=6.0).own == 3.0
+    assert Cost(9.0, 1.0, 0.5, queued=9.5).own == 1.5
 
 
 def test_bars_hold_by_wall_time_or_by_cpu_time():
@@ -197,9 +199,8 @@ def test_forms_of_the_network_make_a_section(settings, monkeypatch):
 def test_a_predicted_day_makes_a_section(settings, monkeypatch):
     """An untrained checkpoint fits the small store; errors of bfloat16 are per layer."""
     monkeypatch.setattr(prediction, "run_process", lambda *_: (COST, ""))
-    monkeypatch.setattr(
-        prediction, "_field", lambda _, folder: np.full((8, 4, 4), float(len(folder.name)))
-    )
+    field = np.arange(128.0).reshape(8, 4, 4)
+    monkeypatch.setattr(prediction, "_field", lambda _, folder: field + len(folder.name))
     section = prediction.measure(settings)
     assert [row.job for row in section.rows] == [prediction.FLOAT32, prediction.BFLOAT16]
     assert "MiB stated before" in section.rows[0].note

@@ -74,8 +74,12 @@ class Cost:
 
     @property
     def own(self) -> float:
-        """Wall time without that spent in the queue for a processor [s]."""
-        return self.wall - self.queued
+        """Wall time without that spent in the queue for a processor [s], at least the CPU time.
+
+        Where the system took the processor away between two readings of the clocks, the queue
+        holds more than the wall time does.
+        """
+        return max(self.wall - self.queued, self.cpu)
 
 
 @dataclass
