@@ -41,9 +41,9 @@ def on_cluster(
     click.UsageError
         If dask is not installed, or there is no scheduler at the address.
     """
-    from distributed import as_completed
-
     with _connect(address) as client:
+        from distributed import as_completed
+
         run = secrets.token_hex(8)
         keys = {f"{function.__name__}-{run}-{i}": i for i in range(len(tasks))}
         futures = [
@@ -86,7 +86,7 @@ def _connect(address: str) -> Client:
     except (OSError, ValueError) as error:
         msg = f"--scheduler {address} does not answer ({one_line(error)}). Check the address."
         raise click.UsageError(msg) from error
-    if not client.scheduler_info(n_workers=-1)["workers"]:
+    if not client.nthreads():  # type: ignore[no-untyped-call]
         note("the cluster has no workers yet: waiting for them")
     return client
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 import warnings
@@ -157,3 +158,12 @@ def test_a_scheduler_that_is_not_there_is_a_wrong_call(run, monkeypatch, tmp_pat
     )  # fmt: skip
     assert done.status == 2
     assert "--scheduler tcp://127.0.0.1:9 does not answer" in done.error
+
+
+def test_without_dask_the_extra_is_named(run, monkeypatch, tmp_path):
+    """One line says what to install."""
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    (tmp_path / "orbit.nc").write_text("")
+    done = run("reretrieve", tmp_path / "orbit.nc", "-a", f"a={tmp_path}", "--scheduler", "x:1")
+    assert done.status == 2
+    assert "Install dacno2-s5p[cluster]" in done.error
