@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import nullcontext
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,7 +84,7 @@ def main(
     season = Season(output, spread(sample_days(), n_day))
     output.mkdir(parents=True, exist_ok=True)
     try:
-        with alone_in(output):
+        with nullcontext() if done_only else alone_in(output):
             failed = [] if done_only else _run(season, chosen, jobs)
     except OutputError as error:
         raise click.ClickException(one_line(error)) from error
