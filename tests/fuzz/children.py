@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -84,6 +85,27 @@ def run_cases(
     return endings
 
 
+def run_here(
+    cases: Sequence[Case], arguments: Sequence[object], *, action: str, **_limits: object
+) -> list[Ending]:
+    """Run an action on each case in this process: for files that no C library reads."""
+    from tests.fuzz.actions import ACTIONS
+
+    endings = []
+    for case in cases:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # as the command line does
+            filled = _filled([*map(str, arguments)], case)
+            status, output, stderr = _captured(ACTIONS[action], filled)
+        endings.append(Ending(case, status, stderr, output))
+    return endings
+
+
+def _filled(arguments: Sequence[str], case: Case) -> list[str]:
+    folder = Path(case.path).parent
+    return [argument.format(case=case.path, folder=folder) for argument in arguments]
+
+
 def _run_child(
     message: dict[str, object], cases: Sequence[Case], finished: Callable[[Ending], None] | None
 ) -> tuple[list[Ending], int, str]:
@@ -129,8 +151,7 @@ def child() -> None:
     action = ACTIONS[message["action"]]
     answers, sys.stdout = sys.stdout, io.StringIO()  # only answers reach the parent
     for case in (Case(**item) for item in message["cases"]):
-        folder = Path(case.path).parent
-        arguments = [a.format(case=case.path, folder=folder) for a in message["arguments"]]
+        arguments = _filled(message["arguments"], case)
         # processor time, so that a busy machine is no hang; for what only waits, the clock
         signal.setitimer(signal.ITIMER_PROF, message["patience"])
         signal.alarm(20 * message["patience"])
@@ -151,6 +172,9 @@ def _captured(action: Callable[[list[str]], str], arguments: list[str]) -> tuple
     with tempfile.TemporaryFile() as file:
         saved = os.dup(2)
         os.dup2(file.fileno(), 2)
+        # Python's own stream may be another than the descriptor, as in pytest
+        stream = open(file.fileno(), "w", closefd=False)  # noqa: SIM115
+        python_stream, sys.stderr = sys.stderr, stream
         try:
             output = action(arguments)
         except SystemExit as stopped:
@@ -162,7 +186,8 @@ def _captured(action: Callable[[list[str]], str], arguments: list[str]) -> tuple
             status = UNFORESEEN
             traceback.print_exc()
         finally:
-            sys.stderr.flush()
+            sys.stderr = python_stream
+            stream.close()
             os.dup2(saved, 2)
             os.close(saved)
         file.seek(0)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.fuzz.children import HANGS, UNFORESEEN, Ending, run_cases
+from tests.fuzz.children import HANGS, UNFORESEEN, Ending, run_cases, run_here
 from tests.fuzz.kinds import Kind, is_clear
 
 COLUMNS = ("refused", "same", "changed", "hang", "unclear", "traceback", "crash", "unnoticed")
@@ -32,19 +32,29 @@ class Outcome:
 
 
 def run_kind(
-    kind: Kind, folder: Path, count: int, seed: int, patience: int, *, batch: int = 60
+    kind: Kind,
+    folder: Path,
+    count: int,
+    seed: int,
+    patience: int,
+    *,
+    batch: int = 60,
+    here: bool = False,
 ) -> Iterator[Outcome]:
-    """Damage `count` copies of a file and tell what became of each."""
-    whole = kind.undamaged(folder)
-    (ending,) = run_cases([whole], kind.arguments, action=kind.action, patience=120)
-    shutil.rmtree(folder)
-    if ending.status != 0:
-        msg = f"{kind.name}: the undamaged file ends with {ending.status}: {ending.stderr}"
-        raise RuntimeError(msg)
+    """Damage `count` copies of a file and tell what became of each.
+
+    With `here` the cases run in this process: for files that no C library reads.
+    """
+    run = run_here if here else run_cases
     for first in range(0, count, batch):
         cases = kind.cases(folder, min(batch, count - first), first, seed)
-        for case in run_cases(cases, kind.arguments, action=kind.action, patience=patience):
-            yield judge(kind, case, ending.output)
+        cases = [kind.undamaged(folder), *cases]
+        whole, *endings = run(cases, kind.arguments, action=kind.action, patience=patience)
+        if whole.status != 0:
+            msg = f"{kind.name}: the undamaged file ends with {whole.status}: {whole.stderr}"
+            raise RuntimeError(msg)
+        for ending in endings:
+            yield judge(kind, ending, whole.output)
         shutil.rmtree(folder)
 
 
