@@ -15,7 +15,7 @@ import numpy as np
 
 from retrieval.apriori.base import AprioriSet, TimeRule
 from retrieval.errors import NoOverlapError
-from retrieval.footprint import Weights, apply_weights, weights_for
+from retrieval.footprint import CellValues, Weights, apply_weights, cell_values, weights_for
 from retrieval.quadrilaterals import FULL_CIRCLE, project, unwrap_longitudes
 from retrieval.times import FARTHEST_FIELD, TimeWeights, nearest_distance, time_weights
 
@@ -123,11 +123,11 @@ class Collocator:
         self.rows, self.columns = grid_window(name, apriori, outline)
         self.grid = apriori.grid.crop(self.rows, self.columns)
         self._steps = _steps(self._times)
-        self._fields: dict[tuple[int, ...], NDArray[np.floating]] = {}
-        self._sigmas: dict[tuple[int, ...], NDArray[np.floating] | None] = {}
+        self._fields: dict[tuple[int, ...], CellValues] = {}
+        self._sigmas: dict[tuple[int, ...], CellValues | None] = {}
         self._negative: dict[tuple[int, ...], Bool | None] = {}
         orography = apriori.read_surface_altitude(self.rows, self.columns)
-        self._orography = None if orography is None else orography.reshape(-1, 1)
+        self._orography = None if orography is None else cell_values(orography.reshape(-1, 1))
 
     @property
     def times_used(self) -> list[str]:
@@ -186,12 +186,12 @@ class Collocator:
             has_negatives,
         )
 
-    def _any_field(self) -> NDArray[np.floating]:
+    def _any_field(self) -> CellValues:
         if self._steps:
             return self._field(self._steps[0].fields)
-        return np.zeros((self.grid.shape[0] * self.grid.shape[1], 1))
+        return cell_values(np.zeros((self.grid.shape[0] * self.grid.shape[1], 1)))
 
-    def _field(self, fields: tuple[int, ...]) -> NDArray[np.floating]:
+    def _field(self, fields: tuple[int, ...]) -> CellValues:
         """Mean of some fields as (cell, level), negatives counted as zero; read once."""
         if fields not in self._fields:
             precision = np.float32 if len(fields) == 1 else np.float64
@@ -215,15 +215,15 @@ class Collocator:
                 )
                 self.n_negative += n_negative
             self._negative[fields] = is_negative.any(axis=0).ravel() if n_negative else None
-            self._fields[fields] = self._flat(total)
+            self._fields[fields] = cell_values(self._flat(total))
         return self._fields[fields]
 
-    def _sigma(self, fields: tuple[int, ...]) -> NDArray[np.floating] | None:
+    def _sigma(self, fields: tuple[int, ...]) -> CellValues | None:
         if fields not in self._sigmas:
             parts = [self.apriori.read_uncertainty(i, self.rows, self.columns) for i in fields]
             known = [part for part in parts if part is not None]
             self._sigmas[fields] = (
-                self._flat(sum(known[1:], known[0].astype(np.float64)) / len(known))
+                cell_values(self._flat(sum(known[1:], known[0].astype(np.float64)) / len(known)))
                 if known
                 else None
             )

@@ -12,7 +12,7 @@ value: they are built once for a geometry and applied to as many levels and time
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -279,16 +279,41 @@ def _bracket(values: Float, centres: Float) -> tuple[NDArray[np.intp], Float]:
     return index, np.clip(fraction, 0.0, 1.0)
 
 
-def apply_weights(weights: Weights, field: NDArray[np.floating]) -> tuple[Float, Float]:
+class CellValues(NamedTuple):
+    """A field looked through once, for many blocks of pixels.
+
+    Attributes
+    ----------
+    values : ndarray, shape (n_cell, n_level)
+        0 in cells that are not used.
+    is_finite : ndarray of bool, shape (n_cell,)
+        Cells that are used: all their levels are finite.
+    """
+
+    values: NDArray[np.floating]
+    is_finite: Bool
+
+
+def cell_values(field: NDArray[np.floating]) -> CellValues:
+    """Find the finite cells of a field (n_cell, n_level), NaN where missing."""
+    is_finite = np.isfinite(field).all(axis=1)
+    clean = field if is_finite.all() else np.where(is_finite[:, None], field, 0.0)
+    return CellValues(clean, is_finite)
+
+
+def apply_weights(
+    weights: Weights, field: NDArray[np.floating] | CellValues
+) -> tuple[Float, Float]:
     """Average a field over the footprints; missing cells do not take part.
 
     Parameters
     ----------
     weights : FootprintWeights or BilinearWeights
         For n_pixel pixels on the grid of `field`.
-    field : ndarray, shape (n_cell, n_level)
+    field : ndarray, shape (n_cell, n_level), or CellValues
         Values, cell by cell (flat order row, column); NaN where missing. A cell is used where
-        all its levels are finite.
+        all its levels are finite. To look for these takes longer than the average over a small
+        block: give `cell_values(field)` where there are many blocks.
 
     Returns
     -------
@@ -297,13 +322,12 @@ def apply_weights(weights: Weights, field: NDArray[np.floating]) -> tuple[Float,
     coverage : ndarray, shape (n_pixel,)
         Share of the pixel's area (bilinear: of the weight) on finite cells inside of the grid.
     """
-    is_finite = np.isfinite(field).all(axis=1)
-    clean = field if is_finite.all() else np.where(is_finite[:, None], field, 0.0)
+    clean, is_finite = field if isinstance(field, CellValues) else cell_values(field)
     if isinstance(weights, FootprintWeights):
         total = weights.matrix @ clean
         coverage = weights.matrix @ is_finite.astype(np.float64)
     else:
-        total = np.zeros((weights.cell.shape[0], field.shape[1]))
+        total = np.zeros((weights.cell.shape[0], clean.shape[1]))
         coverage = np.zeros(weights.cell.shape[0])
         for k in range(4):
             total += weights.weight[:, k, None] * clean[weights.cell[:, k]]

@@ -13,7 +13,13 @@ from pyproj import Transformer
 from scipy.interpolate import RegularGridInterpolator
 
 from retrieval.errors import ProductError
-from retrieval.footprint import apply_weights, bilinear_weights, footprint_weights, weights_for
+from retrieval.footprint import (
+    apply_weights,
+    bilinear_weights,
+    cell_values,
+    footprint_weights,
+    weights_for,
+)
 from retrieval.grids import RectilinearGrid, domain_grid
 from retrieval.quadrilaterals import (
     check_corner_order,
@@ -170,6 +176,20 @@ def test_a_cell_is_finite_when_all_its_heights_are():
     mean, coverage = apply_weights(weights, np.array([[4.0, 1.0], [8.0, np.nan]]))
     np.testing.assert_allclose(mean[0], [4.0, 1.0], rtol=1e-14)
     assert coverage[0] == pytest.approx(0.5, rel=1e-12)
+
+
+def test_a_field_looked_through_before_gives_the_same():
+    """`cell_values` only moves the search for missing cells out of the loop over blocks."""
+    rng = np.random.default_rng(0)
+    field = rng.normal(size=(DEGREE_GRID.shape[0] * DEGREE_GRID.shape[1], 3))
+    field[rng.random(field.shape) < 0.1] = np.nan
+    corners = [pixel(*rng.uniform(-4.0, 4.0, 2)) for _ in range(20)]
+    lat, lon = (np.concatenate(values) for values in zip(*corners, strict=True))
+    weights = footprint_weights(lat, lon, DEGREE_GRID)
+    found = apply_weights(weights, cell_values(field))
+    for before, now in zip(apply_weights(weights, field), found, strict=True):
+        np.testing.assert_array_equal(before, now)
+    assert found[1].min() < 0.9 < found[1].max()  # some cells are missing
 
 
 def test_pixel_over_missing_cells_only_is_nan_with_coverage_zero():
