@@ -184,7 +184,7 @@ def read_day_strata(path: Path) -> tuple[NDArray[np.float64], DayRecord]:
 
 
 def _stratum_sums(file: netCDF4.Dataset) -> NDArray[np.float64]:
-    """Sums of the strata; without any where the day was gridded without."""
+    """Read the sums of the strata; none where the day was gridded without."""
     if "stratum_sums" not in file.variables:
         return np.zeros((0, 0))
     return np.asarray(file.variables["stratum_sums"][:], dtype=np.float64)
