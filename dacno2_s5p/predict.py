@@ -46,7 +46,7 @@ def predict_day(
     patches : sequence of Patch, optional
         Patches that cover the grid, in any order; by default the grid's own.
     bfloat16 : bool
-        Run the network in bfloat16 (head and merging in float32): about 1.5 times faster where
+        Run the network in bfloat16 (head and merging in float32): up to 1.5 times faster where
         the processor has it.
     dropout_seed : int, optional
         Keep dropout active, with masks from this seed: one sample of Monte Carlo dropout.
