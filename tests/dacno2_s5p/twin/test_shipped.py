@@ -1,0 +1,66 @@
+"""The packaged checkpoint: what it says of itself, and what it knows of its world."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dacno2_s5p.checkpoint import load_checkpoint
+from dacno2_s5p.errors import CheckpointError
+from dacno2_s5p.grid import ModelGrid, named_grid
+from dacno2_s5p.predict import as_trained, predict_day
+from dacno2_s5p.shipped import shipped_checkpoint
+from dacno2_s5p.twin.prediction_days import SimulatedDays
+from dacno2_s5p.twin.write_profiles import overpass_mean
+from dacno2_s5p.variables import InputTable
+from retrieval.constants import MICROGRAM_M3_TO_MOL_M3
+
+from .conftest import SUMMER
+
+BENELUX = ModelGrid("Benelux", "EPSG:3035", 3_840_000.0, 3_008_000.0, 2000.0, 128, 128, 128)
+
+
+@pytest.fixture(scope="module")
+def model():
+    path = shipped_checkpoint()
+    assert path is not None
+    assert path.stat().st_size < 10e6
+    return load_checkpoint(path)
+
+
+def test_it_fits_the_package_and_says_what_it_is(model):
+    """Phase 3, the shipped inputs and grid; synthetic, so that real inputs are refused."""
+    assert model.info.phase == 3
+    assert model.info.inputs == InputTable.default()
+    assert model.info.grid == named_grid("europe-2km")
+    assert model.info.training_data == "synthetic"
+    model.require_origin("synthetic")
+    with pytest.raises(CheckpointError, match="twin world"):
+        model.require_origin("real")
+
+
+def test_no_evaluation_station_was_trained_on(model, twin):
+    """The stations it names are the world's, and none of them was held back."""
+    stations = twin.stations
+    held = set(stations.code[stations.is_evaluation])
+    trained = set(model.info.training_stations)
+    assert len(trained) > 300
+    assert trained <= set(stations.code)
+    assert not trained & held
+
+
+def test_it_knows_a_summer_day(model, twin, summer_day):
+    """Profiles fall with height and lie where the sources are, on a day of its first phases."""
+    del summer_day  # simulated once for all tests
+    day = np.datetime64(SUMMER)
+    source = SimulatedDays(twin, model.info, BENELUX)
+    no2 = predict_day(model, source.read(day), as_trained(BENELUX, model.info))
+    levels = no2.mean(axis=(1, 2))
+    assert np.all(np.diff(levels) < 0.0)
+    rows = slice(*(round((BENELUX.y_origin - 2_096_000.0) / 2000.0) + n for n in (0, 128)))
+    columns = slice(*(round((BENELUX.x_origin - 3_072_000.0) / 2000.0) + n for n in (0, 128)))
+    truth = overpass_mean(twin, day)[:, rows, columns] / MICROGRAM_M3_TO_MOL_M3
+    # a map of sources alone reaches about 0.5 on a day; a network that is lost, none
+    assert np.corrcoef(no2[0].ravel(), truth[0].ravel())[0, 1] > 0.6
+    # the surface mean within a factor of 1.5: far coarser than its scores, far finer than a unit
+    assert 1 / 1.5 < levels[0] / truth[0].mean() < 1.5
