@@ -71,7 +71,9 @@ PROFILES = "profiles"
     help="Write the raw spread although a calibration lies beside the checkpoint.",
 )
 @patch_option
-@click.option("--bfloat16", is_flag=True, help="Half the precision inside, faster where the processor has it.")
+@click.option(
+    "--bfloat16", is_flag=True, help="Half the precision inside, faster where the processor has it."
+)
 @click.option(
     "--allow-synthetic",
     is_flag=True,
