@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from dacno2_s5p.checkpoint import load_checkpoint
+from dacno2_s5p.checkpoint import load_checkpoint, read_info
 from dacno2_s5p.predict import as_trained, predict_day
 from dacno2_s5p.profiles import profile_name, profiles_of_day
 from dacno2_s5p.runtime import tune_allocator
@@ -31,6 +31,7 @@ from retrieval.formats.profile_file import write_profile_file
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+TRAINED = "stations_trained_on.csv"
 PHASES = ("phase1", "phase2", "phase3", "onlyobs")
 
 
@@ -52,6 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     write_inputs(twin, given.output, days)
     found = {name: given.run / name / "best.safetensors" for name in PHASES}
     found = {name: path for name, path in found.items() if path.exists()}
+    # industrial stations are on no list of the world's; a reader of files would draw some of them
+    trained = sorted({s for path in found.values() for s in read_info(path).training_stations})
+    lines = ["station", *trained]
+    (given.output / TRAINED).write_text("\n".join(lines) + "\n", encoding="utf-8")
     for name, path in found.items():
         predict(twin, path, given.output / name, days, bfloat16=given.bfloat16)
     print(evaluate_call(given.output, found))
@@ -97,6 +102,7 @@ def evaluate_call(folder: Path, found: dict[str, Path]) -> str:
     call = ["dacno2-s5p", "evaluate", "-w", str(folder), "-o", str(folder / "evaluation")]
     for name, path in found.items():
         call += ["-s", f"{name}={folder / name}", "--checkpoint", str(path)]
+    call += ["--training-stations", str(folder / TRAINED)]
     call += ["-s", f"truth={folder / 'truth8'}", "--bound", "truth"]
     return shlex.join(call)
 
