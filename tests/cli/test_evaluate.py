@@ -176,14 +176,17 @@ def test_a_station_of_the_training_split_is_refused(run, files, tmp_path, name):
 
 def test_the_split_may_be_that_of_the_store(run, files, tmp_path):
     """A checkpoint names its store; without it the split is unknown, with it stations are seen."""
-    cells = [{"members": ["SPO-FR003"], "is_evaluation": False}]
+    cells = [{"members": ["SPO-FR003"], "row": 0, "column": 0, "is_evaluation": False}]
     manifest = {
         "format": FORMAT,
         "grid": GRID.to_dict(),
         "inputs": InputTable.default().to_dict(),
         "preparation": Preparation().to_dict(),
-        "days": {},
+        "days": {"2019-07-01": {"split": "training", "stream": ""}},
         "stations": {"2019": cells},
+        "statistics": None,
+        "target": None,
+        "training_data": "synthetic",
     }
     (tmp_path / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     fingerprint = Store.open(tmp_path).manifest_hash

@@ -129,6 +129,8 @@ def test_workers_end_with_the_process_that_started_them(tmp_path, how):
         [sys.executable, str(script), str(tmp_path)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.DEVNULL,
+        # what is started in the background of a shell inherits that interrupts are ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     wait_for(lambda: list(tmp_path.glob(".*.part")))
     worker = int(next(tmp_path.glob(".*.part")).name.split("-")[-2])
