@@ -211,7 +211,7 @@ def _link(file: h5py.File, rng: np.random.Generator) -> str:
         file[name] = h5py.ExternalLink("/etc/passwd", "/")
     elif way == "virtual":
         layout = h5py.VirtualLayout(shape=shape, dtype="f4")
-        layout[...] = h5py.VirtualSource("/tmp/elsewhere.h5", "x", shape=shape)
+        layout[...] = h5py.VirtualSource("../elsewhere.h5", "x", shape=shape)
         file.create_virtual_dataset(name, layout)
     elif way == "raw":
         size = max(1, int(np.prod(shape)))
