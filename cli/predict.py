@@ -154,7 +154,7 @@ def _checkpoint_paths(given: tuple[Path, ...]) -> tuple[Path, ...]:
         return given
     packaged = shipped_checkpoint()
     if packaged is None:
-        msg = "there is no packaged checkpoint yet. Give --checkpoint FILE, written by train."
+        msg = "there is no packaged checkpoint. Give --checkpoint FILE, written by train."
         raise click.UsageError(msg)
     return (packaged,)
 
