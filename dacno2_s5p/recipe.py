@@ -48,6 +48,8 @@ class PhaseRecipe:
         Steps between validations; the state to resume from is written then, too.
     freeze_norm : bool or None
         Freeze batch statistics; None: in phase 3.
+    freeze_norm_after : int
+        Steps in which the statistics are still learnt before they are frozen.
     bfloat16 : bool
         Run the network in bfloat16; losses and head stay in float32.
     loss : LossWeights or None
@@ -67,6 +69,7 @@ class PhaseRecipe:
     mean_decay: float = 0.999
     validate_every: int = 100
     freeze_norm: bool | None = None
+    freeze_norm_after: int = 0
     bfloat16: bool = False
     loss: LossWeights | None = None
 
@@ -83,6 +86,11 @@ class PhaseRecipe:
             ("clip_norm", "positive", self.clip_norm > 0.0),
             ("mean_decay", "at least 0 and below 1", 0.0 <= self.mean_decay < 1.0),
             ("validate_every", "at least 1", self.validate_every >= 1),
+            (
+                "freeze_norm_after",
+                "at least 0, and 0 where nothing is frozen",
+                self.freeze_norm_after == 0 or (self.freeze_norm_after > 0 and self.freezes_norm),
+            ),
         ):
             if not holds:
                 msg = (
@@ -109,9 +117,13 @@ class PhaseRecipe:
         return self.loss or PHASE_WEIGHTS[self.phase]
 
     @property
-    def norm_is_frozen(self) -> bool:
-        """Whether batch statistics are frozen."""
+    def freezes_norm(self) -> bool:
+        """Whether batch statistics are frozen, at once or later."""
         return self.phase == 3 if self.freeze_norm is None else self.freeze_norm
+
+    def norm_is_frozen(self, step: int) -> bool:
+        """Whether batch statistics are frozen at a step, counted from 0."""
+        return self.freezes_norm and step >= self.freeze_norm_after
 
 
 @dataclass(frozen=True)

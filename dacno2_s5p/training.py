@@ -262,7 +262,8 @@ class PhaseTrainer:
         rate = learning_rate(step, recipe)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        training_mode(self.network, freeze_norm=recipe.norm_is_frozen)
+        frozen = recipe.norm_is_frozen(step)
+        training_mode(self.network, freeze_norm=frozen)
         self.optimiser.zero_grad(set_to_none=True)
         sums = dict.fromkeys(TERMS, 0.0)
         for i, micro in self.processes.share(_parts(crops, recipe.micro_batch)):
@@ -278,7 +279,7 @@ class PhaseTrainer:
         self.processes.add_gradients(self.network)
         self._clip()
         self.optimiser.step()
-        if not recipe.norm_is_frozen:
+        if not frozen:
             self.processes.average_statistics(self.network)
         self.mean.update(self.network, step)
         self.state.step += 1

@@ -31,12 +31,26 @@ def conv(x: Tensor, layer: nn.Conv2d, weight=None, bias=None) -> Tensor:
     return functional.conv3d(x, weight.unsqueeze(2), bias, padding=padding)
 
 
+def finer(x: Tensor, *, smooth: bool) -> Tensor:
+    """Make a field twice finer in the horizontal: repeated, or interpolated cell by cell."""
+    if not smooth:
+        return x.repeat_interleave(2, dim=3).repeat_interleave(2, dim=4)
+    for axis in (3, 4):
+        # the two halves of a cell lie a quarter of a cell off its centre; edges are repeated
+        cells = list(x.unbind(axis))
+        before, after = [cells[0], *cells[:-1]], [*cells[1:], cells[-1]]
+        halves = []
+        for low, cell, high in zip(before, cells, after, strict=True):
+            halves += [0.25 * low + 0.75 * cell, 0.75 * cell + 0.25 * high]
+        x = torch.stack(halves, dim=axis)
+    return x
+
+
 def branch_output(x: Tensor, branch: nn.Module) -> Tensor:
     """Apply one branch of an inception module."""
     if isinstance(branch, PoolBranch):
         pooled = functional.max_pool3d(x, (1, 2, 2))
-        upsampled = functional.interpolate(pooled, scale_factor=(1, 2, 2), mode="nearest")
-        return conv(upsampled, branch.conv)
+        return conv(finer(pooled, smooth=branch.smooth), branch.conv)
     if isinstance(branch, nn.Sequential):
         for layer in branch:
             x = conv(x, layer)
@@ -68,7 +82,7 @@ def conv_lstm(sequence: list[Tensor], lstm: InceptionConvLSTM) -> list[Tensor]:
     """Run step by step, each gate by itself, tanh as tanh."""
     hidden = cell = None
     states = []
-    sub = 4 if lstm.coarse else 1
+    sub = 4 if lstm.coarse and not lstm.smooth else 1
     width = lstm.hidden
     for x in sequence:
         if hidden is None:
@@ -80,7 +94,9 @@ def conv_lstm(sequence: list[Tensor], lstm: InceptionConvLSTM) -> list[Tensor]:
         for gate in range(4):
             own = slice(gate * width * sub, (gate + 1) * width * sub)
             value = conv(features, lstm.project, lstm.project.weight[own], lstm.project.bias[own])
-            if lstm.coarse:
+            if lstm.coarse and lstm.smooth:
+                value = finer(value, smooth=True)
+            elif lstm.coarse:
                 layers = [functional.pixel_shuffle(v, 2) for v in value.unbind(2)]
                 value = torch.stack(layers, dim=2)
             if lstm.recurrent is not None:
@@ -102,10 +118,7 @@ def weather(x: Tensor, encoder: WeatherEncoder) -> list[Tensor]:
         if states:
             sequence = states[1::2]
             if not stage.coarse:
-                sequence = [
-                    functional.interpolate(s, scale_factor=(1, 2, 2), mode="nearest")
-                    for s in sequence
-                ]
+                sequence = [finer(s, smooth=False) for s in sequence]
         states = conv_lstm(sequence, stage)
         skips.append(states[-1])
     return skips
@@ -150,6 +163,6 @@ def plain_forward(network: Dacno2, inputs: Inputs) -> Tensor:
     x = x + inception(x, network.decoder.blocks[0])
     ascents = zip(network.decoder.ascents, network.decoder.blocks[1:], fused[1:], strict=True)
     for ascent, block, skip in ascents:
-        x = functional.interpolate(conv(x, ascent), scale_factor=(1, 2, 2), mode="nearest") + skip
+        x = finer(conv(x, ascent), smooth=network.decoder.smooth) + skip
         x = x + inception(x, block)
     return functional.softplus(conv(x, network.head.conv)).squeeze(1)

@@ -81,25 +81,36 @@ class VerticalConv(nn.Conv2d):
         return self.convolve(x, self.weight, self.bias)
 
 
+def upsample(x: Tensor, *, smooth: bool) -> Tensor:
+    """Make (N, C, H, W) twice finer: each value four times, or bilinear where `smooth`.
+
+    Bilinear interpolation leaves no edges at the borders of coarse cells, from which a regular
+    texture of the fine field could be learnt that no target on the coarse grid sees.
+    """
+    return functional.interpolate(x, scale_factor=2.0, mode="bilinear" if smooth else "nearest")
+
+
 class PoolBranch(nn.Module):
-    """Max-pool 2 x 2 with stride 2, a 1 x 1 convolution on the coarse grid, nearest upsampling.
+    """Max-pool 2 x 2 with stride 2, a 1 x 1 convolution on the coarse grid, upsampling.
 
     Section 2.3.2 calls the branch a spatial downsampling that gives a coarse-scale summary.
     The convolution is on the coarse grid because it commutes with the upsampling and costs a
     quarter there.
     """
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, *, smooth: bool = False) -> None:
         super().__init__()
+        self.smooth = smooth
         self.conv = nn.Conv2d(in_channels, out_channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Summarise (N, C, H, W) with even H and W to (N, C_out, H, W)."""
-        coarse = self.conv(functional.max_pool2d(x, 2))
-        return functional.interpolate(coarse, scale_factor=2.0, mode="nearest")
+        return upsample(self.conv(functional.max_pool2d(x, 2)), smooth=self.smooth)
 
 
-def _branches(kind: Kind, in_channels: int, widths: Sequence[int], n_level: int) -> list[nn.Module]:
+def _branches(
+    kind: Kind, in_channels: int, widths: Sequence[int], n_level: int, *, smooth: bool
+) -> list[nn.Module]:
     """Return the parallel convolutions of a kind; none has a bias, as normalisation follows."""
     kernels = _KERNELS[kind]
     branches: list[nn.Module] = [
@@ -113,7 +124,7 @@ def _branches(kind: Kind, in_channels: int, widths: Sequence[int], n_level: int)
         branches.append(nn.Sequential(row, column))
     elif kind == "cnn3d":
         branches.append(VerticalConv(in_channels, width, n_level, bias=False))
-    return [*branches, PoolBranch(in_channels, widths[-1])]
+    return [*branches, PoolBranch(in_channels, widths[-1], smooth=smooth)]
 
 
 class Inception(nn.Module):
@@ -134,6 +145,8 @@ class Inception(nn.Module):
         Layers folded into the batch axis.
     dropout : float
         Probability of masking an activation while training.
+    smooth : bool
+        The pooled branch is made fine by bilinear interpolation.
     """
 
     def __init__(
@@ -143,11 +156,15 @@ class Inception(nn.Module):
         out_channels: int,
         n_level: int = 1,
         dropout: float = 0.0,
+        *,
+        smooth: bool = False,
     ) -> None:
         super().__init__()
         n_branch = len(_KERNELS[kind]) + (1 if kind == "lstm" else 2)
         self.widths = split_width(out_channels, n_branch)
-        self.branches = nn.ModuleList(_branches(kind, in_channels, self.widths, n_level))
+        self.branches = nn.ModuleList(
+            _branches(kind, in_channels, self.widths, n_level, smooth=smooth)
+        )
         self.norm = nn.BatchNorm2d(out_channels)
         self.dropout = nn.Dropout(dropout)
 

@@ -14,13 +14,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dacno2_s5p.network.blocks import Inception, VerticalConv
+from dacno2_s5p.network.blocks import Inception, VerticalConv, upsample
 
 Gates = Literal["input", "both"]
 """Inception on the input, hoisted out of the time loop; or on input and state, inside it."""
 
-Upsampling = Literal["nearest", "coarse"]
-"""Gates from the upsampled input; or on the coarse grid, made fine by a sub-pixel projection."""
+Upsampling = Literal["nearest", "coarse", "bilinear"]
+"""Gates from the upsampled input; or on the coarse grid, made fine by a sub-pixel projection; or
+on the coarse grid, interpolated (and whatever else is made finer in the network, too)."""
 
 
 def lstm_cell(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,6 +62,9 @@ class InceptionConvLSTM(nn.Module):
     coarse : bool
         The input is on a grid coarser by 2; the projection gives each coarse cell the gates of
         its four fine cells (sub-pixel convolution).
+    smooth : bool
+        With `coarse`, the gates are interpolated bilinearly instead: no freedom for a texture
+        with the period of the coarse cells, and a quarter of the projection.
     dropout : float
         Dropout of the inception module.
     """
@@ -73,14 +77,17 @@ class InceptionConvLSTM(nn.Module):
         n_level: int = 1,
         gates: Gates = "input",
         coarse: bool = False,
+        smooth: bool = False,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.hidden = hidden
         self.coarse = coarse
+        self.smooth = smooth
         inputs = in_channels + (hidden if gates == "both" else 0)
-        self.inception = Inception("lstm", inputs, 2 * hidden, n_level, dropout)
-        n_gate = 4 * hidden * (4 if coarse else 1)
+        self.inception = Inception("lstm", inputs, 2 * hidden, n_level, dropout, smooth=smooth)
+        self.subpixel = coarse and not smooth
+        n_gate = 4 * hidden * (4 if self.subpixel else 1)
         self.project: nn.Conv2d = (
             VerticalConv(2 * hidden, n_gate, n_level)
             if n_level > 1
@@ -100,7 +107,7 @@ class InceptionConvLSTM(nn.Module):
         features = self.inception(x)
         # The factor 2 of tanh costs nothing on the weights and a pass over memory on the gates.
         slope = cast("Tensor", self._slope)
-        if self.coarse:
+        if self.subpixel:
             slope = slope.repeat_interleave(4)
         weight = self.project.weight * slope.view(-1, 1, 1, 1)
         bias = None if self.project.bias is None else self.project.bias * slope
@@ -108,7 +115,9 @@ class InceptionConvLSTM(nn.Module):
             gates = self.project.convolve(features, weight, bias)
         else:
             gates = functional.conv2d(features, weight, bias)
-        return functional.pixel_shuffle(gates, 2) if self.coarse else gates
+        if self.subpixel:
+            return functional.pixel_shuffle(gates, 2)
+        return upsample(gates, smooth=True) if self.coarse else gates
 
     def forward(self, x: Tensor, n_step: int) -> list[Tensor]:
         """Run over a sequence.

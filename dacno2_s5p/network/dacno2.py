@@ -43,8 +43,10 @@ class NetworkConfig:
         Hidden units of the temporal embedding.
     gates : {"input", "both"}
         Inception module on the ConvLSTM's input, or on input and state (three times slower).
-    upsampling : {"nearest", "coarse"}
-        Gates from the upsampled input, or on the coarse grid with a sub-pixel projection.
+    upsampling : {"nearest", "coarse", "bilinear"}
+        Gates from the upsampled input, or on the coarse grid with a sub-pixel projection, or on
+        the coarse grid and then interpolated, as is all else that is made finer: the fields
+        carry no texture of the coarse cells.
     dropout : float
         Dropout of every inception module, 0 <= dropout < 1.
 
@@ -232,14 +234,18 @@ class Dacno2(nn.Module):
         self.multi = WeatherEncoder(
             config.multi, config.multi_widths, n_level=config.n_level, **options
         )
-        self.emission = StaticEncoder(config.emission, config.static_widths, config.dropout)
-        self.geography = StaticEncoder(config.geography, config.static_widths, config.dropout)
+        smooth = config.upsampling == "bilinear"
+        self.emission, self.geography = (
+            StaticEncoder(n, config.static_widths, config.dropout, smooth=smooth)
+            for n in (config.emission, config.geography)
+        )
         self.fusions = nn.ModuleList(
             Fusion(
                 StageWidths(*widths),
                 n_level=config.n_level,
                 n_single=config.n_single,
                 dropout=config.dropout,
+                smooth=smooth,
             )
             for widths in zip(
                 config.static_widths,
@@ -253,7 +259,10 @@ class Dacno2(nn.Module):
             config.temporal, config.temporal_width, config.decoder_widths[0]
         )
         self.decoder = Decoder(
-            config.decoder_widths, n_level=config.n_level, dropout=config.dropout
+            config.decoder_widths,
+            n_level=config.n_level,
+            dropout=config.dropout,
+            smooth=smooth,
         )
         self.head = Head(config.decoder_widths[-1])
 

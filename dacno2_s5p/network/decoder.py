@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dacno2_s5p.network.blocks import Inception
+from dacno2_s5p.network.blocks import Inception, upsample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,15 +41,20 @@ class Decoder(nn.Module):
         Layers, kept throughout.
     dropout : float
         Dropout of the inception modules.
+    smooth : bool
+        Interpolate bilinearly instead of repeating values.
     """
 
-    def __init__(self, widths: Sequence[int], *, n_level: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self, widths: Sequence[int], *, n_level: int, dropout: float = 0.0, smooth: bool = False
+    ) -> None:
         super().__init__()
+        self.smooth = smooth
         self.ascents = nn.ModuleList(
             nn.Conv2d(before, after, 3, padding=1) for before, after in pairwise(widths)
         )
         self.blocks = nn.ModuleList(
-            Inception("cnn3d", width, width, n_level, dropout) for width in widths
+            Inception("cnn3d", width, width, n_level, dropout, smooth=smooth) for width in widths
         )
 
     def forward(self, fused: Sequence[Tensor], temporal: Tensor) -> Tensor:
@@ -69,8 +74,8 @@ class Decoder(nn.Module):
         x = fused[0] + temporal
         x = x + self.blocks[0](x)
         for ascent, block, skip in zip(self.ascents, self.blocks[1:], fused[1:], strict=True):
-            # convolution before the nearest upsampling: a quarter of the cost
-            x = functional.interpolate(ascent(x), scale_factor=2.0, mode="nearest") + skip
+            # convolution before the upsampling: a quarter of the cost
+            x = upsample(ascent(x), smooth=self.smooth) + skip
             x = x + block(x)
         decoded: Tensor = x
         return decoded

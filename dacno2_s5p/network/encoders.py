@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dacno2_s5p.network.blocks import Inception
+from dacno2_s5p.network.blocks import Inception, upsample
 from dacno2_s5p.network.convlstm import Gates, InceptionConvLSTM, Upsampling
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class WeatherEncoder(nn.Module):
         self.n_level = n_level
         self.stages = nn.ModuleList()
         for stage, width in enumerate(widths):
-            coarse = stage > 0 and upsampling == "coarse"
+            coarse = stage > 0 and upsampling != "nearest"
             self.stages.append(
                 InceptionConvLSTM(
                     in_channels if stage == 0 else widths[stage - 1],
@@ -57,6 +57,7 @@ class WeatherEncoder(nn.Module):
                     n_level=n_level,
                     gates=gates,
                     coarse=coarse,
+                    smooth=upsampling == "bilinear",
                     dropout=dropout,
                 )
             )
@@ -84,7 +85,7 @@ class WeatherEncoder(nn.Module):
                 # seq[1::2], not [::2]: the last hour, nearest to the overpass, always survives
                 steps, n_step = torch.cat(states[1::2]), n_step // 2
                 if not stage.coarse:
-                    steps = functional.interpolate(steps, scale_factor=2.0, mode="nearest")
+                    steps = upsample(steps, smooth=False)
             states = stage(steps, n_step)
             skips.append(states[-1])
         return skips
@@ -101,13 +102,22 @@ class StaticEncoder(nn.Module):
         Channels at each stage, coarse first.
     dropout : float
         Dropout of the inception modules.
+    smooth : bool
+        Interpolate bilinearly instead of repeating values.
     """
 
-    def __init__(self, in_channels: int, widths: Sequence[int], dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        widths: Sequence[int],
+        dropout: float = 0.0,
+        *,
+        smooth: bool = False,
+    ) -> None:
         super().__init__()
         fine_first = [in_channels, *reversed(widths)]
         self.stages = nn.ModuleList(
-            Inception("cnn2d", before, after, dropout=dropout)
+            Inception("cnn2d", before, after, dropout=dropout, smooth=smooth)
             for before, after in pairwise(fine_first)
         )
 

@@ -58,10 +58,18 @@ class Fusion(nn.Module):
         Layers the single-level features are placed in, from the surface up.
     dropout : float
         Dropout of the inception module.
+    smooth : bool
+        Interpolate bilinearly instead of repeating values.
     """
 
     def __init__(
-        self, widths: StageWidths, *, n_level: int, n_single: int, dropout: float = 0.0
+        self,
+        widths: StageWidths,
+        *,
+        n_level: int,
+        n_single: int,
+        dropout: float = 0.0,
+        smooth: bool = False,
     ) -> None:
         super().__init__()
         part = widths.transition
@@ -72,7 +80,9 @@ class Fusion(nn.Module):
         self.single = nn.Conv2d(widths.single, n_single * part, 3, padding=1)
         self.multi = nn.Conv2d(widths.multi, part, 3, padding=1)
         self.mix = nn.Conv2d(4 * part, widths.decoder, 1)
-        self.inception = Inception("cnn3d", widths.decoder, widths.decoder, n_level, dropout)
+        self.inception = Inception(
+            "cnn3d", widths.decoder, widths.decoder, n_level, dropout, smooth=smooth
+        )
 
     def place(self, emission: Tensor, geography: Tensor, single: Tensor, multi: Tensor) -> Tensor:
         """Mix the branches, each in its layers; shapes as in `forward`."""

@@ -23,7 +23,13 @@ def _double():
     torch.set_default_dtype(torch.float32)
 
 
-OPTIONS = [{}, {"upsampling": "coarse"}, {"gates": "both"}, {"n_level": 3, "n_single": 2}]
+OPTIONS = [
+    {},
+    {"upsampling": "coarse"},
+    {"upsampling": "bilinear"},
+    {"gates": "both"},
+    {"n_level": 3, "n_single": 2},
+]
 
 
 @pytest.mark.usefixtures("_double")
@@ -37,6 +43,29 @@ def test_fast_form_equals_the_plain_one(options):
         fast, plain = network(inputs), plain_forward(network, inputs)
     assert fast.std() > 1e-3  # not a comparison of constants
     torch.testing.assert_close(fast, plain, rtol=0.0, atol=1e-10)  # float64 round-off
+
+
+def pattern(field, period):
+    """Return the variance within the mean of all blocks of a field: what repeats."""
+    height, width = field.shape
+    blocks = field.reshape(height // period, period, width // period, period)
+    return float(blocks.mean(dim=(0, 2)).var())
+
+
+def test_interpolated_gates_make_no_texture_of_their_own():
+    """Inputs the same everywhere give a flat field; sub-pixel gates print a pattern on it."""
+    patterns = {}
+    for upsampling in ("nearest", "coarse", "bilinear"):
+        config = mini_config(upsampling=upsampling)
+        network = random_network(config)
+        inputs = random_inputs(config, n_batch=1, size=128)
+        flat = inputs.map(lambda x: x.flatten()[0].expand_as(x))
+        with torch.no_grad():
+            inner = network(flat)[0, 0, 56:72, 56:72]  # far from the padded edges
+        patterns[upsampling] = pattern(inner, 8)
+    # what is left of the edges is 1e-3 of the pattern, squared here
+    assert patterns["nearest"] < 1e-4 * patterns["coarse"]
+    assert patterns["bilinear"] < 1e-4 * patterns["coarse"]
 
 
 @pytest.mark.usefixtures("_double")

@@ -110,7 +110,9 @@ def test_gradients_of_the_cell():
     assert torch.autograd.gradcheck(lstm_cell, (gates, cell))
 
 
-@pytest.mark.parametrize("options", [{}, {"coarse": True}, {"gates": "both"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"coarse": True}, {"coarse": True, "smooth": True}, {"gates": "both"}]
+)
 def test_gradients_of_the_convlstm(options):
     """Gradients through input, state and all weights agree with finite differences."""
     torch.manual_seed(0)

@@ -339,11 +339,19 @@ def test_a_recipe_is_read_from_toml(tmp_path):
     assert recipe.network.multi_widths == (12, 8, 8, 4)
     assert recipe.phase(1).in_steps(10_512).steps == 37_543  # 80 % of 13 140, batch 56
     assert recipe.phase(3).weights.regularisation == 0.5
-    assert recipe.phase(3).norm_is_frozen
+    assert recipe.phase(3).norm_is_frozen(0)
     assert recipe.data == {"years_excluded": [2020]}
     assert Recipe.from_dict(recipe.to_dict()) == recipe
     with pytest.raises(ConfigurationError, match=r"The recipe twin must have it. Given 2"):
         recipe.phase(2)
+
+
+def test_statistics_are_learnt_and_then_frozen():
+    """With `freeze_norm_after` the first steps move the statistics, the others do not."""
+    recipe = PhaseRecipe(phase=1, steps=5, freeze_norm=True, freeze_norm_after=2)
+    assert [recipe.norm_is_frozen(step) for step in range(4)] == [False, False, True, True]
+    with pytest.raises(ConfigurationError, match="freeze_norm_after must be at least 0, and 0"):
+        PhaseRecipe(phase=1, steps=5, freeze_norm_after=2)
 
 
 @pytest.mark.parametrize(
