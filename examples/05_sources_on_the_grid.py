@@ -19,7 +19,8 @@ import matplotlib.pyplot as plt
 from matplotlib.colors import ListedColormap, LogNorm
 
 from dacno2_s5p.grid import COARSE_FACTOR, named_grid
-from dacno2_s5p.sources.rasters import area_mean, class_counts, open_raster
+from dacno2_s5p.sources.raster_file import open_raster
+from dacno2_s5p.sources.rasters import area_mean, class_counts
 from dacno2_s5p.sources.regrid import transform_points
 
 if TYPE_CHECKING:

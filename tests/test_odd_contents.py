@@ -182,7 +182,7 @@ def test_another_file_is_no_map(tmp_path):
 def test_a_raster_is_never_a_pointer_to_another(tmp_path):
     """A VRT called .tif would read what it names: only formats with values of their own count."""
     pytest.importorskip("rasterio")
-    from dacno2_s5p.sources.rasters import open_raster
+    from dacno2_s5p.sources.raster_file import open_raster
 
     path = tmp_path / "light.tif"
     path.write_text(

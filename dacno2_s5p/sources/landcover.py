@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dacno2_s5p.errors import ConfigurationError, DataError
-from dacno2_s5p.sources.rasters import class_counts, raster_files
+from dacno2_s5p.sources.raster_file import raster_files
+from dacno2_s5p.sources.rasters import class_counts
 
 if TYPE_CHECKING:
     from pathlib import Path

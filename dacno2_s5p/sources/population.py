@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dacno2_s5p.sources.checks import check_values
-from dacno2_s5p.sources.rasters import area_mean, raster_files
+from dacno2_s5p.sources.raster_file import raster_files
+from dacno2_s5p.sources.rasters import area_mean
 
 if TYPE_CHECKING:
     from pathlib import Path
