@@ -24,7 +24,8 @@ from retrieval.l2_layout import (
     Variant,
     variables_of,
 )
-from retrieval.l2_metadata import Tree, global_attributes, metadata_tree, write_qa_statistics
+from retrieval.l2_metadata import Tree, global_attributes, metadata_tree
+from retrieval.l2_statistics import write_qa_statistics
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
