@@ -26,6 +26,20 @@ ATTRIBUTION = (
     "cams,50,feature,emission,roads,share,phase1,12.5,%,0.01,0.002\n"
     "cams,50,all,,,difference,phase1,4.5,ug m-3,0.01,0.002\n"
 )
+PIXELS = (
+    "stratum,product,reference,n_pixel,n_day,mean_column,mean_difference,ratio_of_means,"
+    "ratio_of_means_low,ratio_of_means_high\n"
+    "sea,TM5,TM5,1200,9,1.1e15,0,0,,\n"
+    "sea,CAMS,TM5,1200,9,9.9e14,-1.1e14,-10,-12.5,-7.5\n"
+)
+SEASON = (
+    "# Results\n\nWritten by `make evidence`; [words](../evidence.md) say more. Synthetic data.\n\n"
+    "## Predictions\n\n| prediction | found [%] | holds |\n|---|---|---|\n"
+    "| `none` raises it | +30.0 (+24.7 to +40.3) | yes |\n"
+    "| both | +2.4 (+1.5 to +3.4); +2.1 | no |\n\n"
+    "## Change by mode\n\n| area | set | `none` |\n|---|---|---|\n"
+    "| domain | CAMS | -28.7 (-40.8 to -22.6) |\n| domain | TM5 | 0.0 |\n"
+)
 SCORE = {"rmse": 4e14, "slope": 0.9, "hotspot_bias_percent": -6.0, "n": 40000}
 
 
@@ -154,6 +168,11 @@ def build_folder(folder: Path) -> Path:
     (folder / "run" / "curves.png").write_bytes(png())
     (folder / "attribution").mkdir()
     (folder / "attribution" / "attribution.csv").write_text(ATTRIBUTION, encoding="utf-8")
+    (folder / "june_strata.csv").write_text(PIXELS, encoding="utf-8")
+    (folder / "season").mkdir()
+    (folder / "season" / "season.csv").write_text("area\n", encoding="utf-8")
+    (folder / "season" / "results.md").write_text(SEASON, encoding="utf-8")
+    (folder / "season" / "errors.png").write_bytes(png())
     (folder / "notes.txt").write_text("mine", encoding="utf-8")
     (folder / "broken.nc").write_bytes(b"\x89HDF\r\n\x1a\n and no more")
     (folder / "evaluation" / "series.png").write_bytes(b"no figure")

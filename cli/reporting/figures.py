@@ -145,6 +145,27 @@ ATTRIBUTION = {
 }
 """Figures of `attribute`."""
 
+SEASON = {
+    "changes": (
+        "columns",
+        "Change of the mean column against TM5 by mode above the sets' top: domain, hotspots, "
+        "background.",
+        "Points with intervals: change against TM5 for each set and mode, by area",
+    ),
+    "errors": (
+        "columns",
+        "Mean column against the gridded truth by mode above the sets' top.",
+        "Points with intervals: error of the mean column for each set and mode, by area",
+    ),
+    "maps": (
+        "columns",
+        "Relative differences of the mean columns, pair by pair: above, with nothing above 5 km; "
+        "below, with the operational a priori there.",
+        "Maps of relative differences of columns, pairs in columns and modes in rows",
+    ),
+}
+"""Figures of `make evidence`."""
+
 CURVES = {
     "curves": (
         "training",

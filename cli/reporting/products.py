@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
+from cli.grid_report import STRATA_SUFFIX
 from cli.reporting.attribution import attribution_tables
 from cli.reporting.demo_tables import changes_table, modes_of, scores_table, strata_table
 from cli.reporting.figures import (
@@ -13,11 +15,13 @@ from cli.reporting.figures import (
     DEMO,
     EVALUATION,
     MAPS,
+    SEASON,
     add_figures,
 )
 from cli.reporting.folder import checksum, parent_of
 from cli.reporting.parts import Product, Table
 from cli.reporting.provenance import checkpoint_facts
+from cli.reporting.season_tables import pixels_table, season_tables
 from cli.reporting.tables import (
     CURVES_HEADER,
     curves_row,
@@ -42,6 +46,8 @@ SECTION_OF_TABLE = {
 }
 """Where the tables of scores.csv stand; the first is the headline."""
 
+_LINK = re.compile(r"\[([^]]*)\]\([^)]*\)")
+"""A Markdown link, of which the page keeps the words."""
 DOMAIN = "domain"
 """Area of numbers.csv whose rows are the headline."""
 
@@ -89,7 +95,9 @@ def _notes(product: Product, folder: Folder, name: str) -> None:
         blocks = head.split("\n\n")
         blocks += [block for block in body.split("\n\n") if block.lstrip().startswith("- ")]
         for block in blocks:
-            product.notes += [line.replace("**", "") for line in _lines(block)]
+            product.notes += [
+                _LINK.sub(r"\1", line).replace("**", "").replace("`", "") for line in _lines(block)
+            ]
         product.is_synthetic |= "(synthetic)" in text.partition("\n")[0]
         product.is_synthetic |= any("synthetic" in line.lower() for line in product.notes)
 
@@ -171,6 +179,39 @@ def _maps(folder: Folder, parent: str) -> Product:
     return product
 
 
+def _pixels(folder: Folder, parent: str) -> Product:
+    product = Product("Gridded columns by kind of pixel", "grid", parent)
+    for source in sorted(name for name in folder.sizes if _is_of_pixels(name)):
+        if parent_of(source) != parent:
+            continue
+        caption = f"{_leaf(source).removesuffix(STRATA_SUFFIX)}: mean columns by kind of pixel"
+
+        def read(text: str, source: str = source, caption: str = caption) -> None:
+            product.add("columns", pixels_table(text, source, caption))
+
+        _try(product, folder, source, read)
+    return product
+
+
+def _is_of_pixels(name: str) -> bool:
+    return name.endswith(STRATA_SUFFIX)
+
+
+def _season(folder: Folder, parent: str) -> Product:
+    product = Product("Evidence: a season of the twin world", "evidence", parent)
+    source = _join(parent, "results.md")
+
+    def read(text: str) -> None:
+        for i, table in enumerate(season_tables(text, source)):
+            product.add("columns" if i else "headline", table)
+
+    if source in folder.sizes:
+        _try(product, folder, source, read)
+        _notes(product, folder, source)
+    add_figures(product, folder, parent, SEASON)
+    return product
+
+
 def _attribution(folder: Folder, parent: str) -> Product:
     product = Product("Attribution: integrated gradients", "attribute", parent)
     source = _join(parent, "attribution.csv")
@@ -227,6 +268,8 @@ _KINDS: dict[str, tuple[Callable[[str], bool], Callable[[Folder, str], Product]]
     "demo": (lambda name: _leaf(name) == "summary.json", _demo),
     "evaluate": (lambda name: _leaf(name) == "scores.csv", _evaluation),
     "maps": (lambda name: _leaf(name) == "numbers.csv", _maps),
+    "grid": (_is_of_pixels, _pixels),
+    "evidence": (lambda name: _leaf(name) == "season.csv", _season),
     "attribute": (lambda name: _leaf(name) == "attribution.csv", _attribution),
     "train": (lambda name: _leaf(name) == "curves.csv", _training),
 }

@@ -18,7 +18,15 @@ from cli.reporting.page import Listed, Report, Section, gather, render
 from cli.reporting.parts import SECTIONS, Cell, Figure, Product, Table
 from cli.reporting.provenance import Input, Record, Step
 from tests.cli.conftest import names
-from tests.report_folder import ATTRIBUTION, CURVES, DIGEST, build_evaluation, build_folder, png
+from tests.report_folder import (
+    ATTRIBUTION,
+    CURVES,
+    DIGEST,
+    PIXELS,
+    build_evaluation,
+    build_folder,
+    png,
+)
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 FETCHING = {"src", "href", "srcset", "poster", "action", "data", "background", "formaction"}
@@ -90,7 +98,7 @@ def test_page_is_accessible(page):
     assert page.tags[0] == ("html", {"lang": "en"})
     assert {"charset": "utf-8"} in page.all("meta")
     images = page.all("img")
-    assert len(images) == 6
+    assert len(images) == 7
     assert all(image["alt"] and image["src"].startswith("data:image/") for image in images)
     assert all(attrs["scope"] in ("col", "row", "rowgroup") for attrs in page.all("th"))
     assert len(page.all("caption")) == len(page.all("table"))
@@ -120,6 +128,10 @@ def test_numbers_are_those_of_the_files(page):
         "CAMS +0.020 ★",  # TRUTH is nearer, and a bound
         "phase 1 30 3.25 2.75 20 1.5",
         "emission 62.5 (−3.50)",
+        "sea TM5 1.100 1200 9 CAMS 0.990 −10.0 [−12.5, −7.5] 1200 9",
+        "none raises it +30.0 (+24.7 to +40.3) yes",  # words, as not all of the column are numbers
+        "domain CAMS −28.7 [−40.8 to −22.6] TM5 0.0",
+        "Written by make evidence; words say more.",
     ):
         assert words in text
 
@@ -140,7 +152,7 @@ def test_provenance_is_told(page):
 def test_synthetic_is_said_loudly(page, tmp_path):
     """A product that says synthetic marks the page; one of measurements alone does not."""
     assert "SYNTHETIC DATA." in page.text
-    assert "demo in demo; 1 of 2 data files" in page.text
+    assert "demo in demo; evidence in season; 1 of 2 data files" in page.text
     measured = render(gather(build_evaluation(tmp_path / "e"), title=""))
     assert "SYNTHETIC" not in measured
 
@@ -269,7 +281,7 @@ def test_command_writes_one_file(run, folder, tmp_path):
     done = run("report", folder, "-o", target, "-q")
     assert done.status == 0, done.err
     size = target.stat().st_size
-    assert done.out.strip() == f"{target}\t{size / 1e3:.0f} kB, 13 tables, 6 figures"
+    assert done.out.strip() == f"{target}\t{size / 1e3:.0f} kB, 16 tables, 7 figures"
     assert "give --overwrite" in run("report", folder, "-o", target).error
     assert "must end in .html" in run("report", folder, "-o", folder / "scores.csv").err
     again = run("report", folder, "-o", target, "--overwrite", "--json", "-q")
@@ -305,6 +317,7 @@ def test_nothing_to_show_is_one_line(run, tmp_path, files):
         ("scores.csv", "table,group\nstations,all\n", "without the column height_m"),
         ("numbers.csv", "area,product,reference,n_cell,ratio_of_means\n", "without any row"),
         ("attribution.csv", "", "without the column target"),
+        ("june_strata.csv", "stratum,product\nsea,TM5\n", "without the column reference"),
         ("phase1/curves.csv", "step,train_loss,validation_loss\n1,2\n", "row 2 has 2 cells"),
     ],
 )
@@ -338,6 +351,18 @@ def test_columns_are_those_of_the_writers():
     """What is read from curves and attributions are columns that train and attribute write."""
     from dacno2_s5p.attribution_tables import HEADER
     from dacno2_s5p.curves import COLUMNS
+    from retrieval.l3_strata import StratumRow
 
     assert set(CURVES.splitlines()[0].split(",")) <= set(COLUMNS)
+    assert PIXELS.splitlines()[0].split(",") == list(StratumRow.__dataclass_fields__)
     assert set(ATTRIBUTION.splitlines()[0].split(",")) <= set(HEADER)
+
+
+def test_a_broken_row_of_results_is_named(tmp_path):
+    """A table of the season's page with a cell too few is a problem of it, not a shifted row."""
+    (tmp_path / "season.csv").write_text("area\n")
+    text = "## Means\n\n| area | cells |\n|---|---|\n| domain |\n"
+    (tmp_path / "results.md").write_text(text)
+    build_evaluation(tmp_path / "evaluation")
+    found = Outline(render(gather(tmp_path, title="t"))).text
+    assert "results.md: row 1 of 'Means' has 1 cells, the header 2" in found
