@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.floating]
 
-_ASK = "Give a file in the layout of the operational product."
+L2_ADVICE = "Give a file in the layout of the operational product."
+"""The advice to whoever gives another kind of L2 file."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def layer_order(
         msg = (
             f"{where}: invalid tm5_constant_a/b. Pressures at the layer interfaces "
             "must be contiguous and fall from the surface to the top. "
-            f"Given {base[0]:.6g} .. {top[-1]:.6g} Pa out of order. {_ASK}"
+            f"Given {base[0]:.6g} .. {top[-1]:.6g} Pa out of order. {L2_ADVICE}"
         )
         raise ProductError(msg)
     return LayerOrder(np.ascontiguousarray(a), np.ascontiguousarray(b), is_reversed)
@@ -86,5 +87,5 @@ def _base_and_top(values: NDArray[Any], where: str) -> Float:
         return values
     if values.ndim == 2 and values.shape[0] == 2:
         return values.T
-    msg = f"{where}: tm5_constant_a/b have shape {values.shape}, expected (layer, 2). {_ASK}"
+    msg = f"{where}: tm5_constant_a/b have shape {values.shape}, expected (layer, 2). {L2_ADVICE}"
     raise ProductError(msg)

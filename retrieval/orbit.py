@@ -17,8 +17,9 @@ import numpy as np
 
 from retrieval.errors import ProductError
 from retrieval.hdf5_safety import refuse_unsafe
-from retrieval.layer_order import LayerOrder, layer_order
+from retrieval.layer_order import L2_ADVICE, LayerOrder, layer_order
 from retrieval.reading import CONTENT_ERRORS, content_errors, describe_fault
+from retrieval.scanline_times import TIME_UNITS, add_delta_time, date_after_since
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -231,7 +232,7 @@ class Orbit:
         variable = self.variables.get(name)
         values = self.raw(name, (slice(0, 1), crop.scanline, crop.ground_pixel))[0]
         if values.dtype.kind != "f":
-            msg = f"{self.path.name}: {name} must hold floats. Given {values.dtype}. {_ASK}"
+            msg = f"{self.path.name}: {name} must hold floats. Given {values.dtype}. {L2_ADVICE}"
             raise ProductError(msg)
         self._check_shape(name, values.shape, crop)
         # float64 stays: some writers of reduced files promote.
@@ -249,7 +250,8 @@ class Orbit:
         if shape[:2] != crop.shape or shape[2:] != ends.get(name, shape[2:]):
             wanted = (*crop.shape, *ends.get(name, ()))
             msg = (
-                f"{self.path.name}: {name} must have the shape {wanted} here. Given {shape}. {_ASK}"
+                f"{self.path.name}: {name} must have the shape {wanted} here. Given {shape}. "
+                f"{L2_ADVICE}"
             )
             raise ProductError(msg)
 
@@ -258,7 +260,7 @@ class Orbit:
         variable = self.variables.get(name)
         values = self.raw(name, (slice(0, 1), crop.scanline, crop.ground_pixel))[0]
         if values.dtype.kind not in "iu":
-            msg = f"{self.path.name}: {name} must hold integers. Given {values.dtype}. {_ASK}"
+            msg = f"{self.path.name}: {name} must hold integers. Given {values.dtype}. {L2_ADVICE}"
             raise ProductError(msg)
         self._check_shape(name, values.shape, crop)
         kind = f"{values.dtype.kind}{values.dtype.itemsize}"
@@ -307,33 +309,23 @@ class Orbit:
         if times.shape != crop.shape[:1]:
             msg = (
                 f"{self.path.name}: delta_time must have one value a scanline, {crop.shape[0]}. "
-                f"Given {times.shape}. {_ASK}"
+                f"Given {times.shape}. {L2_ADVICE}"
             )
             raise ProductError(msg)
         return times
 
     def _scanline_times(self, crop: Crop) -> NDArray[np.datetime64]:
-        variable = self.variables["delta_time"]
+        variable, where = self.variables["delta_time"], self.path.name
         delta = self.raw("delta_time", (slice(0, 1), crop.scanline))[0]
-        is_valid = delta != getattr(variable, "_FillValue", netCDF4.default_fillvals["i4"])
-        if delta.ndim == 2:  # some S5P files keep the ground pixel dimension
-            delta, is_valid = delta[:, 0], is_valid[:, 0]
+        fill = getattr(variable, "_FillValue", netCDF4.default_fillvals["i4"])
         units = str(getattr(variable, "units", "milliseconds"))
         if "since" in units:
-            origin = _date_after_since(units, self.path)
+            origin = date_after_since(units, where)
         else:
             seconds = int(np.ravel(self.raw("time"))[0])
-            epoch = _date_after_since(
-                str(getattr(self.variables["time"], "units", _TIME_UNITS)), self.path
-            )
-            origin = epoch + np.timedelta64(seconds, "s")
-        step = _TIME_STEPS.get(units.partition(" ")[0].lower())
-        if step is None:
-            msg = f"{self.path.name}: unknown unit of delta_time {units!r}. {_ASK}"
-            raise ProductError(msg)
-        milliseconds = np.round(np.where(is_valid, delta, 0).astype(np.float64) * step)
-        times = origin.astype("datetime64[ms]") + milliseconds.astype("timedelta64[ms]")
-        return np.where(is_valid, times, np.datetime64("NaT", "ms"))
+            epoch = str(getattr(self.variables["time"], "units", TIME_UNITS))
+            origin = date_after_since(epoch, where) + np.timedelta64(seconds, "s")
+        return add_delta_time(origin, delta, fill, units, where)
 
     def _check(self) -> None:
         product = _product_name(self.dataset)
@@ -347,13 +339,13 @@ class Orbit:
             msg = (
                 f"{self.path.name}: latitude and averaging_kernel must have the dimensions "
                 "(time, scanline, ground_pixel[, layer]). "
-                f"Given {self.variables['averaging_kernel'].dimensions}. {_ASK}"
+                f"Given {self.variables['averaging_kernel'].dimensions}. {L2_ADVICE}"
             )
             raise ProductError(msg)
         for name in ("surface_pressure", "tm5_constant_a"):
             units = str(getattr(self.variables[name], "units", "Pa"))
             if units != "Pa":
-                msg = f"{self.path.name}: {name} must be in Pa. Given {units!r}. {_ASK}"
+                msg = f"{self.path.name}: {name} must be in Pa. Given {units!r}. {L2_ADVICE}"
                 raise ProductError(msg)
         if not self.has("surface_altitude"):
             self.assumptions.append(OPTIONAL["surface_altitude"])
@@ -363,11 +355,6 @@ class Orbit:
             if name != "surface_altitude" and not self.has(name)
         ]
         _ = self.layers
-
-
-_ASK = "Give a file in the layout of the operational product."
-_TIME_UNITS = "seconds since 2010-01-01 00:00:00"
-_TIME_STEPS = {"milliseconds": 1.0, "ms": 1.0, "seconds": 1000.0, "s": 1000.0}
 
 
 def _first_line(error: BaseException) -> str:
@@ -391,12 +378,3 @@ def _expectation(dataset: netCDF4.Dataset) -> str:
         f"Expected an {PRODUCT_NAME} product with its averaging kernels; found {found}. "
         "Choose another file."
     )
-
-
-def _date_after_since(units: str, path: Path) -> np.datetime64:
-    text = units.split("since", 1)[-1].strip().replace(" UTC", "").rstrip("Z")
-    try:
-        return np.datetime64(text.replace(" ", "T"), "ms")
-    except ValueError as error:
-        msg = f"{path.name}: cannot read a date from the time unit {units!r}. {_ASK}"
-        raise ProductError(msg) from error
