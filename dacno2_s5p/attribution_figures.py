@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from dacno2_s5p.attribution import ErrorTarget
+    from dacno2_s5p.attribution_errors import ErrorTarget
     from dacno2_s5p.attribution_tables import Row
 
 GROUP_LABELS = {

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from dacno2_s5p.attribution import Attribution, ErrorTarget
+    from dacno2_s5p.attribution import Attribution
+    from dacno2_s5p.attribution_errors import ErrorTarget
 
 HEADER = (
     *("target", "height_m", "level", "group", "feature", "metric", "set", "value", "unit"),
@@ -145,7 +146,7 @@ def label(target: ErrorTarget) -> str:
 
     Examples
     --------
-    >>> from dacno2_s5p.attribution import error_targets
+    >>> from dacno2_s5p.attribution_errors import error_targets
     >>> [label(target) for target in error_targets((0.0, 50.0))]
     ['stations', 'CAMS, 0 m', 'CAMS, 50 m']
     """
