@@ -12,6 +12,7 @@ import rich_click as click
 
 from cli.console import note, print_json, print_table
 from cli.options import json_option, overwrite_option, verbosity_options, workspace_option
+from cli.origin import LEAF, origin_of, write_origin
 
 if TYPE_CHECKING:
     from dacno2_s5p.evaluate import Row
@@ -159,9 +160,9 @@ SHOWN_TABLES = ("stations", "coverage", "station series", "consistency", "layers
 def evaluate(**given: Any) -> None:
     """Score sets of NO2 fields against held-out stations and, layer by layer, against CAMS.
 
-    Writes scores.csv (one number a line), scores.md (sets side by side, the best of a row marked)
-    and figures. Days of several years are scored together and year by year. A station that a given
-    checkpoint or list was trained on is refused.
+    Writes scores.csv (one number a line), scores.md (sets side by side, the best of a row marked),
+    figures, and what was read as provenance.json. Days of several years are scored together and
+    year by year. A station that a given checkpoint or list was trained on is refused.
 
     Examples:
 
@@ -176,6 +177,7 @@ def evaluate(**given: Any) -> None:
         model_grid,
         open_sets,
         population,
+        read_by,
         twin_inputs,
     )
     from cli.evaluate_sets import checkpoint_of
@@ -206,6 +208,13 @@ def evaluate(**given: Any) -> None:
         notes += _unchecked(given, made_by)
     folder.mkdir(parents=True, exist_ok=True)
     written = _write(targets, evidence, rows, notes, overwrite=given["overwrite"])
+    write_origin(
+        targets["provenance"],
+        origin_of(read_by(given, opened), given),
+        is_synthetic=is_synthetic,
+        overwrite=given["overwrite"],
+    )
+    written.append(targets["provenance"])
     if given["as_json"]:
         numbers = [asdict(row) for row in rows]
         print_json({"files": [str(p) for p in written], "notes": notes, "numbers": numbers})
@@ -219,6 +228,7 @@ def _targets(folder: Path, suffix: str, *, overwrite: bool) -> dict[str, Path]:
 
     targets = {name: folder / f"{name}.{suffix}" for name in FIGURES}
     targets |= {"csv": folder / "scores.csv", "markdown": folder / "scores.md"}
+    targets["provenance"] = folder / LEAF
     if folder.is_dir():
         for target in targets.values():
             check_output(target, overwrite=overwrite)

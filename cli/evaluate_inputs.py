@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dacno2_s5p.grid import ModelGrid
     from dacno2_s5p.sources.eea import Measurements
     from retrieval.apriori.base import AprioriSet
+    from retrieval.provenance import InputFile
 
 logger = logging.getLogger(__name__)
 
@@ -233,3 +234,20 @@ def population(given: dict[str, Any], grid: ModelGrid) -> NDArray[np.float32] | 
     variable = next(v for v in table.variables if v.source == "geostat")
     density: NDArray[np.float32] = read_population(path, variable, grid)[0]
     return density
+
+
+def read_by(given: dict[str, Any], opened: dict[str, AprioriSet]) -> list[InputFile]:
+    """Return what an evaluation read: sets, checkpoints, lists, measurements, population."""
+    from cli.origin import input_file, input_folder
+
+    inputs = [input_file(path, name) for name, one in opened.items() for path in one.files]
+    inputs += [input_file(path, "checkpoint") for path in given["checkpoints"]]
+    for option in ("training_stations", "evaluation_stations"):
+        if given[option] is not None:
+            inputs.append(input_file(given[option], option.replace("_", " ")))
+    for option, name in (("stations", "eea"), ("population", "geostat")):
+        path = _default(given, option, name)
+        if path is not None:
+            read = input_folder if path.is_dir() else input_file
+            inputs.append(read(path, option))
+    return inputs

@@ -16,6 +16,7 @@ from cli.options import (
     overwrite_option,
     verbosity_options,
 )
+from cli.origin import LEAF, input_file, input_folder, origin_of, write_origin
 
 if TYPE_CHECKING:
     from retrieval.compare import AreaNumbers, Sampling
@@ -89,7 +90,8 @@ def maps(**given: Any) -> None:
     """Draw mean columns, relative and absolute differences and regions of a file made by `grid`.
 
     Writes figure7 (all parts on a page), columns, differences and regions, and the numbers as
-    numbers.csv; numbers_shifted.csv has them with regions moved by half a degree.
+    numbers.csv; numbers_shifted.csv has them with regions moved by half a degree;
+    provenance.json says what was read.
 
     The numbers are of the domain, the regions, hotspots and background. Relative differences are
     given in three ways, labelled, because they differ: ratio of means, mean of the cells' relative
@@ -121,7 +123,13 @@ def maps(**given: Any) -> None:
     written = _draw(data, targets)
     _write_table(targets["numbers"], data.numbers)
     _write_table(targets["numbers_shifted"], _shifted(data))
-    written += [targets["numbers"], targets["numbers_shifted"]]
+    written += [targets["numbers"], targets["numbers_shifted"], targets["provenance"]]
+    read = [input_file(path, "gridded")]
+    days = _days_of(path, given)
+    if days is not None:
+        read.append(input_folder(days, "days"))
+    origin = origin_of(read, given)
+    write_origin(targets["provenance"], origin, is_synthetic=l3.is_synthetic, overwrite=True)
     if given["as_json"]:
         numbers = [one.as_dict() for one in data.numbers]
         print_json({"files": [str(one) for one in written], "numbers": numbers})
@@ -136,6 +144,7 @@ def _targets(folder: Path, suffix: str, *, overwrite: bool) -> dict[str, Path]:
     names = ("figure7", "columns", "differences", "regions")
     targets = {name: folder / f"{name}.{suffix}" for name in names}
     targets |= {name: folder / f"{name}.csv" for name in ("numbers", "numbers_shifted")}
+    targets["provenance"] = folder / LEAF
     if folder.is_dir():
         for target in targets.values():
             check_output(target, overwrite=overwrite)
@@ -176,13 +185,20 @@ def _with_intervals(data: MapData, path: Path, given: dict[str, Any]) -> MapData
     """Add bootstrap intervals where the daily sums are there."""
     from retrieval.bootstrap import bootstrap_numbers
 
-    days: Path = given["days"] or path.with_name(f"{path.stem}_days")
-    if not given["bootstrap"] or (given["days"] is None and not days.is_dir()):
+    days = _days_of(path, given)
+    if days is None:
         return data
     numbers = bootstrap_numbers(
         days, data.numbers, data.cells, period=data.l3.period, n_replicate=given["bootstrap"]
     )
     return replace(data, numbers=tuple(numbers))
+
+
+def _days_of(path: Path, given: dict[str, Any]) -> Path | None:
+    """Return the folder of daily sums for intervals; None without, or where none are wanted."""
+    days: Path = given["days"] or path.with_name(f"{path.stem}_days")
+    is_there = given["days"] is not None or days.is_dir()
+    return days if given["bootstrap"] and is_there else None
 
 
 def _draw(data: MapData, targets: dict[str, Path]) -> list[Path]:

@@ -11,6 +11,7 @@ import rich_click as click
 
 from cli.console import note, print_json, progress_bar
 from cli.options import json_option, verbosity_options, workspace_option
+from cli.origin import LEAF, input_file, origin_of, write_origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,6 +130,7 @@ def train(**given: Any) -> None:
         _say_memory(recipe, store, processes.count)
     results = _run(recipe, store, processes, given)
     if processes.writes:
+        _write_origin(recipe, store, given)
         _say(results, recipe, given)
 
 
@@ -196,6 +198,26 @@ def _say_memory(recipe: Recipe, store: Store, count: int) -> None:
             needed / 1e9,
             free / 1e9,
         )
+
+
+def _write_origin(recipe: Recipe, store: Store, given: dict[str, Any]) -> None:
+    """Say beside the run what it was trained on; each checkpoint says more of itself."""
+    from dacno2_s5p.checkpoint import package_versions
+    from retrieval.provenance import InputFile
+
+    inputs = [input_file(given["recipe_path"], "recipe")]
+    inputs.append(InputFile(store.folder.name, "store", store.manifest_hash))
+    if given["parent"] is not None:
+        inputs.append(input_file(given["parent"], "checkpoint"))
+    paths = ("recipe_path", "store", "output", "parent", "workspace")
+    options = {key: value for key, value in given.items() if key not in paths}
+    packages = [name for name in package_versions() if name not in ("python", "dacno2-s5p")]
+    write_origin(
+        _run_folder(recipe, given) / LEAF,
+        origin_of(inputs, options, packages),
+        is_synthetic=store.training_data == "synthetic",
+        overwrite=True,
+    )
 
 
 def _phases(recipe: Recipe, given: dict[str, Any]) -> tuple[int, ...]:

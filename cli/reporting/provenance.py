@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cli.origin import LEAF
 from cli.reporting.folder import checksum
 from retrieval.provenance import file_checksum
 
@@ -19,7 +20,6 @@ COMMAND = "dacno2-s5p"
 HDF5 = b"\x89HDF"
 L3, ORBIT, PROFILES = "gridded means", "re-retrieved orbit", "profile file"
 TABLES = "tables and figures"
-BESIDE_TABLES = "provenance.json"
 _LINE = re.compile(rf"(?P<time>\S+Z) (?:{COMMAND} [\d.]\S*: )?(?P<command>{COMMAND}(?: .*)?)$")
 _ORBIT_PREFIX = "apriori_"
 _MARKS = ("data", "training_data", "source", "title", "comment", "institution", "creator_name")
@@ -85,7 +85,7 @@ def read_records(folder: Folder) -> tuple[list[Record], dict[str, str]]:
 
 
 def _reader(name: str) -> Callable[[Folder, str], Record | None] | None:
-    if name.rpartition("/")[2] == BESIDE_TABLES:
+    if name.rpartition("/")[2] == LEAF:
         return _read_json
     return _read_netcdf if name.endswith((".nc", ".nc4")) else None
 

@@ -17,6 +17,7 @@ from dacno2_s5p.variables import InputTable, Preparation
 from retrieval.constants import MICROGRAM_M3_TO_MOL_M3
 from retrieval.formats.profile_file import NEEDED_ATTRIBUTES, Profiles, write_profile_file
 from retrieval.grids import GEOGRAPHIC
+from retrieval.provenance import file_checksum
 from tests.network_builders import mini_config, random_network
 from tests.source_files import (
     GRID,
@@ -33,12 +34,12 @@ SHIFT, FAR = 3.0, 1.0
 """What two sets are above CAMS everywhere, the first nearer to the held-out station [ug m-3]."""
 
 
-def write_profiles(folder, shift, spread=None, **attributes):
+def write_profiles(folder, shift, spread=None, days=DAYS, **attributes):
     """Write what `predict` writes: daily files; the CAMS field at the cells plus a shift."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     longitude, latitude = centres_in(GRID.cells(), GEOGRAPHIC)
     half = np.timedelta64(90, "m")
-    for i, day in enumerate(DAYS):
+    for i, day in enumerate(days):
         # the mean of the three stamps that `write_cams` counts through
         field = np.stack([smooth_cams(longitude, latitude, h, 3 * i + 1) + shift for h in HEIGHTS])
         noon = day.astype("datetime64[ms]") + np.timedelta64(12, "h")
@@ -101,7 +102,13 @@ def test_tables_and_figures_are_written(run, files, tmp_path):
     drawn = ("stations", "station_map", "series", "layers", "profiles", "maps", "layer_maps")
     drawn += ("layers_in_time",)
     figures = {f"{name}.png" for name in drawn}
-    assert names == figures | {"scores.csv", "scores.md"}
+    assert names == figures | {"scores.csv", "scores.md", "provenance.json"}
+    origin = json.loads((tmp_path / "out" / "provenance.json").read_text())
+    near_file = next((files / "near").glob("*.nc"))
+    assert f"near: {near_file.name} sha256:{file_checksum(near_file)}" in origin["inputs"]
+    assert "stations (names and sizes): eea sha256:" in origin["inputs"]
+    assert json.loads(origin["options"])["window"] == "11-13"
+    assert "evaluate" in origin["command"]
     lines = read(tmp_path / "out" / "scores.csv")
     near, far, cams = (
         pick(lines, "stations", "all", "bias", name) for name in ("near", "far", "CAMS-2km")
@@ -156,6 +163,48 @@ def test_uncertainties_are_scored_at_the_stations(run, files, tmp_path):
     sigma = pick(lines, "coverage", "all", "mean sigma", "wide")
     assert float(sigma["value"]) == pytest.approx(100.0, rel=1e-5)  # float32
     assert "Held-out stations within" in (tmp_path / "out" / "scores.md").read_text()
+
+
+NEXT_DAYS = list(np.arange("2020-07-02", "2020-07-05", dtype="datetime64[D]"))
+OTHER_SHIFT = 5.0
+"""What the set is above CAMS in the second year [ug m-3]."""
+
+
+def test_two_years_are_scored_together_and_one_by_one(run, files, tmp_path):
+    """Biases over CAMS are those that were put in, each of its year, and the mean over all days."""
+    write_cams(tmp_path / "cams", "2019-07", DAYS, smooth_cams)
+    write_cams(tmp_path / "cams", "2020-07", NEXT_DAYS, smooth_cams)
+    write_stations(tmp_path / "eea", DAYS + NEXT_DAYS)
+    write_profiles(tmp_path / "near", SHIFT)
+    write_profiles(tmp_path / "near", OTHER_SHIFT, days=NEXT_DAYS)
+    given = ("-w", tmp_path, "-s", f"near={tmp_path / 'near'}", "--grid", files / "grid.toml")
+    args = ("evaluate", *given, "--bootstrap", 0, "-o", tmp_path / "out", "--json")
+    done = run(*args)
+    assert (done.status, done.err) == (0, "")
+    summary = json.loads(done.out)
+    assert summary["notes"][:2] == [
+        "9 days, 2019-07-02 to 2020-07-04, 11-13 UTC",
+        "years 2019, 2020, together and one by one",
+    ]
+    assert str(tmp_path / "out" / "years.png") in summary["files"]
+    lines = read(tmp_path / "out" / "scores.csv")
+    n_first, n_second = len(DAYS), len(NEXT_DAYS)
+    mean = (n_first * SHIFT + n_second * OTHER_SHIFT) / (n_first + n_second)
+    for suffix, shift, n in (
+        ("", mean, n_first + n_second),
+        (", 2019", SHIFT, n_first),
+        (", 2020", OTHER_SHIFT, n_second),
+    ):
+        near, cams = (
+            pick(lines, "stations", f"all{suffix}", "bias", name) for name in ("near", "CAMS-2km")
+        )
+        # bilinear interpolation of a smooth field over 0.1 degree
+        assert float(near["value"]) - float(cams["value"]) == pytest.approx(shift, abs=0.02)
+        assert near["n"] == str(n)
+        layer = pick(lines, "layers", f"500 m{suffix}", "bias", "near")
+        assert float(layer["value"]) == pytest.approx(shift, abs=0.02)
+    years = {row["year"] for row in summary["numbers"]}
+    assert years == {0, 2019, 2020}
 
 
 def save_model(path, **changes):

@@ -7,10 +7,11 @@ import json
 
 import pytest
 
+from retrieval.provenance import file_checksum
 from tests.cli.conftest import names
 
 FILES = ["columns.png", "differences.png", "figure7.png", "numbers.csv", "numbers_shifted.csv",
-         "regions.png"]  # fmt: skip
+         "provenance.json", "regions.png"]  # fmt: skip
 
 
 @pytest.fixture
@@ -33,7 +34,11 @@ def test_one_command_makes_all(run, gridded):
     lines = done.out.splitlines()
     assert lines[0].startswith("area\tpair")
     assert any(line.startswith("Paris\tDACNO2/CAMS") for line in lines)
-    assert lines[-1].endswith("numbers_shifted.csv")
+    assert lines[-1].endswith("provenance.json")
+    origin = json.loads((folder / "provenance.json").read_text())
+    assert f"gridded: map.nc sha256:{file_checksum(gridded)}" in origin["inputs"]
+    assert "days (names and sizes): map_days sha256:" in origin["inputs"]
+    assert origin["data"] == "synthetic"
     with (folder / "numbers.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     areas = {row["area"] for row in rows}

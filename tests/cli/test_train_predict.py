@@ -23,8 +23,9 @@ from dacno2_s5p.curves import read_rows
 from dacno2_s5p.prepare import Preparer, Settings, days_of
 from dacno2_s5p.sources.eea import StationRules
 from dacno2_s5p.sources.paths import SourcePaths
-from dacno2_s5p.store import day_path
+from dacno2_s5p.store import Store, day_path
 from dacno2_s5p.variables import Preparation
+from retrieval.provenance import file_checksum
 from tests.cli.conftest import contents, names
 from tests.source_files import DAY, GRID, write_all
 
@@ -121,6 +122,17 @@ def test_phases_follow_one_another(trained):
     assert loaded[2].info.parent == loaded[1].fingerprint
     assert len(read_rows(trained / "phase2" / "curves.csv")) == 2
     assert (trained / "curves.png").stat().st_size > 10_000
+
+
+def test_a_run_says_where_it_is_from(sources, trained):
+    """Recipe and store stand beside the run with their checksums."""
+    origin = json.loads((trained / "provenance.json").read_text())
+    store = Store.open(sources.folder / "store")
+    assert f"recipe: {sources.recipe.name} sha256:{file_checksum(sources.recipe)}" in (
+        origin["inputs"]
+    )
+    assert f"store: store sha256:{store.manifest_hash}" in origin["inputs"]
+    assert "torch" in origin["versions"]
 
 
 def test_a_run_is_resumed_or_refused(run, sources, trained):

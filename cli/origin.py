@@ -1,0 +1,88 @@
+"""Where tables and figures come from: `provenance.json` beside them, which `report` reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from cli.console import command_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from retrieval.provenance import InputFile, Provenance
+
+LEAF = "provenance.json"
+"""Name of the file."""
+PACKAGES = ("numpy", "xarray", "h5py", "netCDF4")
+_UNSAID = frozenset({"overwrite", "as_json", "verbose", "quiet"})
+
+
+def origin_of(
+    inputs: Iterable[InputFile], options: Mapping[str, Any], packages: Iterable[str] = PACKAGES
+) -> Provenance:
+    """Return the provenance of what the running command writes.
+
+    Parameters
+    ----------
+    inputs : iterable of InputFile
+        All that the numbers depend on.
+    options : mapping
+        The command's options by name; what does not change numbers is left out.
+    packages : iterable of str
+        Installed packages whose versions matter.
+    """
+    from retrieval.provenance import Provenance, package_version
+
+    versions = {"dacno2-s5p": package_version()} | {name: version(name) for name in packages}
+    return Provenance(
+        command=command_line(),
+        created=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        versions=versions,
+        inputs=tuple(inputs),
+        options={key: value for key, value in options.items() if key not in _UNSAID},
+    )
+
+
+def input_file(path: Path, role: str) -> InputFile:
+    """Return a file that was read, with the SHA-256 of its bytes."""
+    from retrieval.provenance import InputFile, file_checksum
+
+    return InputFile(path.name, role, file_checksum(path))
+
+
+def input_folder(folder: Path, role: str) -> InputFile:
+    """Return a folder with a checksum of the names and sizes of its files.
+
+    For measurements, of which a command reads a few columns of many files.
+    """
+    from retrieval.provenance import InputFile
+
+    lines = [
+        f"{path.relative_to(folder).as_posix()} {path.stat().st_size}\n"
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    ]
+    digest = hashlib.sha256("".join(lines).encode()).hexdigest()
+    return InputFile(folder.name, f"{role} (names and sizes)", digest)
+
+
+def write_origin(
+    path: Path, origin: Provenance, *, is_synthetic: bool = False, overwrite: bool = False
+) -> None:
+    """Write the attributes of a provenance as JSON; synthetic data are said to be.
+
+    Raises
+    ------
+    OutputError
+        If the file exists and may not be replaced.
+    """
+    from retrieval.atomic import atomic_output
+
+    said = origin.as_attributes() | ({"data": "synthetic"} if is_synthetic else {})
+    with atomic_output(path, overwrite=overwrite) as temporary:
+        temporary.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
