@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from cli.console import command_line, note, print_json, print_table, progress_bar
+from cli.model_options import (
+    allow_synthetic_option,
+    patch_option,
+    store_option,
+    threads_option,
+)
 from cli.options import (
     figure_format_option,
     first_last_options,
     json_option,
+    output_folder_option,
     overwrite_option,
-    patch_option,
+    seed_option,
     verbosity_options,
     workspace_option,
 )
@@ -53,13 +60,8 @@ FIGURES = ("groups", "group_changes", "features", "heat_map")
     "[default: the packaged checkpoint]",
 )
 @workspace_option
-@click.option(
-    "--store",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    metavar="DIR",
-    help="Store with inputs, CAMS and stations of the days.  [default: WORKSPACE/store]",
-)
-@first_last_options(None, None)
+@store_option("Store with inputs, CAMS and stations of the days.  [default: WORKSPACE/store]")
+@first_last_options("Take only days from this one on.", "Take only days up to this one.")
 @click.option(
     "--days",
     type=click.IntRange(min=0),
@@ -77,7 +79,7 @@ FIGURES = ("groups", "group_changes", "features", "heat_map")
     help="Patches of each day, drawn at random; 0 for all.",
 )
 @patch_option
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the draws.")
+@seed_option("Seed of the draws.")
 @click.option(
     "--target",
     "kinds",
@@ -136,27 +138,9 @@ FIGURES = ("groups", "group_changes", "features", "heat_map")
     metavar="N",
     help="Features of a target in tables and bars; all are in the CSV and the heat map.",
 )
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    default=None,
-    metavar="N",
-    help="Threads of torch.  [default: torch's own]",
-)
-@click.option(
-    "--allow-synthetic",
-    is_flag=True,
-    help="Let a checkpoint trained on the twin world see real inputs.",
-)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("attribution"),
-    show_default=True,
-    metavar="DIR",
-    help="Folder for tables and figures.",
-)
+@threads_option
+@allow_synthetic_option
+@output_folder_option("Folder for tables and figures.", "attribution")
 @figure_format_option
 @overwrite_option
 @json_option
@@ -210,9 +194,6 @@ def _check_call(given: dict[str, Any]) -> None:
     if given["first"] and given["last"] and given["last"] < given["first"]:
         msg = f"{given['last'].date()} is before {given['first'].date()}."
         raise click.BadParameter(msg, param_hint="--end")
-    if given["patch_size"] is not None and given["patch_size"] % 16:
-        msg = f"--patch must be a multiple of 16. Given {given['patch_size']}."
-        raise click.UsageError(msg)
 
 
 def _outputs(folder: Path, suffix: str, *, overwrite: bool) -> dict[str, Path]:

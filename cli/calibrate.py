@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from cli.console import note, print_json, print_table
-from cli.options import json_option, overwrite_option, verbosity_options, workspace_option
+from cli.model_options import checkpoints_option, store_option
+from cli.options import (
+    dry_run_option,
+    json_option,
+    output_file_option,
+    overwrite_option,
+    seed_option,
+    verbosity_options,
+    workspace_option,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,16 +39,7 @@ STORE, PROFILES = "store", "profiles"
 
 
 @click.command(short_help="Make no2_uncertainty cover what it says.")
-@click.option(
-    "-c",
-    "--checkpoint",
-    "checkpoints",
-    multiple=True,
-    required=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    metavar="FILE",
-    help="Network that predicted; of an ensemble all, in their order.",
-)
+@checkpoints_option("Network that predicted; of an ensemble all, in their order.", required=True)
 @workspace_option
 @click.option(
     "--profiles",
@@ -47,22 +47,14 @@ STORE, PROFILES = "store", "profiles"
     metavar="PATH",
     help="Profile files with a raw no2_uncertainty.  [default: WORKSPACE/profiles]",
 )
-@click.option(
-    "--store",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    metavar="DIR",
-    help="Store that the network was trained on.  [default: WORKSPACE/store]",
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the two halves.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="[default: NAME.calibration.json beside the first checkpoint, where predict finds it]",
+@store_option("Store that the network was trained on.  [default: WORKSPACE/store]")
+@seed_option("Seed of the two halves.")
+@output_file_option(
+    "FILE",
+    "[default: NAME.calibration.json beside the first checkpoint, where predict finds it]",
 )
 @overwrite_option
-@click.option("--dry-run", is_flag=True, help="Say which days were kept back, and stop.")
+@dry_run_option("Say which days were kept back, and stop.")
 @json_option
 @verbosity_options
 def calibrate(**given: Any) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import rich_click as click
 
 from cli.console import command_line, print_json, progress_bar
-from cli.options import json_option, overwrite_option, verbosity_options
+from cli.options import json_option, output_folder_option, overwrite_option, verbosity_options
 
 
 @click.command(short_help="A set averaged to 10 km or 1 degree: resolution and content apart.")
@@ -26,13 +26,7 @@ from cli.options import json_option, overwrite_option, verbosity_options
     is_flag=True,
     help="With 1deg: constant over each cell (in pieces of 0.2 degree), not interpolated.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Folder to write.  [default: SET_10km or SET_1deg beside the set]",
-)
+@output_folder_option("Folder to write.  [default: SET_10km or SET_1deg beside the set]")
 @overwrite_option
 @json_option
 @verbosity_options

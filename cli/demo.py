@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from cli.console import print_table, progress_bar
-from cli.options import json_option, verbosity_options
+from cli.options import json_option, output_folder_option, verbosity_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,14 +22,8 @@ logger = logging.getLogger(__name__)
 
 
 @click.command(short_help="The whole story on synthetic files: no download, no argument needed.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("demo"),
-    show_default=True,
-    metavar="DIR",
-    help="Folder for files, figures, table.md and summary.json; its files are replaced.",
+@output_folder_option(
+    "Folder for files, figures, table.md and summary.json; its files are replaced.", "demo"
 )
 @click.option(
     "--date",

@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from cli.console import note, print_json, print_table
-from cli.options import json_option, overwrite_option, verbosity_options, workspace_option
+from cli.model_options import grid_option, model_grid, station_options, window_option
+from cli.options import (
+    bootstrap_option,
+    figure_format_option,
+    first_last_options,
+    json_option,
+    output_folder_option,
+    overwrite_option,
+    seed_option,
+    verbosity_options,
+    workspace_option,
+)
 from cli.origin import LEAF, origin_of, write_origin
 
 if TYPE_CHECKING:
@@ -60,17 +71,8 @@ SHOWN_TABLES = ("stations", "coverage", "station series", "consistency", "layers
     help="EEA files, their metadata and the split lists.  "
     "[default: WORKSPACE/eea, where it exists]",
 )
-@click.option(
-    "--training-stations",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    metavar="CSV",
-    help="Stations trained on; none of them may be evaluated.",
-)
-@click.option(
-    "--evaluation-stations",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    metavar="CSV",
-    help="Stations that were held back.",
+@station_options(
+    "Stations trained on; none of them may be evaluated.", "Stations that were held back."
 )
 @click.option(
     "--checkpoint",
@@ -89,22 +91,11 @@ SHOWN_TABLES = ("stations", "coverage", "station series", "consistency", "layers
     help="Store of a checkpoint that does not name its training stations, as older ones. "
     "Repeatable.  [default: WORKSPACE/store, where it exists]",
 )
-@click.option("--start", "first", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD")
-@click.option("--end", "last", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD")
-@click.option(
-    "--window",
-    default="11-13",
-    show_default=True,
-    metavar="HOURS",
-    help="Hours (UTC) of the sets' fields and of the stations' means: 11-13, daily, or a range.",
+@first_last_options("Take only days from this one on.", "Take only days up to this one.")
+@window_option(
+    "Hours (UTC) of the sets' fields and of the stations' means: 11-13, daily, or a range."
 )
-@click.option(
-    "--grid",
-    default="europe-2km",
-    show_default=True,
-    metavar="NAME|TOML",
-    help="Grid the stations are compared on.",
-)
+@grid_option("Grid the stations are compared on.")
 @click.option(
     "--population",
     type=click.Path(path_type=Path, exists=True),
@@ -112,23 +103,8 @@ SHOWN_TABLES = ("stations", "coverage", "station series", "consistency", "layers
     help="JRC-GEOSTAT, for profile ratios by urbanisation.  "
     "[default: WORKSPACE/geostat, where it exists]",
 )
-@click.option(
-    "--station-offset",
-    type=click.IntRange(-12, 14),
-    default=1,
-    show_default=True,
-    metavar="HOURS",
-    help="Hours by which times of EEA parquet files are ahead of UTC.",
-)
-@click.option(
-    "--bootstrap",
-    type=click.IntRange(0),
-    default=1000,
-    show_default=True,
-    metavar="N",
-    help="Draws of days and of stations for 95 % intervals; 0 for none.",
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the draws.")
+@bootstrap_option("days and of stations", 1000)
+@seed_option("Seed of the draws.")
 @click.option(
     "--twin",
     "twin_days",
@@ -137,23 +113,8 @@ SHOWN_TABLES = ("stations", "coverage", "station series", "consistency", "layers
     help="No files at hand: write that many days of the twin world into the output and evaluate "
     "its CAMS, with the truth as the bound.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("evaluation"),
-    show_default=True,
-    metavar="DIR",
-    help="Folder for tables and figures.",
-)
-@click.option(
-    "--format",
-    "suffix",
-    type=click.Choice(["png", "pdf", "svg"]),
-    default="png",
-    show_default=True,
-    help="Of the figures.",
-)
+@output_folder_option("Folder for tables and figures.", "evaluation")
+@figure_format_option
 @overwrite_option
 @json_option
 @verbosity_options
@@ -174,7 +135,6 @@ def evaluate(**given: Any) -> None:
     from cli.evaluate_coverage import uncertainty_rows
     from cli.evaluate_inputs import (
         collect_evidence,
-        model_grid,
         open_sets,
         population,
         read_by,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from cli.console import note, progress_bar
+from cli.options import parse_named_path
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -64,41 +65,14 @@ def twin_inputs(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def model_grid(text: str) -> ModelGrid:
-    """Return a grid by its name or from a TOML.
-
-    Raises
-    ------
-    click.BadParameter
-        If it is neither.
-    """
-    import tomllib
-
-    from dacno2_s5p.grid import ModelGrid, named_grid
-
-    path = Path(text)
-    try:
-        if path.suffix == ".toml":
-            return ModelGrid.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
-        return named_grid(text)
-    except (OSError, TypeError, ValueError) as error:
-        raise click.BadParameter(" ".join(str(error).split()), param_hint="--grid") from error
-
-
 def _named_paths(given: dict[str, Any]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for text in given["sets"]:
-        name, sign, path = text.partition("=")
-        if not sign or not name or not path:
-            msg = f"{text!r} is not NAME=PATH. Write for example phase3=profiles."
-            raise click.BadParameter(msg, param_hint="--set")
+        name, path = parse_named_path(text, "--set", "phase3=profiles")
         if name in found or name == CAMS_NAME:
             msg = f"{name} is taken. Each set needs a name of its own."
             raise click.BadParameter(msg, param_hint="--set")
-        if not Path(path).exists():
-            msg = f"{path} does not exist. Give a file or a folder of files for {name}."
-            raise click.BadParameter(msg, param_hint="--set")
-        found[name] = Path(path)
+        found[name] = path
     profiles = given["workspace"] / "profiles"
     if not found and profiles.is_dir():
         found[SET_NAME] = profiles

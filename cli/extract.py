@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from cli.console import EXIT_DATA, note, one_line, show_traceback
-from cli.options import existing, overwrite_option, verbosity_options
+from cli.options import existing, output_file_option, overwrite_option, verbosity_options
 
 if TYPE_CHECKING:
     from retrieval.extract import Point, Row
@@ -49,13 +49,7 @@ if TYPE_CHECKING:
     metavar="KM",
     help="Farthest centre that --rule nearest accepts [km].",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="CSV",
-    help="File to write.  [default: stdout]",
-)
+@output_file_option("CSV", "File to write.  [default: stdout]")
 @overwrite_option
 @verbosity_options
 def extract(

@@ -22,6 +22,8 @@ from cli.grid_report import (
 )
 from cli.inputs import check_order, find_orbits
 from cli.options import (
+    bbox_option,
+    daily_sums_option,
     dry_run_option,
     json_option,
     orbit_day_options,
@@ -68,14 +70,7 @@ DAYS_SUFFIX = "_days"
     metavar="NAME",
     help="Plane of cells in km or m: an equal-area one.",
 )
-@click.option(
-    "--bbox",
-    type=float,
-    nargs=4,
-    default=None,
-    metavar="W S E N",
-    help="Area [degrees].  [default: the domain of the 2 km grid; 10W-10E, 40-56N for degrees]",
-)
+@bbox_option("Area [degrees].  [default: the domain of the 2 km grid; 10W-10E, 40-56N for degrees]")
 @click.option(
     "-p",
     "--product",
@@ -123,12 +118,9 @@ DAYS_SUFFIX = "_days"
     metavar="FIRST LAST",
     help="Days to average, both included.  [default: all, or those of --start and --end]",
 )
-@click.option(
-    "--days",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Folder of daily sums: the state, to which files can be added at any time.  "
-    "[default: OUTPUT_days beside the output]",
+@daily_sums_option(
+    "Folder of daily sums: the state, to which files can be added at any time.  "
+    "[default: OUTPUT_days beside the output]"
 )
 @click.option(
     "--allow-mixed",

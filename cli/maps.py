@@ -11,8 +11,11 @@ import rich_click as click
 
 from cli.console import note, print_json, print_table
 from cli.options import (
+    bootstrap_option,
+    daily_sums_option,
     figure_format_option,
     json_option,
+    output_folder_option,
     overwrite_option,
     verbosity_options,
 )
@@ -30,13 +33,7 @@ SHIFT = 0.5
 
 @click.command(short_help="Maps of columns and their changes, with regional numbers (Fig. 7).")
 @click.argument("gridded", metavar="FILE.nc", type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Folder for figures and tables.  [default: FILE_maps beside the file]",
-)
+@output_folder_option("Folder for figures and tables.  [default: FILE_maps beside the file]")
 @click.option(
     "--pair",
     "pairs",
@@ -68,20 +65,10 @@ SHIFT = 0.5
     metavar="1E15",
     help="Cells with a smaller absolute column have no relative difference [1e15 molec cm-2].",
 )
-@click.option(
-    "--days",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Daily sums, for intervals.  [default: FILE_days beside the file, where it exists]",
+@daily_sums_option(
+    "Daily sums, for intervals.  [default: FILE_days beside the file, where it exists]"
 )
-@click.option(
-    "--bootstrap",
-    type=click.IntRange(0),
-    default=200,
-    show_default=True,
-    metavar="N",
-    help="Draws of days for 95 % intervals; 0 for none.",
-)
+@bootstrap_option("days", 200)
 @figure_format_option
 @overwrite_option
 @json_option

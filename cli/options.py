@@ -67,7 +67,7 @@ def json_option(command: Command) -> Command:
     )(command)
 
 
-def first_last_options(first: str | None, last: str | None) -> Callable[[Command], Command]:
+def first_last_options(first: str, last: str) -> Callable[[Command], Command]:
     """Add --start and --end as `first` and `last`, with what they mean to a command."""
 
     def decorate(command: Command) -> Command:
@@ -116,19 +116,6 @@ def skip_missing_option(command: Command) -> Command:
     )(command)
 
 
-def patch_option(command: Command) -> Command:
-    """Add --patch as `patch_size`."""
-    return click.option(
-        "--patch",
-        "patch_size",
-        type=click.IntRange(min=32),
-        default=None,
-        metavar="CELLS",
-        show_default="that of the training",
-        help="Side of the patches, a multiple of 16.",
-    )(command)
-
-
 def figure_format_option(command: Command) -> Command:
     """Add --format of figures as `suffix`."""
     return click.option(
@@ -141,22 +128,89 @@ def figure_format_option(command: Command) -> Command:
     )(command)
 
 
-def parse_named_path(text: str) -> tuple[str, Path]:
+def output_folder_option(text: str, default: str | None = None) -> Callable[[Command], Command]:
+    """Add -o/--output, a folder, with what goes into it."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=None if default is None else Path(default),
+        show_default=default is not None,
+        metavar="DIR",
+        help=text,
+    )
+
+
+def output_file_option(metavar: str, text: str) -> Callable[[Command], Command]:
+    """Add -o/--output, a file, with what it is."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar=metavar,
+        help=text,
+    )
+
+
+def daily_sums_option(text: str) -> Callable[[Command], Command]:
+    """Add --days, the folder of daily sums of a gridded file."""
+    return click.option(
+        "--days", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help=text
+    )
+
+
+def bbox_option(text: str) -> Callable[[Command], Command]:
+    """Add --bbox, an area in degrees."""
+    return click.option("--bbox", type=float, nargs=4, default=None, metavar="W S E N", help=text)
+
+
+def seed_option(text: str) -> Callable[[Command], Command]:
+    """Add --seed, 0 by default, with what is drawn."""
+    return click.option("--seed", type=int, default=0, show_default=True, help=text)
+
+
+def bootstrap_option(drawn: str, default: int) -> Callable[[Command], Command]:
+    """Add --bootstrap, the number of draws behind intervals."""
+    return click.option(
+        "--bootstrap",
+        type=click.IntRange(0),
+        default=default,
+        show_default=True,
+        metavar="N",
+        help=f"Draws of {drawn} for 95 % intervals; 0 for none.",
+    )
+
+
+def split_named_path(
+    text: str, option: str, example: str, *, what: str = "PATH"
+) -> tuple[str, Path]:
     """Read NAME=PATH.
+
+    Raises
+    ------
+    click.BadParameter
+        If it is not that.
+    """
+    name, sign, path = text.partition("=")
+    if not sign or not name or not path:
+        msg = f"{text!r} is not NAME={what}. Write for example {example}."
+        raise click.BadParameter(msg, param_hint=option)
+    return name, Path(path)
+
+
+def parse_named_path(text: str, option: str, example: str) -> tuple[str, Path]:
+    """Read NAME=PATH, a file or folder that is there.
 
     Raises
     ------
     click.BadParameter
         If it is not that, or the path does not exist.
     """
-    name, sign, path = text.partition("=")
-    if not sign or not name or not path:
-        msg = f"{text!r} is not NAME=PATH. Write for example cams=cams/2023."
-        raise click.BadParameter(msg, param_hint="--apriori")
-    if not Path(path).exists():
+    name, path = split_named_path(text, option, example)
+    if not path.exists():
         msg = f"{path} does not exist. Give a file or a folder of files for {name}."
-        raise click.BadParameter(msg, param_hint="--apriori")
-    return name, Path(path)
+        raise click.BadParameter(msg, param_hint=option)
+    return name, path
 
 
 def existing(path: Path | None, option: str) -> Path | None:

@@ -12,12 +12,18 @@ import rich_click as click
 from cli.console import command_line, note, print_json, progress_bar
 from cli.fanout import Failures, Workers, fan_out, worker_options
 from cli.inputs import find_orbits
+from cli.model_options import (
+    allow_synthetic_option,
+    checkpoints_option,
+    patch_option,
+    store_option,
+)
 from cli.options import (
     dry_run_option,
     first_last_options,
     json_option,
+    output_folder_option,
     overwrite_option,
-    patch_option,
     skip_missing_option,
     verbosity_options,
     workspace_option,
@@ -39,23 +45,12 @@ PROFILES = "profiles"
 @click.command(short_help="DACNO2-S5P profiles on the 2 km grid, one file a day.")
 @click.argument("orbits", metavar="[ORBIT]...", nargs=-1, type=click.Path(path_type=Path))
 @first_last_options("First day, instead of the days of orbits.", "Last day.  [default: the first]")
-@click.option(
-    "-c",
-    "--checkpoint",
-    "checkpoints",
-    multiple=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    metavar="FILE",
-    help="Network to predict with; repeat it for an ensemble.  [default: the packaged one]",
+@checkpoints_option(
+    "Network to predict with; repeat it for an ensemble.  [default: the packaged one]"
 )
 @workspace_option
 @source_option()
-@click.option(
-    "--store",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    metavar="DIR",
-    help="Read the days from a prepared store, not from source files.",
-)
+@store_option("Read the days from a prepared store, not from source files.")
 @click.option(
     "--dropout-samples",
     "n_dropout",
@@ -74,19 +69,9 @@ PROFILES = "profiles"
 @click.option(
     "--bfloat16", is_flag=True, help="Half the precision inside, faster where the processor has it."
 )
-@click.option(
-    "--allow-synthetic",
-    is_flag=True,
-    help="Let a checkpoint trained on the twin world see real inputs.",
-)
+@allow_synthetic_option
 @skip_missing_option
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Folder of the files.  [default: WORKSPACE/profiles]",
-)
+@output_folder_option("Folder of the files.  [default: WORKSPACE/profiles]")
 @worker_options
 @overwrite_option
 @dry_run_option("Say what would be done, and stop.")
@@ -140,9 +125,6 @@ def _check_call(given: dict[str, Any]) -> None:
         raise click.UsageError(msg)
     if given["last"] is not None and (given["first"] is None or given["last"] < given["first"]):
         msg = "--end needs a --start that does not lie after it."
-        raise click.UsageError(msg)
-    if given["patch_size"] is not None and given["patch_size"] % 16:
-        msg = f"--patch must be a multiple of 16. Given {given['patch_size']}."
         raise click.UsageError(msg)
 
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from cli.console import note, print_json, print_table, progress_bar
+from cli.model_options import grid_option, model_grid, station_options, window_option
 from cli.options import (
     dry_run_option,
     first_last_options,
     json_option,
+    output_folder_option,
     overwrite_option,
     skip_missing_option,
     verbosity_options,
@@ -20,7 +22,6 @@ from cli.options import (
 from cli.sources import named_paths, source_option
 
 if TYPE_CHECKING:
-    from dacno2_s5p.grid import ModelGrid
     from dacno2_s5p.prepare import Plan, Settings
     from dacno2_s5p.store import Store
     from dacno2_s5p.variables import InputTable, Preparation
@@ -31,13 +32,7 @@ DEFAULT_STORE = "store"
 
 @click.command(short_help="Predictors and targets from your own files to a training store.")
 @workspace_option
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Folder of the store.  [default: WORKSPACE/store]",
-)
+@output_folder_option("Folder of the store.  [default: WORKSPACE/store]")
 @first_last_options("First day.", "Last day.  [default: the first]")
 @click.option(
     "--year-excluded",
@@ -56,13 +51,7 @@ DEFAULT_STORE = "store"
     help="Year that makes no statistics: the test year. Repeatable.",
 )
 @source_option(targets=True)
-@click.option(
-    "--window",
-    default="11-13",
-    show_default=True,
-    metavar="HOURS",
-    help="Hours (UTC) the target is the mean of: 11-13 (S5P), daily (the paper), or a range.",
-)
+@window_option("Hours (UTC) the target is the mean of: 11-13 (S5P), daily (the paper), or a range.")
 @click.option(
     "--weather-end",
     type=click.Choice(["window", "day"]),
@@ -98,40 +87,18 @@ DEFAULT_STORE = "store"
     metavar="M,M,...",
     help="Heights above ground [m].  [default: 0,50,250,500,1000,2000,3000,5000]",
 )
-@click.option(
-    "--grid",
-    default="europe-2km",
-    show_default=True,
-    metavar="NAME|TOML",
-    help="europe-2km, lonlat-0.02, or a TOML file that describes a grid.",
-)
+@grid_option("europe-2km, lonlat-0.02, or a TOML file that describes a grid.")
 @click.option(
     "--inputs",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="TOML",
     help="Another table of inputs.  [default: the 38 shipped]",
 )
-@click.option(
-    "--training-stations",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    metavar="CSV",
-    help="Stations that CAMS assimilates (EoI codes or sampling points).",
-)
-@click.option(
-    "--evaluation-stations",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    metavar="CSV",
-    help="Stations that are held back.",
+@station_options(
+    "Stations that CAMS assimilates (EoI codes or sampling points).",
+    "Stations that are held back.",
 )
 @click.option("--draw-stations", is_flag=True, help="Draw the split where there is no list.")
-@click.option(
-    "--station-offset",
-    type=click.IntRange(-12, 14),
-    default=1,
-    show_default=True,
-    metavar="HOURS",
-    help="Hours by which times of EEA parquet files are ahead of UTC.",
-)
 @click.option("--no-targets", is_flag=True, help="Inputs only: for prediction.")
 @click.option("--no-stations", is_flag=True, help="Without stations: phase 1 only.")
 @skip_missing_option
@@ -218,7 +185,7 @@ def _settings(options: dict[str, Any]) -> Settings:
     return Settings(
         days=days,
         held_years=frozenset(options["held"]),
-        grid=_grid(options["grid"]),
+        grid=model_grid(options["grid"]),
         table=_table(options["inputs"]),
         preparation=_preparation(options),
         rules=rules,
@@ -253,20 +220,6 @@ def _table(path: Path | None) -> InputTable:
     from dacno2_s5p.variables import InputTable
 
     return InputTable.default() if path is None else InputTable.read(path)
-
-
-def _grid(text: str) -> ModelGrid:
-    import tomllib
-
-    from dacno2_s5p.grid import ModelGrid, named_grid
-
-    path = Path(text)
-    try:
-        if path.suffix == ".toml":
-            return ModelGrid.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
-        return named_grid(text)
-    except (OSError, TypeError, ValueError) as error:
-        raise click.BadParameter(" ".join(str(error).split()), param_hint="--grid") from error
 
 
 def _say_missing(plan: Plan, n_day: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import rich_click as click
 
 from cli.console import print_json
-from cli.options import json_option, overwrite_option, verbosity_options
+from cli.options import json_option, output_file_option, overwrite_option, verbosity_options
 
 logger = logging.getLogger(__name__)
 
@@ -20,13 +20,7 @@ MEGABYTE = 1_000_000
 @click.argument(
     "folder", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False)
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE.html",
-    help="The page.  [default: DIR/report.html]",
-)
+@output_file_option("FILE.html", "The page.  [default: DIR/report.html]")
 @click.option("--title", default=TITLE, show_default=True, help="Heading of the page.")
 @click.option(
     "--warn-above",

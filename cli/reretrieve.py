@@ -13,6 +13,7 @@ from cli.console import command_line, note, print_json, print_table, progress_ba
 from cli.fanout import Failures, Workers, fan_out, worker_options
 from cli.inputs import ENDINGS, Orbits, find_orbits
 from cli.options import (
+    bbox_option,
     dry_run_option,
     existing,
     json_option,
@@ -114,9 +115,7 @@ DEFAULT_SETS = {"dacno2": "profiles", "cams": "cams"}
     show_default=True,
     help="primary: rows and columns that touch the primary set's grid.",
 )
-@click.option(
-    "--bbox", type=float, nargs=4, default=None, metavar="W S E N", help="A further cut [degrees]."
-)
+@bbox_option("A further cut [degrees].")
 @click.option("--kernels", is_flag=True, help="Also write the new tropospheric kernels.")
 @click.option("--profiles", is_flag=True, help="Also write the a-priori partial columns.")
 @qa_option("Statistics use pixels with a stored qa_value above this.", 100)
@@ -210,7 +209,7 @@ def _check_targets(found: Orbits, output: Path | None) -> None:
 
 def _named_sets(apriori: tuple[str, ...]) -> dict[str, Path]:
     """Read the sets of the command line; none is an empty dictionary."""
-    named = [parse_named_path(text) for text in apriori]
+    named = [parse_named_path(text, "--apriori", "cams=cams/2023") for text in apriori]
     count = Counter(name.upper() for name, _ in named)
     twice = [name for name, n in count.items() if n > 1]
     if twice:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import rich_click as click
 
+from cli.options import split_named_path
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -36,9 +38,6 @@ def named_paths(texts: tuple[str, ...]) -> dict[str, Path]:
     """
     found = {}
     for text in texts:
-        name, sign, path = text.partition("=")
-        if not sign or not path:
-            msg = f"{text!r} is not NAME=PATH. Write for example era5=/disk/era5."
-            raise click.BadParameter(msg, param_hint="--source")
-        found[name] = Path(path)
+        name, path = split_named_path(text, "--source", "era5=/disk/era5")
+        found[name] = path
     return found

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from cli.console import note, print_json, progress_bar
-from cli.options import json_option, verbosity_options, workspace_option
+from cli.model_options import threads_option
+from cli.options import json_option, output_folder_option, verbosity_options, workspace_option
 from cli.origin import LEAF, input_file, origin_of, write_origin
 
 if TYPE_CHECKING:
@@ -56,13 +57,7 @@ STORE, RUNS = "store", "runs"
     metavar="DIR",
     help="The training store.  [default: WORKSPACE/store]",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Folder of the run.  [default: WORKSPACE/runs/NAME of the recipe]",
-)
+@output_folder_option("Folder of the run.  [default: WORKSPACE/runs/NAME of the recipe]")
 @click.option(
     "--from",
     "parent",
@@ -84,13 +79,7 @@ STORE, RUNS = "store", "runs"
     help="Score each phase's best network also on fresh windows of the days it was trained on, as "
     "a random split would: the difference to the blocks held back is the leak.",
 )
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    default=None,
-    metavar="N",
-    help="Threads of a process.  [default: torch's own]",
-)
+@threads_option
 @json_option
 @verbosity_options
 def train(**given: Any) -> None:
