@@ -1,4 +1,4 @@
-"""Optimiser, learning rate, running mean of the weights, frozen normalisation."""
+"""Optimiser, learning rate, running mean of the weights, frozen norms; weights not finite."""
 
 from __future__ import annotations
 
@@ -99,3 +99,12 @@ def training_mode(network: nn.Module, *, freeze_norm: bool) -> None:
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.eval()
+
+
+def first_not_finite(network: nn.Module, *, of_gradients: bool = False) -> str:
+    """Name the first parameter that is not finite (or whose gradient is not), empty for none."""
+    for name, parameter in network.named_parameters():
+        values = parameter.grad if of_gradients else parameter
+        if values is not None and not bool(torch.isfinite(values).all()):
+            return name
+    return ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,10 +23,12 @@ from dacno2_s5p.network.dacno2 import Dacno2
 from dacno2_s5p.normalisation import Normaliser
 from dacno2_s5p.optimisation import (
     RunningMean,
+    first_not_finite,
     learning_rate,
     make_optimiser,
     training_mode,
 )
+from dacno2_s5p.phase_report import PhaseResult, Progress
 from dacno2_s5p.processes import Processes
 from dacno2_s5p.read_ahead import expect
 from dacno2_s5p.reference import Reference
@@ -42,62 +44,13 @@ if TYPE_CHECKING:
 
     from dacno2_s5p.recipe import PhaseRecipe, Recipe
     from dacno2_s5p.samples import Crop, DaySource, Targets
-    from dacno2_s5p.split_scores import SplitScores
+
+__all__ = ["PhaseResult", "PhaseTrainer", "Progress", "new_network", "train_phase"]
 
 logger = logging.getLogger(__name__)
 
 ALONE = Processes()
 """One process."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run is, given to the callback after every step.
-
-    Attributes
-    ----------
-    phase, step, steps : int
-        Steps done of those of the phase.
-    loss : float
-        Training loss of the step.
-    validation_loss : float or None
-        Loss of the latest validation.
-    seconds_left : float
-        Estimate from the steps of this call.
-    """
-
-    phase: int
-    step: int
-    steps: int
-    loss: float
-    validation_loss: float | None
-    seconds_left: float
-
-
-@dataclass(frozen=True)
-class PhaseResult:
-    """What a phase ended with.
-
-    Attributes
-    ----------
-    checkpoint : Path
-        The best network of the phase; absent before the first validation.
-    best_loss : float
-        Its validation loss.
-    best_step, step : int
-        Step of the best network, and steps done.
-    is_finished : bool
-        False where the run was stopped early.
-    splits : SplitScores, optional
-        Loss on days trained on and on days held back, where it was asked for.
-    """
-
-    checkpoint: Path
-    best_loss: float
-    best_step: int
-    step: int
-    is_finished: bool
-    splits: SplitScores | None = None
 
 
 class PhaseTrainer:
@@ -301,7 +254,7 @@ class PhaseTrainer:
             )
         except RuntimeError:
             # clipping by a norm that is no number would have spoilt all gradients
-            self._refuse(f"the gradient of {_first_bad(self.network, of_gradients=True)}")
+            self._refuse(f"the gradient of {first_not_finite(self.network, of_gradients=True)}")
 
     def _terms(self, network: Dacno2, crops: Sequence[Crop], totals: Totals) -> LossTerms:
         """Predict samples and return their share of the loss."""
@@ -320,7 +273,7 @@ class PhaseTrainer:
         loss = float(sum(getattr(weights, name) * value for name, value in sums.items()))
         if not abs(loss) < float("inf"):
             wrong = [name for name, value in sums.items() if not abs(value) < float("inf")]
-            of_weights = _first_bad(self.network) or _first_bad(self.mean_network)
+            of_weights = first_not_finite(self.network) or first_not_finite(self.mean_network)
             named = f" (the weights {of_weights}, too)" * bool(of_weights)
             self._refuse(", ".join(wrong) + named)
         return loss
@@ -389,15 +342,6 @@ def new_network(recipe: Recipe) -> Dacno2:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         return Dacno2(recipe.network)
-
-
-def _first_bad(network: Dacno2, *, of_gradients: bool = False) -> str:
-    """Name the first parameter that is not finite (or whose gradient is not), empty for none."""
-    for name, parameter in network.named_parameters():
-        values = parameter.grad if of_gradients else parameter
-        if values is not None and not bool(torch.isfinite(values).all()):
-            return name
-    return ""
 
 
 def _seed(*numbers: int) -> int:
