@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import rich_click as click
 
-from cli.console import command_line, print_json, progress_bar
+from cli.console import history_line, print_json, progress_bar
 from cli.options import json_option, output_folder_option, overwrite_option, verbosity_options
 
 
@@ -64,11 +63,9 @@ def coarsen(
             raise click.UsageError(msg)
         resolution = BOXES
     folder = output or path.with_name(f"{path.stem}_{resolution.label}")
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    history = f"{now} {command_line()}"
     with progress_bar("files") as progress:
         written = coarsen_files(
-            path, folder, resolution, overwrite=overwrite, history=history, progress=progress
+            path, folder, resolution, overwrite=overwrite, history=history_line(), progress=progress
         )
     if as_json:
         print_json({"set": str(path), "to": resolution.label, "files": [str(p) for p in written]})

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -162,6 +163,11 @@ def command_line(arguments: list[str] | None = None) -> str:
             kept.append(word)
         is_value = is_flag
     return " ".join(kept)
+
+
+def history_line() -> str:
+    """Return time and command as the `history` of a file has them."""
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {command_line()}"
 
 
 def print_json(value: object) -> None:

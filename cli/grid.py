@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from cli.console import EXIT_DATA, command_line, note, one_line, print_json, progress_bar
+from cli.console import EXIT_DATA, history_line, note, one_line, print_json, progress_bar
 from cli.fanout import Workers, fan_out, worker_options
 from cli.grid_report import (
     describe_l3,
@@ -292,7 +292,7 @@ def _write(
     from retrieval.errors import OutputError
     from retrieval.l3_file import read_l3, write_l3
     from retrieval.l3_period import period_fingerprint, period_mean
-    from retrieval.provenance import stored_fingerprint
+    from retrieval.provenance import ATTRIBUTE_BYTES, stored_fingerprint
 
     if refusal:
         made = period_fingerprint(folder, period, average=given["average"])
@@ -301,8 +301,7 @@ def _write(
         done = {"skipped": "done before", **describe_l3(read_l3(output))}
         return done | strata_of(folder, output, period)
     l3 = period_mean(folder, period, average=given["average"])
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    history = f"{now} {command_line()}"[:60_000]
+    history = history_line()[:ATTRIBUTE_BYTES]
     write_l3(output, l3, overwrite=given["overwrite"], history=history)
     strata = strata_of(folder, output, period)
     write_strata(strata, overwrite=given["overwrite"])

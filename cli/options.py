@@ -169,6 +169,20 @@ def seed_option(text: str) -> Callable[[Command], Command]:
     return click.option("--seed", type=int, default=0, show_default=True, help=text)
 
 
+def count_option(
+    flag: str, default: int, text: str, *, least: int = 1, metavar: str = "N"
+) -> Callable[[Command], Command]:
+    """Add a number of things, `least` or more."""
+    return click.option(
+        flag,
+        type=click.IntRange(min=least),
+        default=default,
+        show_default=True,
+        metavar=metavar,
+        help=text,
+    )
+
+
 def bootstrap_option(drawn: str, default: int) -> Callable[[Command], Command]:
     """Add --bootstrap, the number of draws behind intervals."""
     return click.option(

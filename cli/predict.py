@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from cli.console import command_line, note, print_json, progress_bar
+from cli.console import history_line, note, print_json, progress_bar
 from cli.fanout import Failures, Workers, fan_out, worker_options
 from cli.inputs import find_orbits
+from cli.memory import say_memory
 from cli.model_options import (
     allow_synthetic_option,
     checkpoints_option,
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
     from cli.predict_day import Opened, Prediction
     from dacno2_s5p.day_inputs import DayInputs
-
-logger = logging.getLogger(__name__)
 
 PROFILES = "profiles"
 """Folder of the workspace the files go to."""
@@ -103,7 +101,7 @@ def predict(**given: Any) -> None:
     prediction = Prediction(
         checkpoints=checkpoints,
         folder=given["output"] or given["workspace"] / PROFILES,
-        history=_history(),
+        history=history_line(),
         sources=tuple(given["sources"]),
         **{name: given[name] for name in (*options, "raw_uncertainty", "overwrite")},
     )
@@ -256,7 +254,7 @@ def _complete(
 
 def _say_memory(prediction: Prediction, use: Opened, workers: Workers, n_day: int) -> None:
     """Say how much memory the call takes, before it takes it."""
-    from dacno2_s5p.memory import available_bytes, prediction_bytes
+    from dacno2_s5p.memory import prediction_bytes
 
     each = prediction_bytes(use.models[0].info, use.grid, with_spread=prediction.wants_spread)
     patches = f"for {len(use.grid.patches())} patches a day"
@@ -264,21 +262,8 @@ def _say_memory(prediction: Prediction, use: Opened, workers: Workers, n_day: in
         note(f"about {each / 1e9:.1f} GB of memory a worker {patches}")
         return
     n_process = min(workers.jobs or 1, n_day)
-    needed, free = each * n_process, available_bytes()
-    note(f"about {needed / 1e9:.1f} GB of memory {patches} on {n_process} process(es)")
-    if free is not None and needed > free:
-        logger.warning(
-            "about %.1f GB of memory are needed, %.1f are free. Give a smaller --patch%s.",
-            needed / 1e9,
-            free / 1e9,
-            " or fewer --jobs" if n_process > 1 else "",
-        )
-
-
-def _history() -> str:
-    from datetime import UTC, datetime
-
-    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {command_line()}"
+    advice = f"Give a smaller --patch{' or fewer --jobs' if n_process > 1 else ''}."
+    say_memory(each * n_process, advice, f"{patches} on {n_process} process(es)")
 
 
 def _say(summary: dict[str, Any], given: dict[str, Any], *, done: bool) -> None:

@@ -10,6 +10,7 @@ import rich_click as click
 from cli.console import note, print_json, print_table, progress_bar
 from cli.model_options import grid_option, model_grid, station_options, window_option
 from cli.options import (
+    count_option,
     dry_run_option,
     first_last_options,
     json_option,
@@ -59,22 +60,8 @@ DEFAULT_STORE = "store"
     show_default=True,
     help="Where the weather ends: at the window's end, or at 23 UTC (the paper's 00-23).",
 )
-@click.option(
-    "--weather-steps",
-    type=click.IntRange(min=8),
-    default=24,
-    show_default=True,
-    metavar="N",
-    help="Weather steps a day, a multiple of 8.",
-)
-@click.option(
-    "--weather-step-hours",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    metavar="HOURS",
-    help="Hours between them.",
-)
+@count_option("--weather-steps", 24, "Weather steps a day, a multiple of 8.", least=8)
+@count_option("--weather-step-hours", 1, "Hours between them.", metavar="HOURS")
 @click.option(
     "--vertical",
     type=click.Choice(["height", "pressure"]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from cli.console import note, print_json, progress_bar
+from cli.memory import say_memory
 from cli.model_options import threads_option
 from cli.options import json_option, output_folder_option, verbosity_options, workspace_option
 from cli.origin import LEAF, input_file, origin_of, write_origin
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from dacno2_s5p.split_scores import SplitScores
     from dacno2_s5p.store import Store
     from dacno2_s5p.training import PhaseResult, Progress
-
-logger = logging.getLogger(__name__)
 
 STORE, RUNS = "store", "runs"
 """Folders of the workspace: what is trained on, and where runs go."""
@@ -103,15 +101,11 @@ def train(**given: Any) -> None:
         msg = "--from starts one phase. Give --phase 1, 2 or 3, too."
         raise click.UsageError(msg)
 
-    import torch
-
     from dacno2_s5p.processes import Processes
     from dacno2_s5p.recipe import Recipe
-    from dacno2_s5p.runtime import tune_allocator
+    from dacno2_s5p.runtime import tune_process
 
-    tune_allocator()
-    if given["threads"] is not None:
-        torch.set_num_threads(given["threads"])
+    tune_process(given["threads"])
     recipe = Recipe.read(given["recipe_path"])
     processes = Processes.join()
     store = _open_store(recipe, given, processes)
@@ -173,20 +167,13 @@ def _run(
 
 def _say_memory(recipe: Recipe, store: Store, count: int) -> None:
     """Say how much memory the run takes, before it takes it."""
-    from dacno2_s5p.memory import available_bytes, training_bytes
+    from dacno2_s5p.memory import training_bytes
 
     size = recipe.sampling.crop or store.grid.patch_size
     micro = max(phase.micro_batch for phase in recipe.phases)
     steps = store.preparation.weather_steps
-    needed, free = count * training_bytes(recipe.network, steps, size, micro), available_bytes()
-    note(f"about {needed / 1e9:.1f} GB of memory in {count} process(es)")
-    if free is not None and needed > free:
-        logger.warning(
-            "about %.1f GB of memory are needed, %.1f are free. Give the recipe a smaller "
-            "micro_batch or crop.",
-            needed / 1e9,
-            free / 1e9,
-        )
+    needed = count * training_bytes(recipe.network, steps, size, micro)
+    say_memory(needed, "Give the recipe a smaller micro_batch or crop.", f"in {count} process(es)")
 
 
 def _write_origin(recipe: Recipe, store: Store, given: dict[str, Any]) -> None:

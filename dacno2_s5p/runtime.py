@@ -16,6 +16,15 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 """Parameters of glibc's mallopt (malloc.h)."""
 
 
+def tune_process(threads: int | None) -> None:
+    """Tune the allocator and give torch its number of threads, None for torch's own."""
+    tune_allocator()
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+
+
 def tune_allocator() -> bool:
     """Make glibc keep freed memory instead of giving it back to the system.
 
