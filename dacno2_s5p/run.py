@@ -49,8 +49,14 @@ def phase_folder(run: Path, phase: int, *, onlyobs: bool = False) -> Path:
 
 def onlyobs_recipe(recipe: Recipe) -> Recipe:
     """Return the ablation of a recipe: phase 2 from random weights, stations alone (Table 2)."""
-    # random weights have no batch statistics yet that could be frozen
-    phase = replace(recipe.phase(2), loss=STATIONS_ONLY, freeze_norm=False, freeze_norm_after=0)
+    # random weights have no batch statistics yet that could be frozen at once
+    learnt = max((one.freeze_norm_after for one in recipe.phases if one.phase < 3), default=0)
+    phase = replace(
+        recipe.phase(2),
+        loss=STATIONS_ONLY,
+        freeze_norm=learnt > 0,
+        freeze_norm_after=learnt,
+    )
     return replace(recipe, name=f"{recipe.name}-{ONLYOBS}", phases=(phase,))
 
 

@@ -13,6 +13,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import h5py
 import numpy as np
 import torch
 
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("twin-scores"))
     parser.add_argument("--year", type=int, default=2023)
     parser.add_argument("--every", type=int, default=10, help="every so many days from 1 January")
+    parser.add_argument("--phases", nargs="+", choices=PHASES, default=PHASES)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--bfloat16", action="store_true", help="faster, to some 0.1 %% of NO2")
     given = parser.parse_args(arguments)
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     days = list(np.arange(first, np.datetime64(f"{given.year + 1}-01-01", "D"), given.every))
     twin = Twin(SEED)
     write_inputs(twin, given.output, days)
-    found = {name: given.run / name / "best.safetensors" for name in PHASES}
+    found = {name: given.run / name / "best.safetensors" for name in given.phases}
     found = {name: path for name, path in found.items() if path.exists()}
     # industrial stations are on no list of the world's; a reader of files would draw some of them
     trained = sorted({s for path in found.values() for s in read_info(path).training_stations})
@@ -81,20 +83,27 @@ def write_inputs(twin: Twin, folder: Path, days: Sequence[np.datetime64]) -> Non
 def predict(
     twin: Twin, checkpoint: Path, folder: Path, days: Sequence[np.datetime64], *, bfloat16: bool
 ) -> None:
-    """Predict the days that have no file yet."""
+    """Predict the days that have no file of this checkpoint yet."""
     model = load_checkpoint(checkpoint)
     source = SimulatedDays(twin, model.info)
     grid = as_trained(source.grid, model.info)
     folder.mkdir(parents=True, exist_ok=True)
     for day in days:
         path = folder / profile_name(day)
-        if path.exists():
+        if path.exists() and made_by(path) == model.fingerprint:
             continue
         field = predict_day(model, source.read(day), grid, bfloat16=bfloat16)
         names, origin = source.names(day), source.origin
         profiles = profiles_of_day(model, day, field, grid, input_files=names, inputs_origin=origin)
-        write_profile_file(path, profiles)
+        write_profile_file(path, profiles, overwrite=True)
         print(path, flush=True)
+
+
+def made_by(path: Path) -> str:
+    """Return the fingerprint of the checkpoint that a file was predicted with."""
+    with h5py.File(path, "r") as file:
+        found = file.attrs.get("checkpoint_sha256", "")
+    return found.decode() if isinstance(found, bytes) else str(found)
 
 
 def evaluate_call(folder: Path, found: dict[str, Path]) -> str:

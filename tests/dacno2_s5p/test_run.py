@@ -17,3 +17,12 @@ def test_the_ablation_learns_its_own_batch_statistics():
     assert phase.weights == STATIONS_ONLY
     assert not phase.norm_is_frozen(phase.steps)
     assert phase.steps == recipe.phase(2).steps
+
+
+def test_the_ablation_freezes_as_the_first_phase_does():
+    """It starts from random weights as phase 1: statistics are learnt for as many steps."""
+    recipe = make_recipe()
+    first, *others = (replace(phase, freeze_norm=True) for phase in recipe.phases)
+    phases = (replace(first, freeze_norm_after=3), *others)
+    (phase,) = onlyobs_recipe(replace(recipe, phases=phases)).phases
+    assert [phase.norm_is_frozen(step) for step in (0, 2, 3)] == [False, False, True]
