@@ -77,12 +77,12 @@ def write_results(
     from dacno2_s5p.attribution_figures import figures
     from dacno2_s5p.attribution_tables import markdown, write_csv
     from dacno2_s5p.evaluate_style import save
-    from dacno2_s5p.evaluate_tables import write_markdown
+    from retrieval.text_output import write_text
 
     overwrite = given["overwrite"]
     write_csv(outputs["csv"], rows, overwrite=overwrite)
     text = markdown(rows, given["top"], notes, origin.as_attributes())
-    write_markdown(outputs["markdown"], text, overwrite=overwrite)
+    write_text(outputs["markdown"], text, overwrite=overwrite)
     write_origin(outputs["provenance"], origin, overwrite=overwrite)
     written = [outputs["csv"], outputs["markdown"], outputs["provenance"]]
     for name, figure in figures(rows, given["top"], "; ".join(notes)).items():

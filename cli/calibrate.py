@@ -77,9 +77,9 @@ def calibrate(**given: Any) -> None:
     from dacno2_s5p.calibration_file import calibration_path, write_calibration
     from dacno2_s5p.checkpoint import read_info
     from dacno2_s5p.store import Store
-    from dacno2_s5p.tensor_file import hash_file
     from retrieval.apriori.registry import open_apriori
     from retrieval.atomic import check_output
+    from retrieval.provenance import file_checksum
 
     first = given["checkpoints"][0]
     target = given["output"] or calibration_path(first)
@@ -89,7 +89,7 @@ def calibrate(**given: Any) -> None:
     if given["dry_run"]:
         _say_days(wanted, given)
         return
-    marks = tuple(hash_file(path) for path in given["checkpoints"])
+    marks = tuple(file_checksum(path) for path in given["checkpoints"])
     opened = open_apriori(given["profiles"] or given["workspace"] / PROFILES)
     try:
         spread = _raw_spread(opened, marks)

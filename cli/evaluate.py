@@ -217,9 +217,9 @@ def _unchecked(given: dict[str, Any], made_by: dict[str, tuple[str, ...]]) -> li
     makers = {maker for of_set in made_by.values() for maker in of_set}
     if not makers:
         return []
-    from dacno2_s5p.tensor_file import hash_file
+    from retrieval.provenance import file_checksum
 
-    known = {hash_file(path) for path in given["checkpoints"]}
+    known = {file_checksum(path) for path in given["checkpoints"]}
     unchecked = [name for name, of_set in made_by.items() if set(of_set) - known]
     for name in unchecked:
         logger.warning(
@@ -239,11 +239,12 @@ def _write(
     overwrite: bool,
 ) -> list[Path]:
     from dacno2_s5p.evaluate_figures import figures, save
-    from dacno2_s5p.evaluate_tables import markdown, write_csv, write_markdown
+    from dacno2_s5p.evaluate_tables import markdown, write_csv
+    from retrieval.text_output import write_text
 
     write_csv(targets["csv"], rows, overwrite=overwrite)
     text = markdown(rows, "Evaluation", notes)
-    write_markdown(targets["markdown"], text, overwrite=overwrite)
+    write_text(targets["markdown"], text, overwrite=overwrite)
     written = [targets["csv"], targets["markdown"]]
     for name, figure in figures(evidence, rows, "; ".join(notes)).items():
         save(figure, targets[name], overwrite=overwrite)

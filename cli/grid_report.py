@@ -37,13 +37,10 @@ def strata_of(
 
 def write_strata(strata: dict[str, Any], *, overwrite: bool) -> None:
     """Write means by kind of pixel; what a day does not say is empty."""
-    from dacno2_s5p.evaluate_tables import number, write_lines
     from retrieval.l3_strata import StratumRow
+    from retrieval.text_output import cells, write_lines
 
-    lines = (
-        [number(value) if isinstance(value, float) else value for value in row.values()]
-        for row in strata["strata"]
-    )
+    lines = (cells(row.values()) for row in strata["strata"])
     path = Path(strata["strata_file"])
     write_lines(path, list(StratumRow.__dataclass_fields__), lines, overwrite=overwrite)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from dataclasses import asdict, replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -214,26 +213,11 @@ def _shifted(data: MapData) -> list[AreaNumbers]:
 
 def _write_table(path: Path, numbers: tuple[AreaNumbers, ...] | list[AreaNumbers]) -> None:
     """Write numbers as CSV: columns in molec cm-2, relative differences in percent."""
-    from retrieval.atomic import atomic_output
     from retrieval.compare import AreaNumbers
+    from retrieval.text_output import cells, write_lines
 
     header = list(AreaNumbers.__dataclass_fields__)
-    with (
-        atomic_output(path, overwrite=True) as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as stream,
-    ):
-        writer = csv.DictWriter(stream, header, lineterminator="\n")
-        writer.writeheader()
-        for one in numbers:
-            row = {key: _cell(value) for key, value in asdict(one).items()}
-            writer.writerow(row)
-
-
-def _cell(value: Any) -> Any:
-    """Six digits of a number, nothing for one that is missing."""
-    if not isinstance(value, float):
-        return value
-    return "" if value != value else f"{value:.6g}"
+    write_lines(path, header, (cells(astuple(one)) for one in numbers), overwrite=True)
 
 
 def _show(data: MapData, written: list[Path]) -> None:

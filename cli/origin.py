@@ -81,8 +81,7 @@ def write_origin(
     OutputError
         If the file exists and may not be replaced.
     """
-    from retrieval.atomic import atomic_output
+    from retrieval.text_output import write_text
 
     said = origin.as_attributes() | ({"data": "synthetic"} if is_synthetic else {})
-    with atomic_output(path, overwrite=overwrite) as temporary:
-        temporary.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(said, indent=2) + "\n", overwrite=overwrite)

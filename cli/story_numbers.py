@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cli.story import HEADLINE, TM5
-from retrieval.atomic import atomic_output
 from retrieval.compare import area_masks, area_numbers, default_pairs
 from retrieval.grid_l3 import Sums, regular_grid
 from retrieval.l3_period import L3
 from retrieval.regions import DOMAIN, REGIONS
+from retrieval.text_output import write_text
 from retrieval.verification import Score, score, stratified_scores
 
 if TYPE_CHECKING:
@@ -160,8 +160,7 @@ def table_rows(columns: Columns) -> list[list[str]]:
 
 def write_summary(path: Path, found: dict[str, Any]) -> None:
     """Write summary.json."""
-    with atomic_output(path, overwrite=True) as temporary:
-        temporary.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(found, indent=2) + "\n", overwrite=True)
 
 
 def _strata_lines(columns: Columns) -> list[str]:
@@ -187,8 +186,7 @@ def write_table(path: Path, modes: dict[Above, Columns], legend: dict[str, str])
         lines.append("")
     lines += _strata_lines(modes[HEADLINE])
     lines += ["", *[f"- **{name}**: {text}" for name, text in legend.items()], ""]
-    with atomic_output(path, overwrite=True) as temporary:
-        temporary.write_text("\n".join(lines), encoding="utf-8")
+    write_text(path, "\n".join(lines), overwrite=True)
 
 
 LEGEND = {  # one line each, for table.md

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.atomic import atomic_output
 from retrieval.errors import RetrievalError
 from retrieval.reading import content_errors
+from retrieval.text_output import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,9 +88,8 @@ def write(unit: Unit, request: Request) -> None:
     """Write one unit and note it in the manifest; a unit cut short is written again."""
     WRITERS[unit.kind](request, unit)
     done = _read_manifest(request) | {_key(unit, request): list(unit.dates)}
-    with atomic_output(request.folder / MANIFEST, overwrite=True) as temporary:
-        text = json.dumps(done, indent=1, sort_keys=True)
-        temporary.write_text(text + "\n", encoding="utf-8")
+    text = json.dumps(done, indent=1, sort_keys=True)
+    write_text(request.folder / MANIFEST, text + "\n", overwrite=True)
 
 
 def _key(unit: Unit, request: Request) -> str:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dacno2_s5p.evaluate_tables import markdown_table, number, write_lines
 from dacno2_s5p.samples import GROUPS
+from retrieval.text_output import markdown_table, number, write_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dacno2_s5p.calibration import ALL, GAUSSIAN, Calibration
 from dacno2_s5p.errors import CheckpointError
-from retrieval.atomic import atomic_output
+from retrieval.text_output import write_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,8 +35,7 @@ def write_calibration(path: Path, calibration: Calibration, *, overwrite: bool =
         If it exists and may not be replaced.
     """
     text = json.dumps({"format": FORMAT, **asdict(calibration)}, indent=1)
-    with atomic_output(path, overwrite=overwrite) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_text(path, text + "\n", overwrite=overwrite)
 
 
 def read_calibration(path: Path) -> Calibration:

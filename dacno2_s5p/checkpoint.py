@@ -18,8 +18,9 @@ from dacno2_s5p.errors import CheckpointError, ConfigurationError
 from dacno2_s5p.grid import ModelGrid
 from dacno2_s5p.network.dacno2 import Dacno2, NetworkConfig
 from dacno2_s5p.normalisation import InputStatistics, Normaliser, TargetScaling
-from dacno2_s5p.tensor_file import hash_file, read_metadata, read_tensors, write_tensors
+from dacno2_s5p.tensor_file import read_metadata, read_tensors, write_tensors
 from dacno2_s5p.variables import InputTable, Preparation
+from retrieval.provenance import file_checksum
 from retrieval.reading import CONTENT_ERRORS, describe_fault
 
 if TYPE_CHECKING:
@@ -318,7 +319,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     _check_finite(path, tensors)
     network = Dacno2(info.network)
     network.load_state_dict(tensors)
-    return Checkpoint(path, hash_file(path), info, network.eval())
+    return Checkpoint(path, file_checksum(path), info, network.eval())
 
 
 def outline(path: Path, info: CheckpointInfo) -> Dacno2:

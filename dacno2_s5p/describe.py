@@ -50,14 +50,14 @@ def describe_checkpoint(path: Path) -> dict[str, Any]:
     """
     from dacno2_s5p.checkpoint import outline, read_info
     from dacno2_s5p.memory import prediction_bytes
-    from dacno2_s5p.tensor_file import hash_file
+    from retrieval.provenance import file_checksum
 
     info = read_info(path)
     parameters = sum(weights.numel() for weights in outline(path, info).parameters())
     return {
         "file": path.name,
         "kind": "DACNO2-S5P checkpoint",
-        "sha256": hash_file(path),
+        "sha256": file_checksum(path),
         "phase": info.phase,
         "step": info.step,
         "training_data": info.training_data,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.atomic import atomic_output
+from retrieval.text_output import markdown_table, number, write_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -81,34 +80,6 @@ def write_csv(path: Path, rows: Sequence[Row], *, overwrite: bool = False) -> No
     write_lines(path, HEADER, lines, overwrite=overwrite)
 
 
-def write_lines(
-    path: Path,
-    header: Sequence[str],
-    lines: Iterable[Sequence[object]],
-    *,
-    overwrite: bool = False,
-) -> None:
-    """Write a header and lines as CSV.
-
-    Raises
-    ------
-    OutputError
-        If the file exists and may not be replaced.
-    """
-    with (
-        atomic_output(path, overwrite=overwrite) as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as stream,
-    ):
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(lines)
-
-
-def number(value: float) -> str:
-    """Write a number with six digits, a missing one empty."""
-    return "" if np.isnan(value) else f"{value:.6g}"
-
-
 def side_by_side(rows: Sequence[Row], table: str) -> tuple[list[str], list[list[str]]]:
     """Return header and cells of one table: sets are columns, the best value has a star.
 
@@ -179,20 +150,3 @@ def markdown(rows: Sequence[Row], heading: str, notes: Sequence[str] = ()) -> st
         "",
     ]
     return "\n".join(parts)
-
-
-def markdown_table(header: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a table."""
-    return ["| " + " | ".join(line) + " |" for line in (header, ["---"] * len(header), *cells)]
-
-
-def write_markdown(path: Path, text: str, *, overwrite: bool = False) -> None:
-    """Write a page.
-
-    Raises
-    ------
-    OutputError
-        If the file exists and may not be replaced.
-    """
-    with atomic_output(path, overwrite=overwrite) as temporary:
-        temporary.write_text(text, encoding="utf-8")

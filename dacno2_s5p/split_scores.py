@@ -16,7 +16,7 @@ import numpy as np
 from dacno2_s5p.errors import ConfigurationError
 from dacno2_s5p.sampling import CropSampler, SamplingRecipe, validation_days
 from dacno2_s5p.tensor_file import read_tensors
-from retrieval.atomic import atomic_output
+from retrieval.text_output import write_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,5 +106,4 @@ def split_scores(trainer: PhaseTrainer, checkpoint: Path) -> SplitScores:
 def write_scores(path: Path, scores: SplitScores) -> None:
     """Write the numbers as JSON, replacing older ones."""
     text = json.dumps({**asdict(scores), "difference": scores.difference}, indent=1)
-    with atomic_output(path, overwrite=True) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_text(path, text + "\n", overwrite=True)

@@ -19,7 +19,7 @@ from dacno2_s5p.normalisation import StatisticsBuilder, Welford
 from dacno2_s5p.sources.inputs import FINE_GROUPS, group_maps
 from dacno2_s5p.store import FORMAT, MANIFEST, day_path, month_path, static_path
 from dacno2_s5p.store_files import fingerprint, read_about, read_array, write_chunk
-from retrieval.atomic import atomic_output
+from retrieval.text_output import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -186,9 +186,7 @@ class StoreWriter:
             "target": target,
             **more,
         }
-        path = self.folder / MANIFEST
-        with atomic_output(path, overwrite=True) as temporary:
-            temporary.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        write_text(self.folder / MANIFEST, json.dumps(manifest, indent=1), overwrite=True)
 
     def _statistics(
         self, training: Sequence[np.datetime64], about: Mapping[np.datetime64, Mapping[str, Any]]

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 from dacno2_s5p.errors import CheckpointError
 from retrieval.atomic import atomic_output, output_error
+from retrieval.provenance import file_checksum
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +64,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
             save_file(plain, temporary, metadata={KEY: text})
         except SafetensorError as error:
             raise output_error(path, error) from error
-    return hash_file(path)
+    return file_checksum(path)
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
@@ -156,15 +157,6 @@ def hash_tensors(tensors: Mapping[str, Tensor]) -> str:
         tensor = tensors[name].detach().cpu()
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
         digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
-
-
-def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    digest = sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
     return digest.hexdigest()
 
 

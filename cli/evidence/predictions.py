@@ -147,13 +147,12 @@ def predictions_table(found: Found) -> str:
 
 def update_block(path: Path, text: str) -> bool:
     """Replace what stands between the marks of a page; tells whether the page has them."""
-    from retrieval.atomic import atomic_output
+    from retrieval.text_output import write_text
 
     page = path.read_text(encoding="utf-8") if path.exists() else ""
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
         return False
-    with atomic_output(path, overwrite=True) as temporary:
-        temporary.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+    write_text(path, f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", overwrite=True)
     return True

@@ -29,9 +29,9 @@ from cli.evidence.tables import (
     write_csv,
 )
 from cli.story import DACNO2, TM5
-from retrieval.atomic import atomic_output
 from retrieval.options import Above
 from retrieval.regions import DOMAIN, REGIONS
+from retrieval.text_output import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,7 +134,7 @@ def write_results(
         steps=steps_table(found[AVERAGES]),
         quarters=quarters_table(quarters_of(common_plan, _quarter_pairs(common))),
     )
-    _write_text(written[1], page)
+    write_text(written[1], page, overwrite=True)
     summary = f"{common.l3.n_day} days. {source.network}\n\n{predictions_table(common)}"
     update_block(folder.parent / f"{folder.name}.md", summary)
     note = {
@@ -145,7 +145,7 @@ def write_results(
         "bootstrap": n_replicate,
         "areas": [DOMAIN.name, *(region.name for region in REGIONS), HOTSPOTS, BACKGROUND],
     }
-    _write_text(written[2], json.dumps(note, indent=1) + "\n")
+    write_text(written[2], json.dumps(note, indent=1) + "\n", overwrite=True)
     return [
         *written,
         draw_changes(common, folder / "changes.png"),
@@ -169,8 +169,3 @@ def _map_pairs(found: Found) -> list[tuple[str, str]]:
     """Choose the paper's three pairs; the true profiles stand for an absent network."""
     fine = next(name for name in ("DACNO2", "TRUTH8") if name in found.sets)
     return [("CAMS", TM5), (fine, TM5), (fine, "CAMS")]
-
-
-def _write_text(path: Path, text: str) -> None:
-    with atomic_output(path, overwrite=True) as temporary:
-        temporary.write_text(text, encoding="utf-8")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cli.story import DayFiles
-from retrieval.atomic import atomic_output
+from retrieval.text_output import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -96,8 +96,7 @@ class DayFolder:
             "orbit": str(files.orbit.relative_to(self.path)),
             "truth": str(files.truth.relative_to(self.path)),
         }
-        with atomic_output(self.path / ORIGINALS, overwrite=True) as temporary:
-            temporary.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        write_text(self.path / ORIGINALS, json.dumps(found, indent=1) + "\n", overwrite=True)
 
 
 @dataclass(frozen=True)

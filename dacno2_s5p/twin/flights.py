@@ -50,19 +50,6 @@ AIRPORTS = (
 )
 """Larger airports of the nine states and of Ireland."""
 
-STATES = (
-    "France",
-    "United Kingdom",
-    "Netherlands",
-    "Belgium",
-    "Luxembourg",
-    "Germany",
-    "Switzerland",
-    "Italy",
-    "Spain",
-)
-"""The nine states whose flights are summed (paper, section 2.2.1)."""
-
 
 def daily_flights(date: np.datetime64 | str, seed: int) -> NDArray[np.int64]:
     """Flights of each of `AIRPORTS` on a day, shape (n_airport,).

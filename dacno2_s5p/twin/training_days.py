@@ -16,13 +16,14 @@ from dacno2_s5p.grid import CAMS_FACTOR, COARSE_FACTOR
 from dacno2_s5p.sources import regrid
 from dacno2_s5p.sources.cams import Target
 from dacno2_s5p.sources.era5 import SURFACE_VARIABLES
+from dacno2_s5p.sources.flights import STATES
 from dacno2_s5p.sources.heights import HeightOperator, geopotential_at, surface_geopotential
 from dacno2_s5p.sources.inputs import day_of_week, encode
 from dacno2_s5p.sources.windows import target_hours, weather_times
 from dacno2_s5p.twin.binning import Binning
 from dacno2_s5p.twin.calendar import SECTORS
 from dacno2_s5p.twin.cams_model import cams_grid
-from dacno2_s5p.twin.flights import AIRPORTS, STATES, daily_flights
+from dacno2_s5p.twin.flights import AIRPORTS, daily_flights
 from dacno2_s5p.twin.site import Site
 from dacno2_s5p.twin.upper_air import LEVELS, pressure_levels
 from dacno2_s5p.twin.world import BOX, FRAME_X, FRAME_Y, Points, as_day, day_hours

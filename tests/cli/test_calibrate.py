@@ -11,9 +11,9 @@ import pytest
 from dacno2_s5p.calibration_file import read_calibration
 from dacno2_s5p.checkpoint import save_checkpoint
 from dacno2_s5p.sampling import SamplingRecipe
-from dacno2_s5p.tensor_file import hash_file
 from retrieval.constants import MICROGRAM_M3_TO_MOL_M3
 from retrieval.formats.profile_file import NEEDED_ATTRIBUTES, Profiles, write_profile_file
+from retrieval.provenance import file_checksum
 from tests.dacno2_s5p.test_calibration_data import ALL_DAYS, FAR, Days
 from tests.network_builders import mini_config, random_network
 from tests.training_builders import make_days, make_info, make_recipe
@@ -67,7 +67,7 @@ def case(tmp_path, monkeypatch) -> Case:
     info = make_info(source, phase=3, recipe=recipe.to_dict())
     path = tmp_path / "best.safetensors"
     save_checkpoint(path, random_network(mini_config()).state_dict(), info)
-    write_raw(tmp_path / "raw", ALL_DAYS[10:], store.grid, hash_file(path))
+    write_raw(tmp_path / "raw", ALL_DAYS[10:], store.grid, file_checksum(path))
     return Case(tmp_path, path, tmp_path / "raw")
 
 
@@ -80,7 +80,7 @@ def test_factors_are_fitted_tested_and_written(run, case):
     assert done.status == 0, done.err
     assert done.out.splitlines()[0] == "stations\traw 50 %\traw 90 %\t50 %\t90 %\tcells\tN"
     found = read_calibration(case.folder / "best.calibration.json")
-    assert found.checkpoints == (hash_file(case.checkpoint),)
+    assert found.checkpoints == (file_checksum(case.checkpoint),)
     assert found.spread == HOW
     assert found.report["days"] == listed
     # quantiles of some 100 residuals: 4 times the raw spread within a third
@@ -103,7 +103,7 @@ def test_factors_are_fitted_tested_and_written(run, case):
 )
 def test_profiles_of_others_and_calibrated_ones_are_refused(run, case, changes, named):
     """What is calibrated is the raw spread of these networks."""
-    grid, mark = make_days(1).grid, hash_file(case.checkpoint)
+    grid, mark = make_days(1).grid, file_checksum(case.checkpoint)
     write_raw(case.folder / "other", ALL_DAYS[10:12], grid, mark, **changes)
     done = run("calibrate", "-c", case.checkpoint, "--profiles", case.folder / "other")
     assert done.status == 1
@@ -112,7 +112,9 @@ def test_profiles_of_others_and_calibrated_ones_are_refused(run, case, changes, 
 
 def test_days_that_were_trained_on_do_not_count(run, case):
     """Profiles of other days only: which days to predict is said."""
-    write_raw(case.folder / "other", ALL_DAYS[:3], make_days(1).grid, hash_file(case.checkpoint))
+    write_raw(
+        case.folder / "other", ALL_DAYS[:3], make_days(1).grid, file_checksum(case.checkpoint)
+    )
     done = run("calibrate", "-c", case.checkpoint, "--profiles", case.folder / "other")
     assert done.status == 1
     assert "Some day must have been kept back" in done.error and "--dry-run lists all" in done.error

@@ -12,7 +12,6 @@ import pytest
 from dacno2_s5p.checkpoint import save_checkpoint
 from dacno2_s5p.sources.regrid import centres_in
 from dacno2_s5p.store import FORMAT, MANIFEST, Store
-from dacno2_s5p.tensor_file import hash_file
 from dacno2_s5p.variables import InputTable, Preparation
 from retrieval.constants import MICROGRAM_M3_TO_MOL_M3
 from retrieval.formats.profile_file import NEEDED_ATTRIBUTES, Profiles, write_profile_file
@@ -248,7 +247,7 @@ def test_the_split_may_be_that_of_the_store(run, files, tmp_path):
 def test_a_set_whose_checkpoint_is_not_given_is_named(run, files, tmp_path):
     """Profile files say what made them; unchecked splits are said on stderr and in the tables."""
     model = save_model(tmp_path / "m.safetensors", training_stations=("X",))
-    write_profiles(tmp_path / "made", 0.0, checkpoint_sha256=hash_file(model))
+    write_profiles(tmp_path / "made", 0.0, checkpoint_sha256=file_checksum(model))
     args = ("evaluate", *common(files), "-s", f"made={tmp_path / 'made'}", "-o", tmp_path / "o")
     outcome = run(*args, "--json")
     assert "checkpoint that is not given" in outcome.err

@@ -7,6 +7,7 @@ import datetime as dt
 import numpy as np
 import pytest
 
+from dacno2_s5p.sources.flights import STATES
 from dacno2_s5p.twin.calendar import (
     SECTORS,
     activity,
@@ -17,7 +18,7 @@ from dacno2_s5p.twin.calendar import (
     hour_factors,
 )
 from dacno2_s5p.twin.emissions import heating_factor
-from dacno2_s5p.twin.flights import AIRPORTS, STATES, daily_flights
+from dacno2_s5p.twin.flights import AIRPORTS, daily_flights
 
 
 @pytest.mark.parametrize(
