@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from cli.memory import say_memory
-from cli.options import split_named_path
+from cli.options import STORE, split_named_path
 
 if TYPE_CHECKING:
     from dacno2_s5p.attribution_errors import ErrorTarget
     from dacno2_s5p.checkpoint import Checkpoint
     from dacno2_s5p.samples import Crop
     from dacno2_s5p.store import Store
-
-STORE = "store"
-"""Folder of the workspace."""
 
 
 def checkpoint_paths(given: dict[str, Any]) -> dict[str, Path]:

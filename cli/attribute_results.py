@@ -24,14 +24,12 @@ FIGURES = ("groups", "group_changes", "features", "heat_map")
 
 def output_paths(folder: Path, suffix: str, *, overwrite: bool) -> dict[str, Path]:
     """Names of what is written; refuses before any work where something would be replaced."""
-    from retrieval.atomic import check_output
+    from retrieval.atomic import check_outputs
 
     outputs = {name: folder / f"{name}.{suffix}" for name in FIGURES}
     outputs |= {"csv": folder / "attribution.csv", "markdown": folder / "attribution.md"}
     outputs["provenance"] = folder / LEAF
-    if folder.is_dir():
-        for output in outputs.values():
-            check_output(output, overwrite=overwrite)
+    check_outputs(outputs.values(), overwrite=overwrite)
     return outputs
 
 

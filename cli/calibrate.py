@@ -14,6 +14,8 @@ import rich_click as click
 from cli.console import note, print_json, print_table
 from cli.model_options import checkpoints_option, store_option
 from cli.options import (
+    PROFILES,
+    STORE,
     dry_run_option,
     json_option,
     output_file_option,
@@ -33,9 +35,6 @@ if TYPE_CHECKING:
     from retrieval.apriori.base import AprioriSet
 
     Read = Callable[[np.datetime64], NDArray[np.floating]]
-
-STORE, PROFILES = "store", "profiles"
-"""Folders of the workspace."""
 
 
 @click.command(short_help="Make no2_uncertainty cover what it says.")

@@ -184,14 +184,12 @@ def evaluate(**given: Any) -> None:
 
 def _targets(folder: Path, suffix: str, *, overwrite: bool) -> dict[str, Path]:
     """Names of what is written; refuses before any work where something would be replaced."""
-    from retrieval.atomic import check_output
+    from retrieval.atomic import check_outputs
 
     targets = {name: folder / f"{name}.{suffix}" for name in FIGURES}
     targets |= {"csv": folder / "scores.csv", "markdown": folder / "scores.md"}
     targets["provenance"] = folder / LEAF
-    if folder.is_dir():
-        for target in targets.values():
-            check_output(target, overwrite=overwrite)
+    check_outputs(targets.values(), overwrite=overwrite)
     return targets
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from cli.console import note, progress_bar
-from cli.options import parse_named_path
+from cli.options import PROFILES, STORE, parse_named_path
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -73,7 +73,7 @@ def _named_paths(given: dict[str, Any]) -> dict[str, Path]:
             msg = f"{name} is taken. Each set needs a name of its own."
             raise click.BadParameter(msg, param_hint="--set")
         found[name] = path
-    profiles = given["workspace"] / "profiles"
+    profiles = given["workspace"] / PROFILES
     if not found and profiles.is_dir():
         found[SET_NAME] = profiles
     unknown = [name for name in given["bounds"] if name not in found]
@@ -192,7 +192,7 @@ def _refuse_trained(given: dict[str, Any], evidence: Evidence, measurements: Mea
 
 def _stores(given: dict[str, Any]) -> list[Path]:
     """Return the stores for checkpoints that do not name their training stations."""
-    standard: Path = given["workspace"] / "store"
+    standard: Path = given["workspace"] / STORE
     return list(given["stores"]) or ([standard] if standard.is_dir() else [])
 
 

@@ -125,15 +125,13 @@ def maps(**given: Any) -> None:
 
 def _targets(folder: Path, suffix: str, *, overwrite: bool) -> dict[str, Path]:
     """Names of what is written; refuses before any work where something would be replaced."""
-    from retrieval.atomic import check_output
+    from retrieval.atomic import check_outputs
 
     names = ("figure7", "columns", "differences", "regions")
     targets = {name: folder / f"{name}.{suffix}" for name in names}
     targets |= {name: folder / f"{name}.csv" for name in ("numbers", "numbers_shifted")}
     targets["provenance"] = folder / LEAF
-    if folder.is_dir():
-        for target in targets.values():
-            check_output(target, overwrite=overwrite)
+    check_outputs(targets.values(), overwrite=overwrite)
     return targets
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 WORKSPACE_VARIABLE = "DACNO2_S5P_WORKSPACE"
 
+PROFILES, STORE, RUNS = "profiles", "store", "runs"
+"""Folders of the workspace that commands write: profile files, training store, training runs."""
+
 
 def verbosity_options(command: Command) -> Command:
     """Add -v (repeatable) and -q."""

@@ -19,6 +19,7 @@ from cli.model_options import (
     store_option,
 )
 from cli.options import (
+    PROFILES,
     dry_run_option,
     first_last_options,
     json_option,
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
 
     from cli.predict_day import Opened, Prediction
     from dacno2_s5p.day_inputs import DayInputs
-
-PROFILES = "profiles"
-"""Folder of the workspace the files go to."""
 
 
 @click.command(short_help="DACNO2-S5P profiles on the 2 km grid, one file a day.")

@@ -10,6 +10,7 @@ import rich_click as click
 from cli.console import note, print_json, print_table, progress_bar
 from cli.model_options import grid_option, model_grid, station_options, window_option
 from cli.options import (
+    STORE,
     count_option,
     dry_run_option,
     first_last_options,
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from dacno2_s5p.prepare import Plan, Settings
     from dacno2_s5p.store import Store
     from dacno2_s5p.variables import InputTable, Preparation
-
-DEFAULT_STORE = "store"
-"""Folder of the workspace the store goes to."""
 
 
 @click.command(short_help="Predictors and targets from your own files to a training store.")
@@ -111,7 +109,7 @@ def prepare(workspace: Path, output: Path | None, as_json: bool, **options: Any)
           --year-held 2023 --dry-run
       dacno2-s5p prepare -o data/store --screen
     """
-    folder = output or workspace / DEFAULT_STORE
+    folder = output or workspace / STORE
     if options["what_to_download"]:
         _say_requests(_table(options["inputs"]), _preparation(options), as_json)
         return

@@ -13,6 +13,7 @@ from cli.console import command_line, note, print_json, print_table, progress_ba
 from cli.fanout import Failures, Workers, fan_out, worker_options
 from cli.inputs import ENDINGS, Orbits, find_orbits
 from cli.options import (
+    PROFILES,
     bbox_option,
     dry_run_option,
     existing,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from retrieval.reretrieve import Job
     from retrieval.summary import OrbitSummary
 
-DEFAULT_SETS = {"dacno2": "profiles", "cams": "cams"}
+DEFAULT_SETS = {"dacno2": PROFILES, "cams": "cams"}
 """Sets taken from the workspace when none is given, the primary first."""
 
 

@@ -11,7 +11,14 @@ import rich_click as click
 from cli.console import note, print_json, progress_bar
 from cli.memory import say_memory
 from cli.model_options import threads_option
-from cli.options import json_option, output_folder_option, verbosity_options, workspace_option
+from cli.options import (
+    RUNS,
+    STORE,
+    json_option,
+    output_folder_option,
+    verbosity_options,
+    workspace_option,
+)
 from cli.origin import LEAF, input_file, origin_of, write_origin
 
 if TYPE_CHECKING:
@@ -21,9 +28,6 @@ if TYPE_CHECKING:
     from dacno2_s5p.split_scores import SplitScores
     from dacno2_s5p.store import Store
     from dacno2_s5p.training import PhaseResult, Progress
-
-STORE, RUNS = "store", "runs"
-"""Folders of the workspace: what is trained on, and where runs go."""
 
 
 @click.command(short_help="Train the network: phases 1, 2, 3, resumable.")

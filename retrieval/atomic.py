@@ -127,6 +127,13 @@ def check_output(path: Path, *, overwrite: bool = False, inputs: Iterable[Path] 
         raise output_error(path, PermissionError(errno.EACCES, "not writable"))
 
 
+def check_outputs(paths: Iterable[Path], *, overwrite: bool = False) -> None:
+    """Refuse outputs as `check_output` does; a folder that is not there yet will be made."""
+    for path in paths:
+        if path.parent.is_dir():
+            check_output(path, overwrite=overwrite)
+
+
 def remove_leftovers(folder: Path) -> int:
     """Remove the temporary files that killed processes of this machine left in a folder.
 
