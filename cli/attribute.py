@@ -24,6 +24,7 @@ from cli.model_options import (
     threads_option,
 )
 from cli.options import (
+    choice_option,
     count_option,
     figure_format_option,
     first_last_options,
@@ -87,13 +88,12 @@ logger = logging.getLogger(__name__)
     show_default="all",
     help="Height of a layer compared with CAMS; repeatable.",
 )
-@click.option(
+@choice_option(
     "--stations",
-    "role",
-    type=click.Choice(["training", "evaluation", "all"]),
-    default="training",
-    show_default=True,
-    help="Which stations; the paper takes those trained on.",
+    ["training", "evaluation", "all"],
+    "training",
+    "Which stations; the paper takes those trained on.",
+    name="role",
 )
 @count_option("--steps", 24, "Points of the integral from the baseline to the inputs.")
 @count_option("--batch", 1, "Points computed at once: memory grows with it, numbers stay.")

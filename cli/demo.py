@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from cli.console import print_table, progress_bar
-from cli.options import json_option, output_folder_option, verbosity_options
+from cli.options import json_option, output_folder_option, twin_date, verbosity_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,7 @@ def demo(output: Path, date: str | None, *, as_json: bool) -> None:
         write_table,
     )
 
-    day = checked_date(date or DATE, "--date")
+    day = twin_date(date or DATE, "--date")
     modes = _run(output, day)
     found = summary(modes, day)
     legend = {name: LEGEND[name] for name in modes[HEADLINE].products if name in LEGEND}
@@ -68,26 +68,6 @@ def demo(output: Path, date: str | None, *, as_json: bool) -> None:
     click.echo(WHY_UPPER)
     for path in (output / "summary.json", output / "table.md", *figures):
         click.echo(path)
-
-
-def checked_date(date: str, option: str) -> str:
-    """Check a day of the twin world, YYYY-MM-DD.
-
-    Raises
-    ------
-    click.BadParameter
-        If it is no date, or none of 2019 to 2024.
-    """
-    import datetime
-
-    try:
-        day = datetime.date.fromisoformat(date)
-    except ValueError:
-        day = None
-    if day is None or not 2019 <= day.year <= 2024:
-        msg = f"{date!r} is not a day of the twin world: give YYYY-MM-DD from 2019 to 2024."
-        raise click.BadParameter(msg, param_hint=option)
-    return day.isoformat()
 
 
 def _run(output: Path, day: str) -> dict[Above, Columns]:

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from cli.console import EXIT_DATA, note, one_line, show_traceback
-from cli.options import existing, output_file_option, overwrite_option, verbosity_options
+from cli.options import (
+    choice_option,
+    existing,
+    output_file_option,
+    overwrite_option,
+    verbosity_options,
+)
 
 if TYPE_CHECKING:
     from retrieval.extract import Point, Row
@@ -34,12 +40,11 @@ if TYPE_CHECKING:
     metavar="NAME LAT LON",
     help="A point [degrees north, degrees east]. Repeatable.",
 )
-@click.option(
+@choice_option(
     "--rule",
-    type=click.Choice(["contains", "nearest"]),
-    default="contains",
-    show_default=True,
-    help="The pixel whose corners enclose the point, or the one with the nearest centre.",
+    ["contains", "nearest"],
+    "contains",
+    "The pixel whose corners enclose the point, or the one with the nearest centre.",
 )
 @click.option(
     "--max-distance",

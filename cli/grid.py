@@ -23,6 +23,7 @@ from cli.grid_report import (
 from cli.inputs import check_order, find_orbits
 from cli.options import (
     bbox_option,
+    choice_option,
     daily_sums_option,
     dry_run_option,
     json_option,
@@ -95,20 +96,18 @@ DAYS_SUFFIX = "_days"
     help="Only pixels with a variable of the orbit in a range, for example "
     "solar_zenith_angle=0..60; land_water=0..0 is land, 1..1 water, 2..3 coast. Repeatable.",
 )
-@click.option(
+@choice_option(
     "--weights",
-    type=click.Choice(["overlap", "sharp"]),
-    default="overlap",
-    show_default=True,
-    help="overlap: area shared with the cell; sharp: that over the area of the pixel, so that "
+    ["overlap", "sharp"],
+    "overlap",
+    "overlap: area shared with the cell; sharp: that over the area of the pixel, so that "
     "small pixels count more (for fine maps).",
 )
-@click.option(
+@choice_option(
     "--average",
-    type=click.Choice(["pooled", "months"]),
-    default="pooled",
-    show_default=True,
-    help="Pool all pixels, or average the means of the months.",
+    ["pooled", "months"],
+    "pooled",
+    "Pool all pixels, or average the means of the months.",
 )
 @click.option(
     "--period",

@@ -1,7 +1,8 @@
-"""Options that several commands share: one flag, one meaning everywhere."""
+"""Options that several commands share, and their values: one flag, one meaning everywhere."""
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,7 +11,7 @@ import rich_click as click
 from cli.console import set_verbosity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -121,13 +122,8 @@ def skip_missing_option(command: Command) -> Command:
 
 def figure_format_option(command: Command) -> Command:
     """Add --format of figures as `suffix`."""
-    return click.option(
-        "--format",
-        "suffix",
-        type=click.Choice(["png", "pdf", "svg"]),
-        default="png",
-        show_default=True,
-        help="Of the figures.",
+    return choice_option(
+        "--format", ["png", "pdf", "svg"], "png", "Of the figures.", name="suffix"
     )(command)
 
 
@@ -170,6 +166,19 @@ def bbox_option(text: str) -> Callable[[Command], Command]:
 def seed_option(text: str) -> Callable[[Command], Command]:
     """Add --seed, 0 by default, with what is drawn."""
     return click.option("--seed", type=int, default=0, show_default=True, help=text)
+
+
+def choice_option(
+    flag: str, choices: Sequence[str], default: str, text: str, *, name: str | None = None
+) -> Callable[[Command], Command]:
+    """Add a choice of words, as the argument `name` where that is not the flag's."""
+    return click.option(
+        *((flag,) if name is None else (flag, name)),
+        type=click.Choice(choices),
+        default=default,
+        show_default=True,
+        help=text,
+    )
 
 
 def count_option(
@@ -242,3 +251,21 @@ def existing(path: Path | None, option: str) -> Path | None:
         msg = f"{path} does not exist. Check the path."
         raise click.BadParameter(msg, param_hint=option)
     return path
+
+
+def twin_date(date: str, option: str) -> str:
+    """Check a day of the twin world, YYYY-MM-DD.
+
+    Raises
+    ------
+    click.BadParameter
+        If it is no date, or none of 2019 to 2024.
+    """
+    try:
+        day = datetime.date.fromisoformat(date)
+    except ValueError:
+        day = None
+    if day is None or not 2019 <= day.year <= 2024:
+        msg = f"{date!r} is not a day of the twin world: give YYYY-MM-DD from 2019 to 2024."
+        raise click.BadParameter(msg, param_hint=option)
+    return day.isoformat()

@@ -11,6 +11,7 @@ from cli.console import note, print_json, print_table, progress_bar
 from cli.model_options import grid_option, model_grid, station_options, window_option
 from cli.options import (
     STORE,
+    choice_option,
     count_option,
     dry_run_option,
     first_last_options,
@@ -51,21 +52,19 @@ if TYPE_CHECKING:
 )
 @source_option(targets=True)
 @window_option("Hours (UTC) the target is the mean of: 11-13 (S5P), daily (the paper), or a range.")
-@click.option(
+@choice_option(
     "--weather-end",
-    type=click.Choice(["window", "day"]),
-    default="window",
-    show_default=True,
-    help="Where the weather ends: at the window's end, or at 23 UTC (the paper's 00-23).",
+    ["window", "day"],
+    "window",
+    "Where the weather ends: at the window's end, or at 23 UTC (the paper's 00-23).",
 )
 @count_option("--weather-steps", 24, "Weather steps a day, a multiple of 8.", least=8)
 @count_option("--weather-step-hours", 1, "Hours between them.", metavar="HOURS")
-@click.option(
+@choice_option(
     "--vertical",
-    type=click.Choice(["height", "pressure"]),
-    default="height",
-    show_default=True,
-    help="Weather at heights above ground, or on the pressure levels nearest to them.",
+    ["height", "pressure"],
+    "height",
+    "Weather at heights above ground, or on the pressure levels nearest to them.",
 )
 @click.option(
     "--heights",

@@ -15,6 +15,7 @@ from cli.inputs import ENDINGS, Orbits, find_orbits
 from cli.options import (
     PROFILES,
     bbox_option,
+    choice_option,
     dry_run_option,
     existing,
     json_option,
@@ -88,33 +89,29 @@ DEFAULT_SETS = {"dacno2": PROFILES, "cams": "cams"}
     help="Temperatures for layer heights (AUX_CTMANA or ERA5), one for all sets.  "
     "[default: standard atmosphere]",
 )
-@click.option(
+@choice_option(
     "--time-rule",
-    type=click.Choice(["auto", "overpass-mean", "linear", "nearest"]),
-    default="auto",
-    show_default=True,
-    help="How fields are brought to the pixels' times.",
+    ["auto", "overpass-mean", "linear", "nearest"],
+    "auto",
+    "How fields are brought to the pixels' times.",
 )
-@click.option(
+@choice_option(
     "--tropopause",
-    type=click.Choice(["inclusive", "exclusive"]),
-    default="inclusive",
-    show_default=True,
-    help="Whether the tropopause layer belongs to the troposphere.",
+    ["inclusive", "exclusive"],
+    "inclusive",
+    "Whether the tropopause layer belongs to the troposphere.",
 )
-@click.option(
+@choice_option(
     "--layout",
-    type=click.Choice(["extend", "replace"]),
-    default="extend",
-    show_default=True,
-    help="extend: new variables beside the originals; replace: the primary takes their names.",
+    ["extend", "replace"],
+    "extend",
+    "extend: new variables beside the originals; replace: the primary takes their names.",
 )
-@click.option(
+@choice_option(
     "--crop",
-    type=click.Choice(["primary", "none"]),
-    default="primary",
-    show_default=True,
-    help="primary: rows and columns that touch the primary set's grid.",
+    ["primary", "none"],
+    "primary",
+    "primary: rows and columns that touch the primary set's grid.",
 )
 @bbox_option("A further cut [degrees].")
 @click.option("--kernels", is_flag=True, help="Also write the new tropospheric kernels.")

@@ -14,6 +14,7 @@ from cli.model_options import threads_option
 from cli.options import (
     RUNS,
     STORE,
+    choice_option,
     json_option,
     output_folder_option,
     verbosity_options,
@@ -40,13 +41,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Network, sampling, phases and days of the run; see configs/.",
 )
-@click.option(
-    "--phase",
-    type=click.Choice(["1", "2", "3", "all"]),
-    default="all",
-    show_default=True,
-    help="One phase, or all that the recipe has.",
-)
+@choice_option("--phase", ["1", "2", "3", "all"], "all", "One phase, or all that the recipe has.")
 @click.option(
     "--onlyobs",
     is_flag=True,

@@ -7,7 +7,7 @@ from pathlib import Path
 import rich_click as click
 
 from cli.console import progress_bar
-from cli.options import verbosity_options
+from cli.options import twin_date, verbosity_options
 
 KINDS = (
     "l2",
@@ -62,10 +62,8 @@ def twin(
       dacno2-s5p twin twin_june --start 2023-06-01 --end 2023-06-30
       dacno2-s5p twin twin_all --start 2023-06-01 --files all
     """
-    from cli.demo import checked_date
-
-    first = checked_date(start, "--start")
-    last = checked_date(end, "--end") if end is not None else first
+    first = twin_date(start, "--start")
+    last = twin_date(end, "--end") if end is not None else first
     if last < first:
         msg = f"{last} is before {first}."
         raise click.BadParameter(msg, param_hint="--end")
