@@ -11,6 +11,7 @@ import numpy as np
 from retrieval.grids import domain_grid
 from retrieval.options import Above, Options
 from retrieval.orbit import Orbit
+from retrieval.regions import DOMAIN, INPUT_BOX
 from retrieval.reretrieve import Job, reretrieve
 from retrieval.scene import scene_on_swath, synthetic_scene
 from retrieval.simulate import SimulationOptions, simulate_orbit
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 DATE = "2023-06-01"
 """A weekday of early summer with two thirds of the domain free of cloud."""
-BOX = (-5.0, 42.0, 9.0, 54.0)
-"""The paper's domain: its statistics use pixels whose centre lies inside (contract 3)."""
 HEADLINE = Above.UPPER
 MODES = (Above.UPPER, Above.CONSTANT_VMR, Above.NONE)
 TM5 = "TM5"
@@ -55,13 +54,13 @@ def best_swath(date: str) -> Swath:
     """Choose the orbit of a date that sees most of the paper's box."""
     from retrieval.swath import orbits_over
 
-    west, south, east, north = BOX
+    west, south, east, north = DOMAIN.box
 
     def inside(swath: Swath) -> int:
         lat, lon = swath.latitude, swath.longitude
         return int(((lat > south) & (lat < north) & (lon > west) & (lon < east)).sum())
 
-    return max(orbits_over(date, (-10.0, 40.0, 10.0, 56.0)), key=inside)
+    return max(orbits_over(date, INPUT_BOX), key=inside)
 
 
 def overpass_time(swath: Swath) -> np.datetime64:
@@ -236,7 +235,7 @@ def load_columns(output: Path, truth_file: Path, sets: list[str]) -> Columns:
             is_land=snow_ice != OCEAN,
         )
     columns.truth, coverage = read_truth(truth_file, scanline, ground_pixel)
-    west, south, east, north = BOX
+    west, south, east, north = DOMAIN.box
     columns.valid &= np.isfinite(columns.truth) & (coverage >= 0.99)
     columns.valid &= (columns.latitude >= south) & (columns.latitude <= north)
     columns.valid &= (columns.longitude >= west) & (columns.longitude <= east)

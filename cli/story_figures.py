@@ -8,6 +8,7 @@ import numpy as np
 
 from cli.story import TM5
 from retrieval.colour_scales import (
+    COLUMN_FACTOR,
     ColourScale,
     column_change_scale,
     column_scale,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 CITY, SEA = (2.35, 48.86), (3.0, 53.3)
 """Where profiles are drawn: Paris, and the southern North Sea (longitude, latitude)."""
-TO_E15 = MOLEC_CM2_PER_MOL_M2 / 1e15
 SYNTHETIC = "synthetic: twin world"
 
 
@@ -111,7 +111,7 @@ def draw_regions(columns: Columns, path: Path, date: str) -> Path:
         ]
         for panel, values in zip(panels, fields.values(), strict=True):
             if inside.any():
-                mean = float(values[inside].mean() * TO_E15)
+                mean = float(values[inside].mean() * COLUMN_FACTOR)
                 draw_caption(panel, f"mean {mean:.2f} $\\times$ 10$^{{15}}$, n = {inside.sum()}")
         colour_bar(row, images, panels, scale)
     save(figure, path, dpi=130)  # with a margin: captions stand at the edge

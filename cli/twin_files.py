@@ -11,6 +11,7 @@ import numpy as np
 
 from retrieval.errors import RetrievalError
 from retrieval.reading import content_errors
+from retrieval.regions import INPUT_BOX
 from retrieval.text_output import write_text
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MANIFEST = "twin.json"
-BOX = (-10.0, 40.0, 10.0, 56.0)
-"""Box of users' own deliveries (contract section 3): orbits that touch it are simulated."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,7 @@ def _write_l2(request: Request, unit: Unit) -> None:
     twin, (date,) = request.twin, unit.dates
     ctm = _subfolder(request, "ctm")
     write_ctmana(twin, ctm, date, full=request.full, overwrite=True)
-    for swath in orbits_over(date, BOX):
+    for swath in orbits_over(date, INPUT_BOX):
         time = overpass_time(swath)
         scene = build_scene(twin, time)
         truth = ArraySet(

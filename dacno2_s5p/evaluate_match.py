@@ -10,6 +10,7 @@ from dacno2_s5p.errors import DataError
 from dacno2_s5p.metrics import N_SUM, pair_sums
 from dacno2_s5p.sources.regrid import Operator, centres_in, conservative, transform_points
 from retrieval.grids import GEOGRAPHIC
+from retrieval.regions import DOMAIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from retrieval.grids import RectilinearGrid
 
     Float = NDArray[np.floating]
-
-PAPER_BOX = (-5.0, 42.0, 9.0, 54.0)
-"""West, south, east, north [degree]: statistics use cells whose centre lies inside (contract 3)."""
 
 
 class Match:
@@ -65,7 +63,7 @@ class Match:
 
 def inside_box(longitude: Float, latitude: Float) -> NDArray[np.bool_]:
     """Tell which points lie in the paper's box."""
-    west, south, east, north = PAPER_BOX
+    west, south, east, north = DOMAIN.box
     return np.asarray(
         (longitude >= west) & (longitude <= east) & (latitude >= south) & (latitude <= north)
     )

@@ -14,6 +14,7 @@ from dacno2_s5p.evaluate_rows import Row
 from dacno2_s5p.sources.regrid import centres_in
 from retrieval.constants import MICROGRAM_M3_TO_MOL_M3, MOLEC_CM2_PER_MOL_M2
 from retrieval.grids import GEOGRAPHIC
+from retrieval.regions import DOMAIN, REGIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,12 +29,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-BOXES = {
-    "domain": (-5.0, 42.0, 9.0, 54.0),
-    "northern region": (3.0, 50.0, 8.5, 53.5),
-    "Paris": (1.2, 48.0, 3.6, 49.6),
-    "Alps": (5.0, 44.0, 9.0, 47.5),
-}
+BOXES = {region.name: region.box for region in (DOMAIN, *REGIONS)}
 """West, south, east, north [degree] of the contract's section 3."""
 
 URBANISATION = {"urban": 1500.0, "suburban": 300.0, "rural": 1.0, "uninhabited": 0.0}

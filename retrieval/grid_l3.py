@@ -22,6 +22,7 @@ import numpy as np
 from retrieval.footprint import footprint_weights
 from retrieval.grid_geometry import BoundingBox, box_in_plane, cell_areas
 from retrieval.grids import GEOGRAPHIC, RectilinearGrid, domain_grid
+from retrieval.regions import INPUT_BOX
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,8 +35,6 @@ PIXELS_AT_ONCE = 50_000
 """Pixels whose overlaps are in memory at once."""
 SMALLEST_SHARE = 1e-10
 """Share of a pixel below which an overlap is round-off: it would count as a pixel and a day."""
-DEFAULT_BOX = (-10.0, 40.0, 10.0, 56.0)
-"""Of longitude/latitude grids: the box that the inputs are asked for (contract section 3)."""
 EUROPE_PLANE = "EPSG:3035"
 _CELL = re.compile(r"(?P<size>\d+(?:\.\d+)?)\s*(?P<unit>km|m|deg)")
 
@@ -266,7 +265,7 @@ def regular_grid(
             )
             raise ValueError(msg)
         return domain_grid(cell)
-    west, south, east, north = box or DEFAULT_BOX
+    west, south, east, north = box or INPUT_BOX
     if crs == GEOGRAPHIC:
         east += 360.0 if east <= west else 0.0
         extent = (west, south, east, north)

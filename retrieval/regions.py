@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     Float = NDArray[np.floating]
     Bool = NDArray[np.bool_]
 
+INPUT_BOX: BoundingBox = (-10.0, 40.0, 10.0, 56.0)
+"""West, south, east, north [degree] of the inputs that users ask for (contract section 3)."""
 HOTSPOT_COLUMN = 5e15 / MOLEC_CM2_PER_MOL_M2
 """Lowest column of a hotspot [mol m-2]."""
 HOTSPOT_PERCENTILE = 95.0

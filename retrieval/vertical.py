@@ -16,14 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.constants import AIR_COLUMN_PER_PASCAL, GAS_CONSTANT
+from retrieval.layers import MINIMUM_PRESSURE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Float = NDArray[np.floating]
-
-MINIMUM_PRESSURE = 1e-3
-"""Stands for zero pressure in logarithms [Pa]."""
 
 
 def columns_from_heights(profile: Float, height: Float, height_edges: Float) -> Float:

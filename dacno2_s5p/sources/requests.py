@@ -10,14 +10,12 @@ import numpy as np
 from dacno2_s5p.sources.era5 import COLUMN_VARIABLES, PRESSURE_LEVELS, SURFACE_VARIABLES
 from dacno2_s5p.sources.flights import STATES
 from dacno2_s5p.sources.windows import target_hours, weather_times
+from retrieval.regions import INPUT_BOX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dacno2_s5p.variables import InputTable, Preparation
-
-BOX = (-10.0, 40.0, 10.0, 56.0)
-"""West, south, east, north of every request [degree] (contract section 3)."""
 
 HEIGHT_LEVELS = (
     *(1000, 975, 950, 925, 900, 875, 850, 825, 800, 775, 750, 700, 650),
@@ -125,7 +123,7 @@ def merit_tiles() -> list[str]:
     >>> merit_tiles()[0], len(merit_tiles())
     ('n40w010_dem.tif', 12)
     """
-    west, south, east, north = BOX
+    west, south, east, north = INPUT_BOX
     return [
         f"n{lower:02d}{'w' if left < 0 else 'e'}{abs(left):03d}_dem.tif"
         for lower in range(int(south), int(north) - 1, 5)
@@ -134,7 +132,8 @@ def merit_tiles() -> list[str]:
 
 
 def _weather(table: InputTable, preparation: Preparation) -> list[Request]:
-    area = f"[{BOX[3]:g}, {BOX[0]:g}, {BOX[1]:g}, {BOX[2]:g}] (north, west, south, east)"
+    west, south, east, north = INPUT_BOX
+    area = f"[{north:g}, {west:g}, {south:g}, {east:g}] (north, west, south, east)"
     hours = weather_hours(preparation)
     surface = _names(table, "single")
     columns = _names(table, "multi")

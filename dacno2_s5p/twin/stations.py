@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter
 from dacno2_s5p.twin.geography import RURAL, SUBURBAN, URBAN
 from dacno2_s5p.twin.modes import hours_since_epoch, smooth_noise
 from dacno2_s5p.twin.world import as_day, child_seed, day_hours, domain_window, to_lonlat
+from retrieval.regions import DOMAIN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,9 +30,6 @@ DOUBLES = 24
 
 SHARES = {URBAN: 0.47, SUBURBAN: 0.25, RURAL: 0.28}
 """Share of cells by degree of urbanisation."""
-
-PAPER_BOX = (-5.0, 42.0, 9.0, 54.0)
-"""The paper's domain; the stations lie inside [degree]."""
 
 MEASUREMENT_ERROR = 1.0
 """Hourly error of a monitor [ug m-3]."""
@@ -177,7 +175,7 @@ def _inside_box(geography: Geography) -> NDArray[np.bool_]:
     window = domain_window()
     longitude = geography.points.longitude[window]
     latitude = geography.points.latitude[window]
-    west, south, east, north = PAPER_BOX
+    west, south, east, north = DOMAIN.box  # the paper's stations lie inside
     inside = (longitude > west) & (longitude < east) & (latitude > south) & (latitude < north)
     return np.asarray(inside & (geography.land[window] > 0.5))
 

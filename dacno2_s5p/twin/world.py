@@ -14,6 +14,7 @@ import numpy as np
 from pyproj import Transformer
 
 from retrieval.grids import RectilinearGrid, domain_grid
+from retrieval.regions import INPUT_BOX
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -27,7 +28,7 @@ FRAME_X = (2_592_000.0, 4_416_000.0)
 FRAME_Y = (1_856_000.0, 3_856_000.0)
 """South and north edge of the frame [m]."""
 
-BOX = (-10.0, 40.0, 10.0, 56.0)
+BOX = INPUT_BOX
 """West, south, east, north [degree] of the inputs that contract section 3 asks for."""
 
 SYNTHETIC = "synthetic"
