@@ -128,7 +128,7 @@ def test_the_summary_is_machine_readable_and_nothing_is_replaced(run, files, tmp
     args = ("evaluate", *common(files, "near"), "--start", "2019-07-03", "-o", tmp_path)
     summary = json.loads(run(*args, "--json").out)
     assert summary["notes"][0] == "5 days, 2019-07-03 to 2019-07-07, 11-13 UTC"
-    assert len(summary["files"]) == 10
+    assert len(summary["files"]) == 11  # eight figures, two tables, provenance.json
     assert {row["set"] for row in summary["numbers"]} == {"near", "CAMS-2km"}
     again = run(*args)
     assert again.status == 1
