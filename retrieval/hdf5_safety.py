@@ -4,6 +4,9 @@ HDF5 follows external links, virtual datasets and external storage to any path t
 netCDF with it: a downloaded file could so bring any file of the disk into a product. Links between
 groups that close a circle keep netCDF walking until the memory is used up. No writer of the files
 read here makes any of these.
+
+Lists of dimensions that are no references are refused, too: netCDF takes whatever is stored for
+them, and the process ends there and then.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import h5py
-from h5py import h5d, h5g, h5l, h5o
+from h5py import h5a, h5d, h5g, h5l, h5o, h5t
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +46,8 @@ def refuse_unsafe(
     ------
     RetrievalError
         Of the given class: if the file has external links, virtual datasets, external storage,
-        or groups that contain themselves, or HDF5 cannot walk through it.
+        groups that contain themselves or broken lists of dimensions, or HDF5 cannot walk
+        through it.
     """
     with path.open("rb") as file:
         if file.read(len(HDF5_MAGIC)) != HDF5_MAGIC:
@@ -99,9 +103,31 @@ def _fault_of_link(file: h5py.File, name: bytes, kind: int, groups: set[int]) ->
 
 def _fault_of_dataset(dataset: h5d.DatasetID, name: str) -> str | None:
     """Return where a dataset keeps its values, None where they are in the file."""
+    _check_dimensions(dataset, name)
     properties = dataset.get_create_plist()
     if properties.get_layout() == h5d.VIRTUAL:
         return f"a virtual dataset at {name}"
     if properties.get_external_count() > 0:
         return f"values in another file at {name}"
     return None
+
+
+def _check_dimensions(dataset: h5d.DatasetID, name: str) -> None:
+    """Refuse a DIMENSION_LIST that is not one list of references for each axis.
+
+    Raises
+    ------
+    ValueError
+        Where it is something else.
+    """
+    if not h5a.exists(dataset, _DIMENSIONS):
+        return
+    stored = h5a.open(dataset, _DIMENSIONS)
+    kind = stored.get_type()
+    is_list = isinstance(kind, h5t.TypeVlenID) and isinstance(kind.get_super(), h5t.TypeReferenceID)
+    if not is_list or stored.shape != (dataset.rank,):
+        msg = f"a DIMENSION_LIST of {name} that is no list of references"
+        raise ValueError(msg)
+
+
+_DIMENSIONS = b"DIMENSION_LIST"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import zipfile
 import zlib
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ CONTENT_ERRORS = (
     RuntimeError,
     TypeError,
     ValueError,
+    csv.Error,
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
     zlib.error,

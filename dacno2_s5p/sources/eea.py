@@ -26,6 +26,7 @@ from dacno2_s5p.sources.eea_files import (
 from dacno2_s5p.sources.regrid import transform_points
 from dacno2_s5p.sources.windows import target_hours
 from retrieval.grids import GEOGRAPHIC
+from retrieval.reading import content_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -146,6 +147,7 @@ class Measurements:
                 )
                 raise DataError(msg)
         known = read_metadata(metadata)
+        self._known = frozenset(known)
         self.stations = {p: s for p, s in known.items() if s.kind in KINDS and self._inside(s)}
         self.evaluation = split_stations(self.stations, folder, self._rules)
         self._values: dict[int, tuple[list[str], NDArray[np.float32]]] = {}
@@ -173,8 +175,11 @@ class Measurements:
         start = np.datetime64(f"{year}-01-01T00", "h")
         n_hour = int((np.datetime64(f"{year + 1}-01-01T00", "h") - start).astype(int))
         series: dict[str, NDArray[np.float32]] = {}
+        unknown: set[str] = set()
         for file in self._files:
             for hours in read_hours(file, self._rules.offset_hours):
+                if hours.sampling_point not in self._known:
+                    unknown.add(hours.sampling_point)
                 if hours.sampling_point not in self.stations:
                     continue
                 index = (hours.ends - start).astype("timedelta64[h]").astype(np.int64)
@@ -183,6 +188,14 @@ class Measurements:
                     empty = np.full(n_hour, np.nan, np.float32)
                     values = series.setdefault(hours.sampling_point, empty)
                     values[index[inside]] = hours.values[inside]
+        if unknown:
+            logger.warning(
+                "%d sampling points of NO2 are not in the metadata of %s and left out, the first "
+                "%s",
+                len(unknown),
+                self.folder,
+                min(unknown),
+            )
         names = sorted(series)
         stacked = [series[name] for name in names]
         return names, np.stack(stacked) if stacked else np.zeros((0, n_hour), np.float32)
@@ -252,6 +265,8 @@ def split_stations(
     ------
     ConfigurationError
         If background stations are on no list and `draw` is not set, or lists share a station.
+    DataError
+        If a list is damaged or empty.
     """
     training = _read_list(rules.training_list or folder / TRAINING_LIST, rules.training_list)
     held = _read_list(rules.evaluation_list or folder / EVALUATION_LIST, rules.evaluation_list)
@@ -290,8 +305,20 @@ def _read_list(path: Path, given: Path | None) -> set[str] | None:
             return None
         msg = f"Invalid station list {path}. It must exist. Given none. Check the path."
         raise ConfigurationError(msg)
-    with path.open(encoding="utf-8-sig", newline="") as stream:
+    with (
+        content_errors(
+            path,
+            DataError,
+            what="station list",
+            rule="be a CSV whose first column names stations",
+            advice="Correct it",
+        ),
+        path.open(encoding="utf-8-sig", newline="") as stream,
+    ):
         rows = [row[0].strip() for row in csv.reader(stream) if row and row[0].strip()]
+        if not rows:
+            msg = "none"
+            raise ValueError(msg)
     return set(rows)
 
 

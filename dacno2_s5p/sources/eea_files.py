@@ -6,13 +6,15 @@ CSV files state theirs. An hour is known by its end, in UTC.
 
 from __future__ import annotations
 
-import csv
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dacno2_s5p.errors import DataError
+from dacno2_s5p.sources.text_table import plain_number, read_table
+from retrieval.reading import CONTENT_ERRORS, describe_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +33,9 @@ VALID_RANGE = (-10.0, 2000.0)
 which are kept: means would be biased without them."""
 
 _UNITS = ("ug.m-3", "µg/m3", "ug/m3", "ug m-3")
+STATION_TYPES = ("background", "industrial", "traffic")
+"""What stations are there for. Another word is damage: its station would be left out unseen."""
+
 _REQUIRED = ("SamplingPoint", "Longitude", "Latitude", "AirQualityStationType")
 
 
@@ -75,21 +80,12 @@ def read_metadata(path: Path) -> dict[str, Station]:
     DataError
         If it is no such table, or a place is no number.
     """
-    with path.open(encoding="utf-8-sig", newline="", errors="replace") as stream:
-        reader = csv.DictReader(stream, delimiter="\t")
-        absent = [name for name in _REQUIRED if name not in (reader.fieldnames or ())]
-        if absent:
-            msg = (
-                f"Invalid station metadata {path}. It must be TAB-separated with the columns "
-                f"{', '.join(_REQUIRED)}. Given none named {', '.join(absent)}. Use EEA's "
-                "PanEuropean_metadata.csv."
-            )
-            raise DataError(msg)
-        stations: dict[str, Station] = {}
-        for row in reader:
-            point = bare_point(row["SamplingPoint"])
-            if point not in stations and _is_no2(row.get("AirPollutantCode", "")):
-                stations[point] = _station(row, point, path)
+    stations: dict[str, Station] = {}
+    advice = "Use EEA's PanEuropean_metadata.csv"
+    for row in read_table(path, _REQUIRED, what="station metadata", separator="\t", advice=advice):
+        point = bare_point(row["SamplingPoint"])
+        if point not in stations and _is_no2(row.get("AirPollutantCode", "")):
+            stations[point] = _station(row, point, path)
     return stations
 
 
@@ -109,23 +105,22 @@ def _is_no2(code: str) -> bool:
     return code.strip().rsplit("/", 1)[-1] in ("", str(POLLUTANT), "NO2")
 
 
-def _station(row: dict[str, Any], point: str, path: Path) -> Station:
+def _station(row: dict[str, str], point: str, path: Path) -> Station:
+    kind = row["AirQualityStationType"].strip().lower()
     try:
-        longitude, latitude = float(row["Longitude"]), float(row["Latitude"])
-    except (TypeError, ValueError) as error:
+        longitude, latitude = plain_number(row["Longitude"]), plain_number(row["Latitude"])
+        is_known = bool(point) and kind in STATION_TYPES
+        if not (is_known and abs(longitude) <= 180.0 and abs(latitude) <= 90.0):
+            raise ValueError(point)
+    except ValueError as error:
         msg = (
-            f"Invalid station metadata {path}. Places must be numbers. Given "
-            f"{row['Longitude']!r}, {row['Latitude']!r} for {point}. Correct the row."
+            f"Invalid station metadata {path}. Places must be degrees, types one of "
+            f"{', '.join(STATION_TYPES)}. Given {row['Longitude'][:40]!r}, "
+            f"{row['Latitude'][:40]!r}, {kind[:40]!r} for {point[:40]!r}. Correct the row."
         )
         raise DataError(msg) from error
-    return Station(
-        point,
-        (row.get("AirQualityStationEoICode") or "").strip(),
-        longitude,
-        latitude,
-        (row.get("AirQualityStationType") or "").strip().lower(),
-        (row.get("AirQualityStationArea") or "").strip().lower(),
-    )
+    code, area = (row.get(f"AirQualityStation{name}", "") for name in ("EoICode", "Area"))
+    return Station(point, code.strip(), longitude, latitude, kind, area.strip().lower())
 
 
 def measurement_files(folder: Path) -> list[Path]:
@@ -155,7 +150,7 @@ def read_hours(path: Path, offset_hours: int = PARQUET_OFFSET_HOURS) -> Iterator
     if not (np.isfinite(values) & (values >= VALID_RANGE[0]) & (values <= VALID_RANGE[1])).all():
         msg = (
             f"Invalid station file {path}. Valid values must lie in {VALID_RANGE[0]:g} to "
-            f"{VALID_RANGE[1]:g} ug m-3. Given {np.nanmin(values):.4g} to {np.nanmax(values):.4g}. "
+            f"{VALID_RANGE[1]:g} ug m-3. Given {values.min():.4g} to {values.max():.4g}. "
             "Check its unit."
         )
         raise DataError(msg)
@@ -179,22 +174,58 @@ def _read_parquet(path: Path, offset_hours: int) -> _Columns:
         )
         raise DataError(msg) from error
     try:
-        wanted = ["Samplingpoint", "Pollutant", "End", "Value", "Unit", "AggType", "Validity"]
-        table = parquet.read_table(path, columns=wanted)
+        with path.open("rb") as file:  # a path in messages of pyarrow may end in its own words
+            table = parquet.read_table(
+                file, columns=list(_COLUMNS), page_checksum_verification=True
+            )
+        _check_columns(table)
         keep = pc.and_(pc.equal(table["Pollutant"], POLLUTANT), pc.equal(table["AggType"], "hour"))
         keep = pc.and_(keep, pc.greater(table["Validity"], 0))
         table = table.filter(pc.and_(keep, pc.is_valid(table["Value"])))
         ends = table["End"].cast(pa.timestamp("s")).to_numpy()
         values = table["Value"].cast(pa.float64()).to_numpy()
-        points = table["Samplingpoint"].to_numpy()
-    except (pa.ArrowException, OSError, KeyError) as error:
+        points = np.array(table["Samplingpoint"].to_pylist(), dtype=str)
+        units = table["Unit"].unique().to_pylist()
+    except (pa.ArrowException, *CONTENT_ERRORS) as error:
         msg = (
             f"Damaged station file {path}. It must be a parquet file of EEA's download service. "
-            f"Given: {' '.join(str(error).split())[:200]}. Download it again."
+            f"Given: {describe_fault(error)}. Download it again."
         )
         raise DataError(msg) from error
-    _check_units(table["Unit"].unique().to_pylist(), path)
-    return points.astype(str), ends - np.timedelta64(offset_hours, "h"), values
+    _check_units(units, path)
+    return points, ends - np.timedelta64(offset_hours, "h"), values
+
+
+_COLUMNS = ("Samplingpoint", "Pollutant", "End", "Value", "Unit", "AggType", "Validity")
+
+
+def _check_columns(table: Any) -> None:
+    """Refuse columns with gaps, where a row would be passed over, and kinds that mean others.
+
+    Raises
+    ------
+    ValueError
+        If one is not as the service writes it.
+    """
+    from pyarrow import types
+
+    gaps = [name for name in _COLUMNS if name != "Value" and table[name].null_count]
+    if gaps:
+        msg = f"missing entries in {', '.join(gaps)}"
+        raise ValueError(msg)
+    value, end = table["Value"].type, table["End"].type
+    if not (types.is_decimal(value) or types.is_floating(value) or types.is_integer(value)):
+        msg = f"values of type {value}"
+        raise ValueError(msg)
+    if not types.is_timestamp(end) or end.tz is not None:
+        msg = f"End of type {end}, not times without a zone"
+        raise ValueError(msg)
+
+
+_CSV_COLUMNS = (
+    *("SamplingPoint", "AveragingTime", "Concentration", "UnitOfMeasurement", "DatetimeEnd"),
+    "Validity",
+)
 
 
 def _read_csv(path: Path) -> _Columns:
@@ -202,20 +233,39 @@ def _read_csv(path: Path) -> _Columns:
     with path.open("rb") as file:
         encoding = "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     points, ends, values, units = [], [], [], set()
-    with path.open(encoding=encoding, newline="") as stream:
-        for row in csv.DictReader(stream):
-            is_wanted = row["AveragingTime"] == "hour" and row["Validity"].lstrip("-").isdigit()
-            if not is_wanted or int(row["Validity"]) <= 0 or not row["Concentration"]:
-                continue
-            if not _is_no2(row.get("AirPollutantCode", "")):
-                continue
-            points.append(row["SamplingPoint"])
-            ends.append(_utc(row["DatetimeEnd"], path))
-            values.append(float(row["Concentration"]))
-            units.add(row["UnitOfMeasurement"])
+    advice = "Download it again"
+    for row in read_table(
+        path, _CSV_COLUMNS, what="station file", advice=advice, encoding=encoding
+    ):
+        if row["AveragingTime"] != "hour" or not _is_no2(row.get("AirPollutantCode", "")):
+            continue
+        validity, concentration = _numbers(row, path)
+        if validity <= 0.0 or concentration is None:
+            continue
+        points.append(row["SamplingPoint"])
+        ends.append(_utc(row["DatetimeEnd"], path))
+        values.append(concentration)
+        units.add(row["UnitOfMeasurement"])
     _check_units(sorted(units), path)
     times = np.array(ends, dtype="datetime64[s]")
     return np.array(points, dtype=str), times, np.array(values, dtype=np.float64)
+
+
+def _numbers(row: dict[str, str], path: Path) -> tuple[float, float | None]:
+    """Return validity and concentration, None where there is none."""
+    text = row["Concentration"].strip()
+    try:
+        return plain_number(row["Validity"]), plain_number(text) if text else None
+    except ValueError as error:
+        msg = (
+            f"Invalid station file {path}. Validity and Concentration must be numbers. Given "
+            f"{row['Validity'][:40]!r}, {text[:40]!r} for {row['SamplingPoint'][:40]} at "
+            f"{row['DatetimeEnd'][:40]}. Download it again."
+        )
+        raise DataError(msg) from error
+
+
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d) ?([+-])(0\d|1[0-4]):?([0-5]\d)", re.ASCII)
 
 
 def _utc(text: str, path: Path) -> np.datetime64:
@@ -227,17 +277,19 @@ def _utc(text: str, path: Path) -> np.datetime64:
     >>> str(_utc("2018-01-01 01:00:00 +01:00", Path("a.csv")))
     '2018-01-01T00:00:00'
     """
-    stamp, zone = text[:19], text[19:].strip()
-    sign = -1 if zone.startswith("-") else 1
-    digits = zone.lstrip("+-").replace(":", "")
-    if len(digits) != 4 or not digits.isdigit():
+    parts = _TIME.fullmatch(text.strip())
+    try:
+        if parts is None:
+            raise ValueError(text)
+        stamp = np.datetime64(parts[1], "s")
+    except ValueError as error:
         msg = (
-            f"Invalid station file {path}. Times must state their offset to UTC. Given {text!r}. "
-            "Use the parquet service, or add the offset (+01:00)."
+            f"Invalid station file {path}. Times must be dates that state their offset to UTC. "
+            f"Given {text[:40]!r}. Use the parquet service, or add the offset (+01:00)."
         )
-        raise DataError(msg)
-    minutes = sign * (60 * int(digits[:2]) + int(digits[2:]))
-    return np.datetime64(stamp, "s") - np.timedelta64(minutes, "m")
+        raise DataError(msg) from error
+    minutes = 60 * int(parts[3]) + int(parts[4])
+    return stamp - np.timedelta64(-minutes if parts[2] == "-" else minutes, "m")
 
 
 def _check_units(units: list[str], path: Path) -> None:
@@ -245,6 +297,6 @@ def _check_units(units: list[str], path: Path) -> None:
     if wrong:
         msg = (
             f"Invalid station file {path}. NO2 must be in ug m-3. Given "
-            f"{', '.join(map(str, wrong))}. Convert the file."
+            f"{', '.join(str(unit)[:40] for unit in wrong[:3])}. Convert the file."
         )
         raise DataError(msg)

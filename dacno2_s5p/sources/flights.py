@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import zipfile
 from collections import defaultdict
@@ -11,10 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dacno2_s5p.errors import DataError
+from dacno2_s5p.sources.text_table import named_lines, plain_number, read_table
 from retrieval.reading import content_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 STATES = (
@@ -30,11 +30,15 @@ STATES = (
 )
 """The states of the domain. The paper says nine and does not name them: these have land in it."""
 
+_LONGEST_HEADER = 2**16
 MAX_SHEET_BYTES = 2**30
 """Workbooks that unpack to more are refused; ten years of traffic are a fifth of it."""
 
-_ISO = re.compile(r"^(\d{4})-(\d{2})-(\d{2})")
-_DAY_FIRST = re.compile(r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}|\d{2})$")
+NEEDED = ("FLT_DATE", "STATE_NAME", "APT_ICAO")
+"""Columns of every release, beside that which is summed."""
+
+_ISO = re.compile(r"^(\d{4})-(\d{2})-(\d{2})(?!\d)", re.ASCII)
+_DAY_FIRST = re.compile(r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}|\d{2})$", re.ASCII)
 
 
 class Flights:
@@ -61,11 +65,11 @@ class Flights:
         sums: dict[np.datetime64, float] = defaultdict(float)
         seen: dict[np.datetime64, set[str]] = defaultdict(set)
         for file in traffic_files(path):
-            for row in _rows(file):
-                if row.get("STATE_NAME", "").strip() not in states:
+            for row in _rows(file, column):
+                if row["STATE_NAME"].strip() not in states:
                     continue
                 day = parse_date(row, file)
-                airport = row.get("APT_ICAO", "").strip()
+                airport = row["APT_ICAO"].strip()
                 if airport in seen[day]:  # releases overlap; the first file read counts
                     continue
                 seen[day].add(airport)
@@ -115,7 +119,7 @@ def traffic_files(path: Path) -> list[Path]:
 def parse_date(row: Mapping[str, str], file: Path) -> np.datetime64:
     """Read `FLT_DATE`, whose form changes between releases: ISO, or day first.
 
-    A day-first date is checked against `YEAR` and `MONTH_NUM` of its row.
+    A date is checked against `YEAR` and `MONTH_NUM` of its row.
 
     Raises
     ------
@@ -138,45 +142,60 @@ def parse_date(row: Mapping[str, str], file: Path) -> np.datetime64:
     elif european:
         year = european[3] if len(european[3]) == 4 else f"20{european[3]}"
         found = f"{year}-{int(european[2]):02d}-{int(european[1]):02d}"
-    month = row.get("MONTH_NUM", "").strip()
+    year, month = (row.get(name, "").strip() for name in ("YEAR", "MONTH_NUM"))
     try:
         day = np.datetime64(found or "", "D")
-        if np.isnat(day) or (month and int(month) != int(str(day)[5:7])):
+        of_day = str(day).split("-")
+        if np.isnat(day) or not (_is_same(year, of_day[0]) and _is_same(month, of_day[1])):
             raise ValueError(text)
     except ValueError as error:
         msg = (
-            f"Invalid traffic file {file}. FLT_DATE must be a date of its row's month. Given "
-            f"{text!r} with MONTH_NUM {month!r}. Correct the file."
+            f"Invalid traffic file {file}. FLT_DATE must be a date of its row's year and month. "
+            f"Given {text[:40]!r} with YEAR {year[:40]!r} and MONTH_NUM {month[:40]!r}. Correct "
+            "the file."
         )
         raise DataError(msg) from error
     return day
 
 
+def _is_same(stated: str, of_date: str) -> bool:
+    """Say whether a stated year or month is that of the date; years may have two digits."""
+    return not stated or int(plain_number(stated)) in (int(of_date), int(of_date[-2:]))
+
+
 def _number(row: Mapping[str, str], column: str, file: Path) -> float:
-    text = row.get(column, "").strip()
+    text = row[column].strip()
     try:
-        return float(text)
+        number = plain_number(text)
+        if number < 0.0 or not number.is_integer():
+            raise ValueError(text)
     except ValueError as error:
         msg = (
-            f"Invalid traffic file {file}. {column} must be a number. Given {text!r} for "
-            f"{row.get('APT_ICAO', '')} on {row.get('FLT_DATE', '')}. Correct the file, or name "
-            "another column in the table of inputs."
+            f"Invalid traffic file {file}. {column} must be a number of flights. Given "
+            f"{text[:40]!r} for {row['APT_ICAO'][:40]} on {row['FLT_DATE'][:40]}. Correct the file,"
+            " or name another column in the table of inputs."
         )
         raise DataError(msg) from error
+    return number
 
 
-def _rows(file: Path) -> Iterator[dict[str, str]]:
+def _rows(file: Path, column: str) -> Iterator[dict[str, str]]:
+    needed = (*NEEDED, column)
     if file.suffix.lower() == ".xlsx":
-        yield from _sheet_rows(file)
+        yield from _sheet_rows(file, needed)
         return
-    with file.open(encoding="utf-8-sig", newline="", errors="replace") as stream:
-        header = stream.readline()
-        separator = max(",;\t", key=header.count)
-        stream.seek(0)
-        yield from _named(csv.reader(stream, delimiter=separator), file)
+    with file.open("rb") as stream:
+        header = stream.readline(_LONGEST_HEADER).decode("utf-8", errors="replace")
+    yield from read_table(
+        file,
+        needed,
+        what="traffic file",
+        separator=max(",;\t", key=header.count),
+        advice="Use Eurocontrol's daily airport traffic, or download it again",
+    )
 
 
-def _sheet_rows(file: Path) -> Iterator[dict[str, str]]:
+def _sheet_rows(file: Path, needed: Sequence[str]) -> Iterator[dict[str, str]]:
     try:
         from openpyxl import load_workbook
     except ImportError as error:
@@ -189,7 +208,8 @@ def _sheet_rows(file: Path) -> Iterator[dict[str, str]]:
         file,
         DataError,
         what="traffic file",
-        rule=f"be an XLSX workbook of at most {MAX_SHEET_BYTES >> 20} MiB unpacked",
+        rule=f"be an XLSX workbook of at most {MAX_SHEET_BYTES >> 20} MiB unpacked with the "
+        f"columns {', '.join(needed)}",
         advice="Download it again, or save the sheet as CSV",
     ):
         _check_unpacked(file)
@@ -198,7 +218,7 @@ def _sheet_rows(file: Path) -> Iterator[dict[str, str]]:
         lines = (
             ["" if v is None else str(v) for v in row] for row in sheet.iter_rows(values_only=True)
         )
-        yield from _named(lines, file)
+        yield from named_lines(lines, needed, pad=True)
 
 
 def _check_unpacked(file: Path) -> None:
@@ -208,20 +228,3 @@ def _check_unpacked(file: Path) -> None:
     if size > MAX_SHEET_BYTES:
         msg = f"one of {size >> 20} MiB"
         raise ValueError(msg)
-
-
-def _named(lines: Iterable[Sequence[str]], file: Path) -> Iterator[dict[str, str]]:
-    """Give each line the names of the header."""
-    stream = iter(lines)
-    names = [name.strip() for name in next(stream, [])]
-    wanted = ("FLT_DATE", "STATE_NAME", "APT_ICAO")
-    absent = [name for name in wanted if name not in names]
-    if absent:
-        msg = (
-            f"Invalid traffic file {file}. Its columns must be {', '.join(wanted)} and others. "
-            f"Given none named {', '.join(absent)}. Use Eurocontrol's daily airport traffic."
-        )
-        raise DataError(msg)
-    for line in stream:
-        if any(cell.strip() for cell in line):
-            yield dict(zip(names, line, strict=False))

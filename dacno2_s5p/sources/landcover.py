@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 PATTERNS = ("*CLC2018*.tif", "*[Cc][Ll][Cc]*.tif", "*.tif")
 
+UNCLASSIFIED = (-128, 0, 48, 49, 50, 128, 255)
+"""Codes of no data and of what the releases did not classify."""
+
 MOST_BARE = 0.05
 """Share of cells without any class beyond which the raster does not cover the grid: outside of
 CORINE's countries lies the open sea, but not more."""
@@ -50,7 +53,8 @@ def read_land_cover(
         )
         raise ConfigurationError(msg)
     file = raster_files(path, PATTERNS, "CORINE")[0]
-    counts = class_counts(file, grid.cells(), list(variable.classes.values()))[:-1]
+    classes = list(variable.classes.values())
+    counts = class_counts(file, grid.cells(), classes, UNCLASSIFIED)[:-1]
     bare = counts.sum(axis=0) == 0
     if bare.mean() > most_bare:
         msg = (

@@ -40,6 +40,10 @@ LEAST_COVERAGE = 0.999
 """Share of each cell that rasters must cover: tiles that meet leave round-off."""
 
 
+NO_VALUE, NO_CODE = -(2**30), -(2**31)
+"""What stands for NaN, and for numbers that are no code, among codes."""
+
+
 def area_mean(
     paths: Sequence[Path],
     grid: RectilinearGrid,
@@ -152,9 +156,11 @@ def _strips(
     for first in range(rows.start - rows.start % step, rows.stop, height):
         strip = slice(first, min(first + height, rows.stop))
         raw = raster.read(strip, columns).astype(np.float64)
-        is_valid = np.isfinite(raw) & (raw >= least)
+        is_valid = raw >= least  # not where there is none (NaN)
         if raster.nodata is not None:
             is_valid &= raw != raster.nodata
+        if np.isinf(raw[is_valid]).any():
+            _refuse_infinite(raster)
         raw[~is_valid] = 0.0 if empty is None else empty
         valid = is_valid.astype(np.float64) if empty is None else np.ones_like(raw)
         y_edges = raster.y_edges[strip.start : strip.stop + 1]
@@ -165,6 +171,14 @@ def _strips(
             _coarse_edges(x_edges, step), _coarse_edges(y_edges, step)[::-1], raster.crs
         )
         yield (float(y_edges[-1]), float(y_edges[0])), means[::-1], shares[::-1], grid
+
+
+def _refuse_infinite(raster: Raster) -> None:
+    msg = (
+        f"Damaged raster {raster.name}. Its values must be finite or its mark of no data. Given "
+        "infinite ones. Download it again."
+    )
+    raise DataError(msg)
 
 
 def _coarsen(values: Float, step: int) -> Float:
@@ -183,7 +197,10 @@ def _coarse_edges(edges: Float, step: int) -> Float:
 
 
 def class_counts(
-    path: Path, grid: RectilinearGrid, classes: Sequence[tuple[int, int]]
+    path: Path,
+    grid: RectilinearGrid,
+    classes: Sequence[tuple[int, int]],
+    unclassified: Sequence[int] | None = None,
 ) -> NDArray[np.int64]:
     """Count a raster's cells of each class in the cells of a grid.
 
@@ -193,11 +210,18 @@ def class_counts(
     grid : RectilinearGrid
     classes : sequence of (int, int)
         First and last code of each class; other codes do not count.
+    unclassified : sequence of int, optional
+        Codes of no class, beside the file's own mark of no data: with them any other is damage.
 
     Returns
     -------
     ndarray of int64, shape (n_class + 1, n_y, n_x)
         The last plane counts cells of no class.
+
+    Raises
+    ------
+    DataError
+        If the file is damaged, or has codes that are none.
     """
     n_y, n_x = grid.shape
     n_class = len(classes)
@@ -214,12 +238,36 @@ def class_counts(
             height = max(STRIP_CELLS // (columns.stop - columns.start), 1)
             for first in range(rows.start, rows.stop, height):
                 strip = slice(first, min(first + height, rows.stop))
-                codes = raster.read(strip, columns).astype(np.int64)
+                codes = _codes(raster, strip, columns)
                 cell = _cells_of(raster, strip, columns, grid)
                 kind = table[np.clip(codes, 0, table.size - 1)]
+                if unclassified is not None:
+                    _check_codes(codes[(kind == n_class) & (cell >= 0)], unclassified, raster)
                 index = kind * (n_y * n_x) + cell
                 counts += np.bincount(index[cell >= 0], minlength=counts.size)
     return counts.reshape(n_class + 1, n_y, n_x)
+
+
+def _codes(raster: Raster, rows: slice, columns: slice) -> NDArray[np.int64]:
+    """Read whole numbers; `NO_VALUE` where there is none, `NO_CODE` where it is not whole."""
+    raw = raster.read(rows, columns)
+    if raw.dtype.kind == "f":
+        is_code = (np.abs(raw) < -NO_CODE) & (raw == np.rint(raw))
+        raw = np.where(is_code, raw, np.where(np.isnan(raw), NO_VALUE, NO_CODE))
+    return raw.astype(np.int64)
+
+
+def _check_codes(codes: NDArray[np.int64], known: Sequence[int], raster: Raster) -> None:
+    """Refuse codes of no class that do not stand for no data."""
+    marks = [*known, NO_VALUE, *([] if raster.nodata is None else [raster.nodata])]
+    others = codes[~np.isin(codes, marks)]
+    if others.size:
+        msg = (
+            f"Invalid raster {raster.name}. Its codes must be of the table's classes, or "
+            f"{', '.join(map(str, known))} for none. Given {others[0]} and {others.size - 1} more "
+            "such cells. Download it again, or correct the classes in the table of inputs."
+        )
+        raise DataError(msg)
 
 
 def _class_table(classes: Sequence[tuple[int, int]]) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.fuzz.kinds import GROUPS
+from tests.fuzz.groups import GROUPS
 from tests.fuzz.outcomes import BAD, COLUMNS, Outcome, run_kind
 
 BATCH = 60

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+
+from tests.fuzz.answer import answer
+from tests.fuzz.source_actions import source
 
 Action = Callable[[list[str]], str]
 
@@ -45,7 +47,7 @@ def columns(arguments: list[str]) -> str:
         finally:
             apriori.close()
     found = {k: v for k, v in vars(result.sets[0]).items() if isinstance(v, np.ndarray)}
-    return _answer(found, impossible_columns(found))
+    return answer(found, impossible_columns(found))
 
 
 def impossible_columns(found: Mapping[str, np.ndarray]) -> str:
@@ -80,7 +82,7 @@ def product(arguments: list[str]) -> str:
         "air_mass_factor_troposphere": found["air_mass_factor_troposphere_X_apriori"],
         "apriori_tropospheric_column": found["apriori_tropospheric_column_X"],
     }
-    return _answer(found, impossible_columns(fields))
+    return answer(found, impossible_columns(fields))
 
 
 def described(arguments: list[str]) -> str:
@@ -91,7 +93,7 @@ def described(arguments: list[str]) -> str:
     text = json.dumps(describe(path), default=str)
     for folder in (str(path), str(path.parent)):
         text = text.replace(folder, "")
-    return _answer({"text": text})
+    return answer({"text": text})
 
 
 def checkpoint(arguments: list[str]) -> str:
@@ -100,7 +102,7 @@ def checkpoint(arguments: list[str]) -> str:
 
     loaded = load_checkpoint(Path(arguments[0]))
     weights = {name: t.numpy() for name, t in loaded.network.state_dict().items()}
-    return _answer({**weights, "info": json.dumps(loaded.info.to_dict())})
+    return answer({**weights, "info": json.dumps(loaded.info.to_dict())})
 
 
 def state(arguments: list[str]) -> str:
@@ -108,21 +110,21 @@ def state(arguments: list[str]) -> str:
     from dacno2_s5p.tensor_file import read_tensors
 
     tensors, metadata = read_tensors(Path(arguments[0]))
-    return _answer({**{k: t.numpy() for k, t in tensors.items()}, "info": json.dumps(metadata)})
+    return answer({**{k: t.numpy() for k, t in tensors.items()}, "info": json.dumps(metadata)})
 
 
 def recipe(arguments: list[str]) -> str:
     """Read a recipe."""
     from dacno2_s5p.recipe import Recipe
 
-    return _answer({"recipe": json.dumps(Recipe.read(Path(arguments[0])).to_dict())})
+    return answer({"recipe": json.dumps(Recipe.read(Path(arguments[0])).to_dict())})
 
 
 def inputs(arguments: list[str]) -> str:
     """Read a table of inputs."""
     from dacno2_s5p.variables import InputTable
 
-    return _answer({"inputs": json.dumps(InputTable.read(Path(arguments[0])).to_dict())})
+    return answer({"inputs": json.dumps(InputTable.read(Path(arguments[0])).to_dict())})
 
 
 def store(arguments: list[str]) -> str:
@@ -140,7 +142,7 @@ def store(arguments: list[str]) -> str:
         found[f"{day} cams"] = opened.cams_field(day)
         stations = opened.stations(day, "all")
         found |= {f"{day} {name}": np.asarray(value) for name, value in stations._asdict().items()}
-    return _answer(found)
+    return answer(found)
 
 
 def twin(arguments: list[str]) -> str:
@@ -149,7 +151,7 @@ def twin(arguments: list[str]) -> str:
 
     units = plan(["cams", "ctm"], ["2019-06-01", "2019-06-02"])
     left = missing(units, Request(SimpleNamespace(seed=0), Path(arguments[0])))
-    return _answer({"units": json.dumps([(u.kind, u.label, u.dates) for u in left])})
+    return answer({"units": json.dumps([(u.kind, u.label, u.dates) for u in left])})
 
 
 def period(arguments: list[str]) -> str:
@@ -157,7 +159,7 @@ def period(arguments: list[str]) -> str:
     from retrieval.l3_file import read_l3
 
     found = read_l3(Path(arguments[0]))
-    return _answer({"mean": found.mean, "count": found.count, "products": repr(found.products)})
+    return answer({"mean": found.mean, "count": found.count, "products": repr(found.products)})
 
 
 def day(arguments: list[str]) -> str:
@@ -165,7 +167,7 @@ def day(arguments: list[str]) -> str:
     from retrieval.l3_day_file import read_day
 
     sums, record = read_day(Path(arguments[0]))
-    return _answer({"weighted": sums.weighted, "count": sums.count, "record": repr(record)})
+    return answer({"weighted": sums.weighted, "count": sums.count, "record": repr(record)})
 
 
 def weather(arguments: list[str]) -> str:
@@ -176,27 +178,14 @@ def weather(arguments: list[str]) -> str:
 
     preparation = Preparation(weather_steps=8, weather_step_hours=3)
     source = Era5(Path(arguments[0]), InputTable.default(), preparation, GRID)
-    return _answer({"single": source.single(DAY), "multi": source.multi(DAY)})
-
-
-def _answer(found: Mapping[str, Any], impossible: str = "") -> str:
-    """Return a digest of everything found, and what is impossible in it."""
-    digest = sha256()
-    for name in sorted(found):
-        value = found[name]
-        digest.update(name.encode())
-        if isinstance(value, np.ndarray):
-            digest.update(f"{value.dtype} {value.shape}".encode())
-            value = np.ascontiguousarray(value).tobytes()
-        digest.update(value if isinstance(value, bytes) else str(value).encode())
-    return json.dumps({"digest": digest.hexdigest()[:16], "impossible": impossible})
+    return answer({"single": source.single(DAY), "multi": source.multi(DAY)})
 
 
 ACTIONS: dict[str, Action] = {
     action.__name__: action
     for action in (
         *(command, columns, product, described, checkpoint, state, recipe, inputs, store, twin),
-        *(period, day, weather),
+        *(period, day, weather, source),
     )
 }
 """Actions by name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -150,6 +151,9 @@ def child() -> None:
     message = json.load(sys.stdin)
     action = ACTIONS[message["action"]]
     answers, sys.stdout = sys.stdout, io.StringIO()  # only answers reach the parent
+    warnings.simplefilter("ignore")  # as the command line does
+    if logging.lastResort is not None:  # warnings of readers look as there
+        logging.lastResort.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
     for case in (Case(**item) for item in message["cases"]):
         arguments = _filled(message["arguments"], case)
         # processor time, so that a busy machine is no hang; for what only waits, the clock

@@ -165,7 +165,7 @@ def _small_profiles(folder: Path) -> Path:
     return write_profiles(folder / f"no2_{DAY}.nc", bounds=BOUNDS)
 
 
-def _orbits(folder: Path) -> list[Kind]:
+def orbits(folder: Path) -> list[Kind]:
     """Orbits as the command and as the readers see them."""
     profiles = _small_profiles(folder / "profiles")
     full = _small_orbit(folder / "full")
@@ -185,7 +185,7 @@ def _orbits(folder: Path) -> list[Kind]:
     ]  # fmt: skip
 
 
-def _sets(folder: Path) -> list[Kind]:
+def sets(folder: Path) -> list[Kind]:
     """A-priori sets of each container and kind, re-retrieved with."""
     from tests.files import axis, to_classic
     from tests.set_builders import CAMS_HEIGHTS, write_cams_global, write_cams_month, write_ctmana
@@ -231,7 +231,7 @@ def _move_times(path: Path) -> None:
         file["valid_time"][:] = day + np.array([9, 12, 15]) * 3600
 
 
-def _archives(folder: Path) -> list[Kind]:
+def archives(folder: Path) -> list[Kind]:
     """ZIP archives of the climate data store."""
     from tests.files import axis
     from tests.set_builders import CAMS_HEIGHTS, write_cams_month, zip_files
@@ -266,7 +266,7 @@ def _archives(folder: Path) -> list[Kind]:
     ]  # fmt: skip
 
 
-def _maps(folder: Path) -> list[Kind]:
+def maps(folder: Path) -> list[Kind]:
     """Re-retrieved files, daily sums, period means."""
     from click.testing import CliRunner
 
@@ -296,7 +296,7 @@ def _maps(folder: Path) -> list[Kind]:
     ]  # fmt: skip
 
 
-def _networks(folder: Path) -> list[Kind]:
+def networks(folder: Path) -> list[Kind]:
     """Checkpoints and states of runs."""
     import torch
 
@@ -319,7 +319,7 @@ def _networks(folder: Path) -> list[Kind]:
     ]
 
 
-def _stores(folder: Path) -> list[Kind]:
+def stores(folder: Path) -> list[Kind]:
     """Return the parts of a training store."""
     store = _small_store(folder)
     top = tuple(store.iterdir())
@@ -353,7 +353,7 @@ def _small_store(folder: Path) -> Path:
     return folder / "store"
 
 
-def _texts(folder: Path) -> list[Kind]:
+def texts(folder: Path) -> list[Kind]:
     """Recipes, tables of inputs, sidecars, manifests of the twin world."""
     import json
 
@@ -385,15 +385,3 @@ def _texts(folder: Path) -> list[Kind]:
              beside=(profiles,), share=4),
         Kind("twin.json", manifest, "twin", ("{folder}",), (structure.text_json,), share=3),
     ]  # fmt: skip
-
-
-GROUPS: dict[str, Callable[[Path], list[Kind]]] = {
-    "texts": _texts,
-    "networks": _networks,
-    "maps": _maps,
-    "sets": _sets,
-    "orbits": _orbits,
-    "archives": _archives,
-    "stores": _stores,
-}
-"""What makes the undamaged files of each group and says how they are read."""

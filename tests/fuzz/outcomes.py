@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.fuzz.children import HANGS, UNFORESEEN, Ending, run_cases, run_here
+from tests.fuzz.damage import Case
 from tests.fuzz.kinds import Kind, is_clear
 
 COLUMNS = ("refused", "same", "changed", "hang", "unclear", "traceback", "crash", "unnoticed")
@@ -32,30 +34,51 @@ class Outcome:
 
 
 def run_kind(
-    kind: Kind,
-    folder: Path,
-    count: int,
-    seed: int,
-    patience: int,
-    *,
-    batch: int = 60,
-    here: bool = False,
+    kind: Kind, folder: Path, count: int, seed: int, patience: int, *, batch: int = 60
 ) -> Iterator[Outcome]:
-    """Damage `count` copies of a file and tell what became of each.
-
-    With `here` the cases run in this process: for files that no C library reads.
-    """
-    run = run_here if here else run_cases
+    """Damage `count` copies of a file and tell what became of each, some copies at a time."""
     for first in range(0, count, batch):
-        cases = kind.cases(folder, min(batch, count - first), first, seed)
-        cases = [kind.undamaged(folder), *cases]
-        whole, *endings = run(cases, kind.arguments, action=kind.action, patience=patience)
-        if whole.status != 0:
-            msg = f"{kind.name}: the undamaged file ends with {whole.status}: {whole.stderr}"
-            raise RuntimeError(msg)
-        for ending in endings:
-            yield judge(kind, ending, whole.output)
+        copies = kind.cases(folder, min(batch, count - first), first, seed)
+        for _, outcome in _run([(kind, copies)], folder, run_cases, patience):
+            yield outcome
         shutil.rmtree(folder)
+
+
+def run_kinds(
+    kinds: Sequence[Kind], folder: Path, count: int, seed: int, patience: int, *, here: bool = False
+) -> Iterator[tuple[Kind, Outcome]]:
+    """Damage `count` copies of each kind and tell what became of them.
+
+    Kinds that are read in the same way share a child process. With `here` the cases run in this
+    process: for files that no C library reads.
+    """
+    together: dict[tuple[str, tuple[str, ...]], list[Kind]] = {}
+    for kind in kinds:
+        together.setdefault((kind.action, kind.arguments), []).append(kind)
+    for number, group in enumerate(together.values()):
+        at = folder / str(number)
+        work = [(kind, kind.cases(at / str(i), count, 0, seed)) for i, kind in enumerate(group)]
+        yield from _run(work, at, run_here if here else run_cases, patience)
+        shutil.rmtree(at)
+
+
+def _run(
+    work: Sequence[tuple[Kind, list[Case]]], folder: Path, run: Callable[..., Any], patience: int
+) -> Iterator[tuple[Kind, Outcome]]:
+    """Run the cases of kinds with one action, an undamaged copy of each kind first."""
+    whole = [kind.undamaged(folder / f"whole {i}") for i, (kind, _) in enumerate(work)]
+    cases = [
+        case for first, (_, copies) in zip(whole, work, strict=True) for case in (first, *copies)
+    ]
+    kind = work[0][0]
+    endings = iter(run(cases, kind.arguments, action=kind.action, patience=patience))
+    for kind, copies in work:
+        undamaged = next(endings)
+        if undamaged.status != 0:
+            msg = f"{kind.name}: the undamaged file ends with {undamaged.status}: "
+            raise RuntimeError(msg + undamaged.stderr)
+        for _ in copies:
+            yield kind, judge(kind, next(endings), undamaged.output)
 
 
 def judge(kind: Kind, ending: Ending, expected: str) -> Outcome:

@@ -124,3 +124,31 @@ def test_links_that_lead_nowhere_are_damage(orbit, tmp_path, target):
         file["broken"] = h5py.SoftLink(target)
     with pytest.raises(ProductError, match="Its links and data descriptions must be readable"):
         Orbit.open(path)
+
+
+@pytest.mark.parametrize(
+    "value", ["text", np.bytes_(b"x"), np.arange(3), 1], ids=["text", "bytes", "numbers", "number"]
+)
+def test_dimensions_that_are_no_references_are_refused(orbit, tmp_path, value):
+    """NetCDF would take the bytes of a text for addresses, and the process would end there."""
+    path = shutil.copy(orbit, tmp_path / "orbit.nc")
+    with h5py.File(path, "r+") as file:
+        attributes = file[AMF].attrs
+        assert attributes["DIMENSION_LIST"].shape == (3,)
+        del attributes["DIMENSION_LIST"]
+        attributes["DIMENSION_LIST"] = value
+    with pytest.raises(ProductError, match=r"must be readable.* that is no list of references"):
+        refuse_unsafe(path, ProductError)
+
+
+def test_a_list_of_too_many_dimensions_is_refused(orbit, tmp_path):
+    """HDF5 reads as many entries as the list has into the room of one for each axis."""
+    path = shutil.copy(orbit, tmp_path / "orbit.nc")
+    with h5py.File(path, "r+") as file:
+        attributes = file[AMF].attrs
+        lists = attributes["DIMENSION_LIST"]
+        more = np.concatenate([lists, lists])
+        del attributes["DIMENSION_LIST"]
+        attributes.create("DIMENSION_LIST", more, dtype=lists.dtype)
+    with pytest.raises(ProductError, match=r"must be readable.* that is no list of references"):
+        refuse_unsafe(path, ProductError)

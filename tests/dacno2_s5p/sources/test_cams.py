@@ -12,7 +12,7 @@ from dacno2_s5p.errors import DataError
 from dacno2_s5p.sources import regrid
 from dacno2_s5p.sources.cams import CamsTargets
 from dacno2_s5p.variables import Preparation
-from tests.source_files import DAY, GRID, HEIGHTS, put, smooth_cams, write_cams
+from tests.source_files import DAY, GRID, HEIGHTS, as_one_file, smooth_cams, write_cams
 
 PREPARATION = Preparation()
 
@@ -91,35 +91,6 @@ def test_a_wrong_unit_attribute_is_said_and_not_believed(tmp_path, caplog):
         target = CamsTargets(tmp_path, PREPARATION, GRID).target(DAY)
     assert 15.0 < target.no2.mean() < 30.0
     assert [r for r in caplog.records if "ug/cm2" in r.getMessage()]
-
-
-def as_one_file(folder, target, *, heights=HEIGHTS, scheme="extract"):
-    """Join per-level files of July 2019: an extract with `lev`, or an analysis of the store."""
-    names = ("time", "lev", "lat", "lon")
-    if scheme != "extract":
-        names = ("time", "level", "latitude", "longitude")
-    parts = [netCDF4.Dataset(folder / f"cams.eaq.vra.ENSa.no2.l{h}.2019-07.nc") for h in heights]
-    y, x, times = (parts[0][n][:].data for n in ("lat", "lon", "time"))
-    values = np.stack([part["no2"][:].data for part in parts], axis=1)
-    for part in parts:
-        part.close()
-    if scheme != "extract":  # from the north, longitudes 0..360, hours of the day DAY, top first
-        y, x, times, values = y[::-1], x % 360.0, times - 24.0, values[:, ::-1, ::-1]
-        heights = heights[::-1]
-    with netCDF4.Dataset(target, "w") as dataset:
-        for name, size in zip(names, values.shape, strict=True):
-            dataset.createDimension(name, size)
-        if scheme != "extract":
-            dataset.setncattr(scheme, "Europe, 20190702+[0H_23H]")
-        since = "hours since 2019-07-01" if scheme == "extract" else "hours"
-        put(
-            dataset, "time", names[:1], times, units=since, long_name=f"{scheme} time from 20190702"
-        )
-        put(dataset, names[1], names[1:2], np.array(heights, "f4"))
-        put(dataset, names[2], names[2:3], y, units="degrees_north")
-        put(dataset, names[3], names[3:], x, units="degrees_east")
-        put(dataset, "no2" if scheme == "extract" else "no2_conc", names, values, units="ug/m3")
-    return target
 
 
 @pytest.mark.parametrize("scheme", ["extract", "ANALYSIS"])

@@ -13,6 +13,7 @@ from tests.source_files import (
     GRID,
     METADATA_COLUMNS,
     hours_of,
+    place,
     write_metadata,
     write_parquet,
     write_stations,
@@ -153,8 +154,131 @@ def test_metadata_are_tab_separated(tmp_path):
     (station,) = read_metadata(path).values()
     assert (station.code, station.kind, station.area) == ("FR001", "background", "urban")
     path.write_text(path.read_text().replace("\t", ","))
-    with pytest.raises(DataError, match="TAB-separated"):
+    with pytest.raises(DataError, match=r"separated by TABs.* Given: no column SamplingPoint"):
         read_metadata(path)
+
+
+LATITUDE = f"{place(1.5, 1.5)[1]:.6f}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "given"),
+    [
+        ("background", "backgroune", "'backgroune'"),
+        (LATITUDE, "nan", "'nan'"),
+        (LATITUDE, "480.5", "'480.5'"),
+        ("FR001\tFR001", "FR001\x00\tFR001", None),
+        ("\turban", "", "7 fields of 8"),
+    ],
+)
+def test_damaged_metadata_are_one_line(tmp_path, old, new, given):
+    """A type or place that is none would leave the station out unseen."""
+    write_metadata(tmp_path, [("FR001", "background", 1.5, 1.5)])
+    path = tmp_path / "PanEuropean_metadata.csv"
+    path.write_text(path.read_text().replace(old, new))
+    if given is None:
+        assert len(read_metadata(path)) == 1
+        return
+    with pytest.raises(DataError, match="Invalid station metadata") as error:
+        read_metadata(path)
+    assert given in str(error.value)
+
+
+HEAD = "SamplingPoint,AveragingTime,Concentration,UnitOfMeasurement,DatetimeEnd,Validity\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "given"),
+    [
+        ("A,hour,12x,µg/m3,2018-01-01 01:00:00 +01:00,1", "'1', '12x'"),
+        ("A,hour,12,µg/m3,2018-01-01 01:00:00 +01:00,one", "'one', '12'"),
+        ("A,hour,12,µg/m3,2018-01-01 01:00:00,1", "offset to UTC"),
+        ("A,hour,12,µg/m3,2018-02-31 01:00:00 +01:00,1", "Times must be dates"),
+        ("A,hour,12,µg/m3,2018-01-01 01:00:00 +01:00", "5 fields of 6"),
+        ("A,hour,12,µg/m4,2018-01-01 01:00:00 +01:00,1", "µg/m4"),
+    ],
+)
+def test_damaged_lines_of_old_csv_are_refused(tmp_path, line, given):
+    """An hour is never passed over because its line cannot be read."""
+    path = tmp_path / "a.csv"
+    path.write_text(f"{HEAD}{line}\n", encoding="utf-8")
+    with pytest.raises(DataError, match="Invalid station file") as error:
+        list(read_hours(path))
+    assert given in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "given"),
+    [
+        ("Validity", [1, None], "missing entries in Validity"),
+        ("End", [None, None], "missing entries in End"),
+        ("Value", [True, False], "values of type bool"),
+        ("End", ["zone"], "not times without a zone"),
+    ],
+)
+def test_damaged_columns_of_parquet_are_refused(tmp_path, column, values, given):
+    """Gaps would leave hours out; a zone would be taken off twice."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    write_parquet(tmp_path, "FR001", ENDS[:2], [1.0, 2.0])
+    path = tmp_path / "SPO-FR001.parquet"
+    table = parquet.read_table(path)
+    kind = None if column == "Value" else table[column].type
+    odd = (
+        pa.array(values, kind)
+        if values != ["zone"]
+        else table[column].cast(pa.timestamp("ms", "UTC"))
+    )
+    parquet.write_table(table.set_column(table.column_names.index(column), column, odd), path)
+    with pytest.raises(DataError, match="Damaged station file") as error:
+        list(read_hours(path))
+    assert given in str(error.value)
+
+
+def test_a_checksum_of_parquet_is_looked_at(tmp_path):
+    """A byte changed in a page of values is told where the writer kept its checksum."""
+    from pyarrow import parquet
+
+    write_parquet(tmp_path, "FR001", ENDS, np.linspace(1.0, 48.0, 48))
+    path = tmp_path / "SPO-FR001.parquet"
+    parquet.write_table(
+        parquet.read_table(path), path, write_page_checksum=True, compression="none",
+        use_dictionary=False, store_schema=False,
+    )  # fmt: skip
+    column = next(
+        c
+        for c in map(parquet.read_metadata(path).row_group(0).column, range(9))
+        if c.path_in_schema == "Value"
+    )
+    data = bytearray(path.read_bytes())
+    data[column.data_page_offset + column.total_compressed_size - 3] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="Damaged station file"):
+        list(read_hours(path))
+
+
+def test_a_damaged_or_empty_list_of_stations_is_refused(tmp_path):
+    """Stations would go over to the other list unseen."""
+    stations = [("FR001", "background", 10.5, 10.5)]
+    write_metadata(tmp_path, stations)
+    write_parquet(tmp_path, "FR001", ENDS, np.full(48, 10.0))
+    path = tmp_path / "stations_assimilated_by_cams.csv"
+    for content in (b"", b"code\nFR\xff001\n"):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=r"Invalid station list .* Correct it"):
+            Measurements(tmp_path, GRID)
+
+
+def test_measurements_of_unknown_points_are_said(tmp_path, caplog):
+    """A point that the metadata do not have is left out with a word."""
+    write_metadata(tmp_path, [("FR001", "background", 10.5, 10.5)])
+    for code in ("FR001", "FR002"):
+        write_parquet(tmp_path, code, ENDS, np.full(48, 10.0))
+    measured = Measurements(tmp_path, GRID, StationRules(draw=True))
+    assert len(measured.cells(2019, [DAY])) == 1
+    assert "1 sampling points of NO2 are not in the metadata" in caplog.text
+    assert "SPO-FR002" in caplog.text
 
 
 def test_folders_without_measurements_or_metadata_are_refused(tmp_path):

@@ -58,9 +58,37 @@ def test_dates_that_contradict_their_row_are_refused(text, month):
 def test_files_that_are_none_are_refused(tmp_path):
     """Another table, and a count that is no number."""
     (tmp_path / "a.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(DataError, match="columns must be"):
+    with pytest.raises(DataError, match=r"must have the columns FLT_DATE.* Given: no column"):
         Flights(tmp_path, "FLT_TOT_1")
     write_flights(tmp_path, [np.datetime64(DAY)])
     (tmp_path / "a.csv").unlink()
     with pytest.raises(DataError, match="FLT_TOT_IFR_2 must be a number"):
         Flights(tmp_path, "FLT_TOT_IFR_2")
+
+
+@pytest.mark.parametrize("text", ["", "nan", "-5", "1e400", "10.5", "1_000"])
+def test_a_count_that_is_none_is_refused(tmp_path, text):
+    """No number, a negative, a part of a flight: none becomes part of a sum."""
+    write_flights(tmp_path, [DAY])
+    path = tmp_path / "Airport_Traffic.csv"
+    path.write_text(path.read_text().replace(",1000,", f",{text},"))
+    with pytest.raises(DataError, match="FLT_TOT_1 must be a number of flights"):
+        Flights(tmp_path, "FLT_TOT_1")
+
+
+def test_a_file_that_was_cut_is_refused(tmp_path):
+    """A last line of fewer fields may have lost its state: it is not passed over."""
+    write_flights(tmp_path, [DAY])
+    path = tmp_path / "Airport_Traffic.csv"
+    text = path.read_text()
+    path.write_text(text[: text.index("Belgium") + 4])
+    with pytest.raises(DataError, match="7 fields of 11 in line 3"):
+        Flights(tmp_path, "FLT_TOT_1")
+
+
+def test_a_date_of_another_year_than_its_row_says_is_refused():
+    """A digit of the date was damaged."""
+    row = {"FLT_DATE": "2029-07-02", "YEAR": "2019", "MONTH_NUM": "7"}
+    with pytest.raises(DataError, match="with YEAR '2019'"):
+        parse_date(row, Path("a.csv"))
+    assert parse_date({**row, "YEAR": "29"}, Path("a.csv")) == DAY + np.timedelta64(3653, "D")

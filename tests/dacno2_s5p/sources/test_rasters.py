@@ -6,6 +6,8 @@ import gzip
 
 import numpy as np
 import pytest
+import rasterio
+from rasterio import Affine
 
 from dacno2_s5p.errors import ConfigurationError, DataError
 from dacno2_s5p.sources import rasters
@@ -115,6 +117,94 @@ def test_damaged_and_unplaced_rasters_are_one_line(tmp_path):
     (tmp_path / "a.tif").write_bytes(b"II*\x00nothing")
     with pytest.raises(DataError, match="Damaged raster"):
         area_mean([tmp_path / "a.tif"], CELLS)
+
+
+@pytest.mark.parametrize(
+    ("profile", "given"),
+    [
+        ({"dtype": "complex64"}, "1 bands of complex64"),
+        ({"transform": Affine(1e30, 0.0, CORNER[0], 0.0, -1e30, CORNER[1])}, "lie on the Earth"),
+        ({"transform": Affine(1000.0, 0.0, np.inf, 0.0, -1000.0, CORNER[1])}, "lie on the Earth"),
+        ({"transform": Affine(np.nan, 0.0, CORNER[0], 0.0, -1000.0, CORNER[1])}, "north up"),
+        ({"crs": "EPSG:4326"}, "lie on the Earth"),
+        ({"count": 2}, "2 bands"),
+    ],
+)
+def test_rasters_that_lie_nowhere_or_hold_no_numbers_are_refused(tmp_path, profile, given):
+    """One cell that covers all of the grid would give a number, too."""
+    path = tmp_path / "a.tif"
+    write_tif(path, np.full((128, 128), 3.0, "f4"), CORNER, 1000.0, "EPSG:3035")
+    with rasterio.open(path) as file:
+        values, whole = file.read(1), {**file.profile, **profile}
+    with rasterio.open(path, "w", **whole) as file:
+        file.write(values.astype(whole["dtype"]), 1)
+    with pytest.raises(DataError, match=r"(Damaged|Invalid) raster") as error:
+        area_mean([path], CELLS)
+    assert given in str(error.value)
+
+
+def test_infinite_values_are_no_gaps(tmp_path):
+    """NaN is a mark of no data; infinity is damage."""
+    values = np.full((128, 128), 3.0, "f4")
+    for number in (np.nan, np.inf):
+        values[5, 5] = number
+        write_tif(tmp_path / "a.tif", values, CORNER, 1000.0, "EPSG:3035")
+        if np.isnan(number):
+            np.testing.assert_allclose(area_mean([tmp_path / "a.tif"], CELLS), 3.0)
+            continue
+        with pytest.raises(DataError, match="must be finite"):
+            area_mean([tmp_path / "a.tif"], CELLS)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("1.5000", "1 5000"),
+        ("1.5000 ", "1.5000"),
+        ("1.5000", "1.5#00"),
+        ("1.5000", "inf"),
+        ("cellsize", "cellsiz"),
+        ("nrows 36", "nrows 37"),
+        ("ncols 54", "ncols -54"),
+    ],
+)
+def test_a_broken_number_of_an_ascii_grid_is_refused(tmp_path, old, new):
+    """GDAL would read on: all cells behind would be another's."""
+    write_static(tmp_path)
+    path = tmp_path / "grip4" / "grip4_total_dens_m_km2.asc"
+    lines = path.read_text().splitlines()
+    lines[20] = "1.5000 " + lines[20].split(" ", 1)[1]
+    path.write_text("\n".join(lines) + "\n")
+    read_roads(tmp_path / "grip4", TABLE["road_density"], GRID)
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(DataError, match="Damaged raster"):
+        read_roads(tmp_path / "grip4", TABLE["road_density"], GRID)
+
+
+def test_the_sum_of_a_gzip_file_is_looked_at(tmp_path):
+    """A wrong sum at the end is told, whatever the numbers are."""
+    write_static(tmp_path)
+    path = tmp_path / "grip4" / "grip4_total_dens_m_km2.asc"
+    data = bytearray(gzip.compress(path.read_bytes()))
+    path.unlink()
+    data[-6] ^= 1
+    path.with_name(f"{path.name}.gz").write_bytes(data)
+    with pytest.raises(DataError, match="CRC check failed"):
+        read_roads(tmp_path / "grip4", TABLE["road_density"], GRID)
+
+
+def test_a_code_that_is_none_is_refused(tmp_path):
+    """No data is no damage; a code beyond the classes is."""
+    codes = np.full((128, 128), 44, "u1")
+    path = tmp_path / "CLC2018.tif"
+    for code in (48, 99):
+        codes[3, 3] = code
+        write_tif(path, codes, CORNER, 1000.0, "EPSG:3035")
+        if code == 48:
+            read_land_cover(path, TABLE["land_cover"], GRID)
+            continue
+        with pytest.raises(DataError, match="Given 99 and 0 more such cells"):
+            read_land_cover(path, TABLE["land_cover"], GRID)
 
 
 def test_gzipped_rasters_are_read(tmp_path):
