@@ -11,6 +11,7 @@ import numpy as np
 from retrieval.grids import domain_grid
 from retrieval.options import Above, Options
 from retrieval.orbit import Orbit
+from retrieval.product_table import TM5
 from retrieval.regions import DOMAIN, INPUT_BOX
 from retrieval.reretrieve import Job, reretrieve
 from retrieval.scene import scene_on_swath, synthetic_scene
@@ -32,7 +33,6 @@ DATE = "2023-06-01"
 """A weekday of early summer with two thirds of the domain free of cloud."""
 HEADLINE = Above.UPPER
 MODES = (Above.UPPER, Above.CONSTANT_VMR, Above.NONE)
-TM5 = "TM5"
 SETS = ("truth8", "cams", "truth")
 """The twin's own sets, the primary first; the network's come before them."""
 DACNO2 = "dacno2"

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cli.story import TM5
 from retrieval.colour_scales import (
     COLUMN_FACTOR,
     ColourScale,
@@ -21,6 +20,7 @@ from retrieval.map_layout import colour_bar, draw_caption, map_row
 from retrieval.mapping import draw_box, draw_grid, draw_pixels, draw_scale_bar, new_figure
 from retrieval.maps import save
 from retrieval.orbit import Orbit
+from retrieval.product_table import TM5
 from retrieval.regions import DOMAIN, REGIONS
 
 if TYPE_CHECKING:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cli.story import HEADLINE, TM5
+from cli.story import HEADLINE
 from retrieval.compare import area_masks, area_numbers, default_pairs
 from retrieval.grid_l3 import Sums, regular_grid
 from retrieval.l3_period import L3
+from retrieval.product_table import TM5
 from retrieval.regions import DOMAIN, REGIONS
 from retrieval.text_output import write_text
 from retrieval.verification import Score, score, stratified_scores

@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from dacno2_s5p.store import Store
     from dacno2_s5p.variables import InputTable, Preparation
 
-MANIFEST = "store.json"
-"""The file a finished store has."""
-
 _HEADER = 9
 """Bytes that tell a safetensors file: the length of its header and the brace it begins with."""
 
@@ -33,6 +30,8 @@ def looks_like_checkpoint(path: Path) -> bool:
 
 def looks_like_store(path: Path) -> bool:
     """Tell by its manifest whether a folder is a finished training store."""
+    from dacno2_s5p.store_files import MANIFEST
+
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -91,18 +90,10 @@ def describe_store(folder: Path) -> dict[str, Any]:
     DataError
         If it is none, or of another version.
     """
-    from dacno2_s5p.errors import DataError
-    from dacno2_s5p.store import Store
-    from retrieval.reading import content_errors
+    from dacno2_s5p.store import Store, manifest_errors
 
     store = Store.open(folder)
-    with content_errors(
-        folder,
-        DataError,
-        what="store",
-        rule="have a manifest as prepare writes it",
-        advice="Run prepare again; it writes the manifest anew",
-    ):
+    with manifest_errors(folder):
         return _describe_store(folder, store)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from dacno2_s5p.evaluate_regions import BOXES, region_masks
 from dacno2_s5p.evaluate_stations import station_sums
+from dacno2_s5p.evaluate_style import UNIT
 from dacno2_s5p.metrics import series_scores
 from dacno2_s5p.sources.regrid import transform_points
 from retrieval.colour_scales import ColourScale
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from dacno2_s5p.evaluate_data import Evidence
 
     Float = NDArray[np.floating]
-
-UNIT = "µg m$^{-3}$"
 
 SHOWN_HEIGHTS = (0.0, 250.0, 1000.0, 3000.0)
 """Heights of the layer maps [m], of those that all sets have."""

@@ -20,6 +20,7 @@ from dacno2_s5p.metrics import (
     scores,
     series_scores,
 )
+from dacno2_s5p.sources.eea import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 AREAS = ("urban", "suburban", "rural")
 """Areas of stations; EEA's variants of rural (`rural-regional`, ...) count as rural."""
-
-KINDS = ("background", "industrial")
 
 STATIONS = "stations"
 """Name of the measurements beside the sets."""

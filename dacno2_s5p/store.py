@@ -25,7 +25,7 @@ from dacno2_s5p.grid import CAMS_FACTOR, COARSE_FACTOR, ModelGrid, Patch
 from dacno2_s5p.normalisation import InputStatistics, TargetScaling
 from dacno2_s5p.samples import NO_STATIONS, Inputs, Stations
 from dacno2_s5p.sources.inputs import FINE_GROUPS, MONTHLY
-from dacno2_s5p.store_files import has_array, read_array
+from dacno2_s5p.store_files import MANIFEST, has_array, read_array
 from dacno2_s5p.variables import InputTable, Preparation
 from retrieval.reading import content_errors
 
@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Version of `store.json`; raised when older readers would misread it."""
 
-MANIFEST = "store.json"
+DAY_GROUPS = ("temporal", "single", "multi")
+"""Groups in the chunk of a day."""
 
 Role = Literal["training", "evaluation", "all"]
 """Stations that are trained on, those held back, or both."""
@@ -110,7 +111,7 @@ class Store:
                 "again, or update the package."
             )
             raise DataError(msg)
-        with _manifest_errors(path):
+        with manifest_errors(path):
             store = cls(
                 folder,
                 ModelGrid.from_dict(manifest["grid"]),
@@ -176,7 +177,7 @@ class Store:
         DataError
             If the store has no targets: it serves prediction with a checkpoint's statistics.
         """
-        with _manifest_errors(self.folder / MANIFEST):
+        with manifest_errors(self.folder / MANIFEST):
             return InputStatistics.from_dict(self._of_training("statistics"))
 
     @cached_property
@@ -188,7 +189,7 @@ class Store:
         DataError
             If the store has no targets.
         """
-        with _manifest_errors(self.folder / MANIFEST):
+        with manifest_errors(self.folder / MANIFEST):
             moments = self._of_training("target")
             return TargetScaling.from_moments(moments["mean"], moments["std"][0])
 
@@ -251,7 +252,7 @@ class Store:
         """Return a day's inputs on the whole grid."""
         path = day_path(self.folder, self.days[day])
         whole = (slice(0, self.grid.n_y), slice(0, self.grid.n_x))
-        arrays = {name: torch.from_numpy(read_array(path, name)) for name in _OF_DAY}
+        arrays = {name: torch.from_numpy(read_array(path, name)) for name in DAY_GROUPS}
         fine = {group: self._cut(group, day, whole) for group in FINE_GROUPS}
         return Inputs(**arrays, **fine)
 
@@ -307,7 +308,7 @@ class Store:
         return cells
 
 
-def _manifest_errors(path: Path) -> AbstractContextManager[None]:
+def manifest_errors(path: Path) -> AbstractContextManager[None]:
     """Turn what an odd `store.json` raises into one line."""
     return content_errors(
         path,
@@ -331,7 +332,3 @@ def _check_manifest(manifest: dict[str, Any]) -> None:
     if not isinstance(manifest.get("left_out", {}), dict):
         msg = f"left-out days {manifest['left_out']!r}"
         raise TypeError(msg)
-
-
-_OF_DAY = ("temporal", "single", "multi")
-"""Groups in the chunk of a day."""

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+MANIFEST = "store.json"
+"""The file a finished store has; written last."""
+
 KEY = "dacno2_s5p_store"
 """The one metadata entry of a chunk."""
 

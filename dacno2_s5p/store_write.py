@@ -17,8 +17,8 @@ import numpy as np
 from dacno2_s5p.errors import DataError
 from dacno2_s5p.normalisation import StatisticsBuilder, Welford
 from dacno2_s5p.sources.inputs import FINE_GROUPS, group_maps
-from dacno2_s5p.store import FORMAT, MANIFEST, day_path, month_path, static_path
-from dacno2_s5p.store_files import fingerprint, read_about, read_array, write_chunk
+from dacno2_s5p.store import DAY_GROUPS, FORMAT, day_path, month_path, static_path
+from dacno2_s5p.store_files import MANIFEST, fingerprint, read_about, read_array, write_chunk
 from retrieval.text_output import write_text
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from dacno2_s5p.variables import InputTable, Preparation
 
     Arrays = Mapping[str, NDArray[Any]]
-
-DAY_GROUPS = ("temporal", "single", "multi")
 
 
 @dataclass(frozen=True)

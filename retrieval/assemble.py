@@ -9,6 +9,7 @@ import numpy as np
 from retrieval import airmass
 from retrieval.blocks import PRECISION_KERNEL, Block
 from retrieval.orbit import STRATOSPHERE, Crop, Orbit
+from retrieval.product_table import TM5
 from retrieval.results import OrbitResult, SetResult, SubstitutionFlag
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     Float = NDArray[np.floating]
     Stored = NDArray[np.float32]
 
-TM5 = "TM5"
 ENSEMBLE = "standard deviation of 1/M' over the sets and TM5"
 OWN_UNCERTAINTY = "no2_uncertainty of the set through dM'/dn"
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import h5py
 import numpy as np
 
-from retrieval.product_table import ORIGINAL_SUFFIX, TROPOSPHERIC_COLUMN
+from retrieval.product_table import ORIGINAL_SUFFIX, TM5, TROPOSPHERIC_COLUMN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,7 +104,7 @@ def find_columns(orbit: Orbit) -> list[ColumnProduct]:
     """
     ours = reretrieved_sets(orbit)
     replaced = is_replaced(orbit)
-    found = [_product("TM5", replaced, orbit, is_ours=False)]
+    found = [_product(TM5, replaced, orbit, is_ours=False)]
     for i, name in enumerate(ours):
         has_standard_name = replaced and i == 0
         found.append(_product(name, not has_standard_name, orbit, is_ours=True))

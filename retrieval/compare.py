@@ -17,6 +17,7 @@ import numpy as np
 
 from retrieval.constants import MOLEC_CM2_PER_MOL_M2
 from retrieval.grid_geometry import cell_areas
+from retrieval.product_table import TM5
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +39,6 @@ ANNUAL, SEASONAL = 270, 45
 """Calendar days from which a period counts as a year, as a season."""
 DAYS_OF_YEAR, DAYS_OF_SEASON = 20, 8
 """Distinct days that a cell needs in a year, in a season (method.md 7.2)."""
-TM5 = "TM5"
 PERCENTILES = (5.0, 50.0, 95.0)
 
 

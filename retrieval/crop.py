@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.errors import NoOverlapError
+from retrieval.grid_geometry import BoundingBox
 from retrieval.orbit import Crop, Orbit
 from retrieval.quadrilaterals import FULL_CIRCLE, project
 
@@ -24,9 +25,6 @@ PIXEL_REACH = 0.5
 
 Test = Callable[["Float", "Float"], "NDArray[np.bool_]"]
 """Which points (latitude, longitude) are inside."""
-
-BoundingBox = tuple[float, float, float, float]
-"""West, south, east, north [degrees]; west > east means across the antimeridian."""
 
 
 def find_crop(

@@ -16,6 +16,7 @@ from retrieval.errors import RetrievalError
 from retrieval.inspect_l2 import open_lenient
 from retrieval.locate import Location, Rule, locate_points
 from retrieval.orbit import Crop, Orbit
+from retrieval.product_table import TM5
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -267,7 +268,7 @@ def _indices(orbit: Orbit, crop: Crop) -> tuple[NDArray[np.generic], NDArray[np.
 
 def _standard_apriori(orbit: Orbit) -> str:
     """Name the a priori behind the standard names of a file."""
-    return reretrieved_sets(orbit)[0] if is_replaced(orbit) else "TM5"
+    return reretrieved_sets(orbit)[0] if is_replaced(orbit) else TM5
 
 
 def _cell(value: object) -> Value:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Float = NDArray[np.floating]
 
 BoundingBox = tuple[float, float, float, float]
+"""West, south, east, north [degrees]; west > east means across the antimeridian."""
 """West, south, east, north [degree]."""
 POINTS_PER_SIDE = 101
 """Points along each side of a box, so that its image in a projected plane is followed."""

@@ -21,7 +21,7 @@ import numpy as np
 
 from retrieval.footprint import footprint_weights
 from retrieval.grid_geometry import BoundingBox, box_in_plane, cell_areas
-from retrieval.grids import GEOGRAPHIC, RectilinearGrid, domain_grid
+from retrieval.grids import EUROPE_PLANE, GEOGRAPHIC, RectilinearGrid, domain_grid
 from retrieval.regions import INPUT_BOX
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ PIXELS_AT_ONCE = 50_000
 """Pixels whose overlaps are in memory at once."""
 SMALLEST_SHARE = 1e-10
 """Share of a pixel below which an overlap is round-off: it would count as a pixel and a day."""
-EUROPE_PLANE = "EPSG:3035"
 _CELL = re.compile(r"(?P<size>\d+(?:\.\d+)?)\s*(?P<unit>km|m|deg)")
 
 

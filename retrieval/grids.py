@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 GEOGRAPHIC = "EPSG:4326"
 """CRS name of longitude/latitude grids."""
 
+EUROPE_PLANE = "EPSG:3035"
+"""ETRS89-LAEA: equal area, the plane of the 2 km grid."""
+
 FINE_GRID_LIMIT = 0.25
 """Finer sets [degree] are averaged over footprints, coarser ones are interpolated."""
 
@@ -179,4 +182,4 @@ def domain_grid(spacing: float = 2000.0) -> RectilinearGrid:
     """
     x = np.arange(3_072_000.0, 4_256_000.0 + 1.0, spacing)
     y = np.arange(2_096_000.0, 3_536_000.0 + 1.0, spacing)
-    return RectilinearGrid(x, y, "EPSG:3035")
+    return RectilinearGrid(x, y, EUROPE_PLANE)

@@ -14,6 +14,7 @@ from retrieval.formats.filenames import parse_s5p
 from retrieval.hdf5_safety import refuse_unsafe
 from retrieval.netcdf_copy import damaged
 from retrieval.orbit import PRODUCT_NAME, REQUIRED, STRATOSPHERE, Orbit
+from retrieval.product_table import TM5
 from retrieval.reading import CONTENT_ERRORS
 
 if TYPE_CHECKING:
@@ -244,7 +245,7 @@ def _counts(orbit: Orbit) -> dict[str, int]:
 def _reretrieval(orbit: Orbit) -> dict[str, Any]:
     """Say how the file was re-retrieved, and which columns others have added."""
     columns = find_columns(orbit)
-    added = [item.column for item in columns if not item.is_ours and item.label != "TM5"]
+    added = [item.column for item in columns if not item.is_ours and item.label != TM5]
     sets = reretrieved_sets(orbit)
     found: dict[str, Any] = {"columns_added_by_others": added, "apriori_sets": sets}
     if sets:

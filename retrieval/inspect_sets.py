@@ -20,6 +20,7 @@ from retrieval.apriori.file_set import FileSet
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError
 from retrieval.meteo import Meteo, open_meteo
+from retrieval.times import OVERPASS_HOURS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 UPPER_PRESSURE = 20_000.0
 """A set that reaches higher than this [Pa] can fill the free troposphere (`--upper`)."""
-
-_OVERPASS_HOURS = (11, 12, 13)
 
 
 @dataclass
@@ -141,7 +140,7 @@ def _for_apriori(opened: AprioriSet) -> str:
         return "yes"
     days = opened.times.astype("datetime64[D]")
     stamps = set(opened.times.astype("datetime64[m]").tolist())
-    wanted = [np.timedelta64(hour, "h") for hour in _OVERPASS_HOURS]
+    wanted = [np.timedelta64(hour, "h") for hour in OVERPASS_HOURS]
     incomplete = [
         str(day)
         for day in np.unique(days)

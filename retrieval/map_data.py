@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.compare import (
-    TM5,
     AreaNumbers,
     Difference,
     Sampling,
@@ -18,7 +17,7 @@ from retrieval.compare import (
     default_pairs,
     difference,
 )
-from retrieval.product_table import COLUMN_UNITS
+from retrieval.product_table import COLUMN_UNITS, TM5
 from retrieval.regions import DOMAIN, REGIONS, Region, background, hotspots
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from retrieval.grids import RectilinearGrid
-from retrieval.mapping import EUROPE_PLANE, MapAxes, area_frame, map_axes
+from retrieval.grids import EUROPE_PLANE, RectilinearGrid
+from retrieval.mapping import MapAxes, area_frame, map_axes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -25,7 +25,7 @@ from retrieval.grid_geometry import (
     corners_in_degrees,
     unproject,
 )
-from retrieval.grids import GEOGRAPHIC, RectilinearGrid
+from retrieval.grids import EUROPE_PLANE, GEOGRAPHIC, RectilinearGrid
 from retrieval.quadrilaterals import project, unwrap_longitudes
 
 if TYPE_CHECKING:
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.floating]
 
-EUROPE_PLANE = "EPSG:3035"
-"""ETRS89-LAEA: equal area, the plane of the 2 km grid."""
 CM_PER_INCH = 2.54
 MISSING = "0.86"
 """Grey of what has no value: no colour of any scale."""

@@ -18,11 +18,13 @@ from retrieval.colour_scales import (
     column_scale,
     percent_scale,
 )
-from retrieval.compare import TM5, AreaNumbers, Difference
+from retrieval.compare import AreaNumbers, Difference
 from retrieval.constants import MOLEC_CM2_PER_MOL_M2
 from retrieval.grid_geometry import BoundingBox, cell_areas, centres_in_degrees
+from retrieval.grids import EUROPE_PLANE
 from retrieval.map_layout import colour_bar, draw_caption, map_row, n_rows
-from retrieval.mapping import EUROPE_PLANE, MapAxes, draw_box, draw_grid, draw_scale_bar, new_figure
+from retrieval.mapping import MapAxes, draw_box, draw_grid, draw_scale_bar, new_figure
+from retrieval.product_table import TM5
 from retrieval.regions import DOMAIN
 
 if TYPE_CHECKING:

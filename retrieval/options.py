@@ -10,7 +10,7 @@ from retrieval.airmass import EXCLUSIVE, INCLUSIVE
 from retrieval.apriori.base import TimeRule
 
 if TYPE_CHECKING:
-    from retrieval.crop import BoundingBox
+    from retrieval.grid_geometry import BoundingBox
 
 
 class Above(StrEnum):

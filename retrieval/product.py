@@ -21,7 +21,7 @@ from retrieval.hdf5_write import FileWriter, read_text, set_attribute
 from retrieval.netcdf_copy import copy_cropped, hdf5_errors
 from retrieval.orbit import Crop
 from retrieval.product_replace import replace_standard_variables
-from retrieval.product_table import SET_VARIABLES, TM5_COLUMN, relative_change_variable
+from retrieval.product_table import SET_VARIABLES, TM5, TM5_COLUMN, relative_change_variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,13 +113,16 @@ def _orbit_shape(source: Path) -> tuple[int, int]:
             )
             raise ProductError(msg)
         if "apriori_sets" in product.attrs:
-            given = read_text(product, "apriori_sets")
-            msg = (
-                f"Invalid orbit {source.name}. It must be an original L2 file. Given one already "
-                f"re-retrieved with {given}. Give the original orbit, with all sets at once."
-            )
-            raise ProductError(msg)
+            raise not_original(source, read_text(product, "apriori_sets"))
         return len(product["scanline"]), len(product["ground_pixel"])
+
+
+def not_original(path: Path, sets: str) -> ProductError:
+    """Return what is said of an orbit that was re-retrieved with some sets before."""
+    return ProductError(
+        f"Invalid orbit {path.name}. It must be an original L2 file. Given one already "
+        f"re-retrieved with {sets}. Give the original orbit, with all sets at once."
+    )
 
 
 def _check_shapes(result: OrbitResult, crop: Crop, whole: tuple[int, int]) -> None:
@@ -172,7 +175,7 @@ def _write_variables(writer: FileWriter, result: OrbitResult, layout: Layout) ->
     for (apriori, reference), values in result.relative_change.items():
         writer.write(relative_change_variable(apriori, reference), apriori, values)
     if result.apriori_tropospheric_column_tm5 is not None:
-        writer.write(TM5_COLUMN, "TM5", result.apriori_tropospheric_column_tm5)
+        writer.write(TM5_COLUMN, TM5, result.apriori_tropospheric_column_tm5)
 
 
 def _write_set(writer: FileWriter, item: SetResult, skipped: set[str]) -> None:

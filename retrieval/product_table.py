@@ -24,6 +24,8 @@ Attribute = str | int | float | np.generic | np.ndarray
 COLUMN_UNITS = "mol m-2"
 TROPOSPHERIC_COLUMN = "nitrogendioxide_tropospheric_column"
 COLUMN_STANDARD_NAME = "troposphere_mole_content_of_nitrogen_dioxide"
+TM5 = "TM5"
+"""Label of what is made with the operational a priori."""
 COLUMN_FACTOR = "multiplication_factor_to_convert_to_molecules_percm2"
 FLOAT_FILL = np.float32(FILL_FLOAT)
 UBYTE_FILL = np.uint8(FILL_UBYTE)

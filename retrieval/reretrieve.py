@@ -20,10 +20,11 @@ from retrieval.apriori.registry import open_apriori
 from retrieval.apriori.sidecar import find_sidecar
 from retrieval.atomic import check_output
 from retrieval.columns import reretrieved_sets
-from retrieval.errors import NoOverlapError, ProductError
+from retrieval.errors import NoOverlapError
 from retrieval.options import Above, Options
 from retrieval.orbit import Orbit
-from retrieval.product import Layout, write_product
+from retrieval.product import Layout, not_original, write_product
+from retrieval.product_table import TM5
 from retrieval.provenance import (
     InputFile,
     Provenance,
@@ -96,7 +97,7 @@ def check_set_name(name: str) -> None:
     ValueError
         If it is not a letter followed by up to 15 letters or digits, or is TM5.
     """
-    if not SET_NAME.fullmatch(name) or name.upper() == "TM5":
+    if not SET_NAME.fullmatch(name) or name.upper() == TM5:
         msg = (
             f"Invalid set name {name!r}. A name is a letter and up to 15 more letters or digits, "
             "not TM5 (the operational a priori)."
@@ -228,11 +229,7 @@ def _fingerprint(job: Job, files: Sequence[InputFile]) -> str:
 def _check_original(orbit: Orbit) -> None:
     """Refuse a re-retrieved orbit before anything is computed; the writer would refuse it."""
     if given := reretrieved_sets(orbit):
-        msg = (
-            f"Invalid orbit {orbit.path.name}. It must be an original L2 file. Given one already "
-            f"re-retrieved with {' '.join(given)}. Give the original orbit, with all sets at once."
-        )
-        raise ProductError(msg)
+        raise not_original(orbit.path, " ".join(given))
 
 
 @dataclass

@@ -19,6 +19,7 @@ from retrieval.l2_layout import variables_of
 from retrieval.layers import Atmosphere, LayeredAtmosphere, StandardAtmosphere, pressure_edges
 from retrieval.profiles import PixelColumns, columns_above, set_columns
 from retrieval.response import response_weights
+from retrieval.set_columns import MINIMUM_COVERAGE
 from retrieval.simulate_content import orbit_content, satellite_variables, scene_variables
 from retrieval.simulate_options import MODEL, SUPER_GAUSSIAN, SimulationOptions
 from retrieval.simulate_quality import failure_codes, quality
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
     from retrieval.swath import Swath
 
     Float = NDArray[np.floating]
-
-MINIMUM_COVERAGE = 0.99
-"""Pixels with less of the truth under them take the model's a priori for truth."""
 
 UNCERTAINTY = Uncertainty(
     slant=0.55e15 / MOLEC_CM2_PER_MOL_M2, stratosphere=0.2e15 / MOLEC_CM2_PER_MOL_M2
@@ -207,6 +205,7 @@ class Simulation:
         top = np.take_along_axis(pixels.pressure_edges, n_layer, axis=1)[:, 0]
         above = columns_above(model_profile, no2.vertical, no2.quantity, pixels, cut)
         columns += np.where((cut > top)[:, None], above, 0.0)
+        # pixels with less of the truth under them take the model's a priori for truth
         is_covered = (found.coverage >= MINIMUM_COVERAGE) & np.isfinite(columns).all(axis=1)
         true = np.where(is_troposphere & is_covered[:, None], columns, apriori)
         return true, found.coverage

@@ -9,6 +9,7 @@ import numpy as np
 
 from retrieval.columns import find_columns
 from retrieval.constants import MOLEC_CM2_PER_MOL_M2
+from retrieval.product_table import TM5
 from retrieval.results import SubstitutionFlag, SubstitutionWarning
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def further_columns(orbit: Orbit) -> dict[str, str]:
         "nitrogendioxide_tropospheric_column_CAMS_apriori_Europe".
     """
     return {
-        product.label: product.column for product in find_columns(orbit) if product.label != "TM5"
+        product.label: product.column for product in find_columns(orbit) if product.label != TM5
     }
 
 
@@ -131,9 +132,9 @@ def summarise(
     for values in further.values():
         if np.isfinite(values[mask]).any():
             mask &= np.isfinite(values)
-    products = [ProductStatistics("TM5", _mean(column[mask]), _mean(amf[mask], 1.0))]
+    products = [ProductStatistics(TM5, _mean(column[mask]), _mean(amf[mask], 1.0))]
     for fields in result.sets:
-        change = result.relative_change[fields.name, "TM5"][mask]
+        change = result.relative_change[fields.name, TM5][mask]
         products.append(
             ProductStatistics(
                 name=fields.name,

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cli.evidence.gridding import TRUE
-from cli.evidence.numbers import BACKGROUND, HOTSPOTS
 from cli.evidence.retrieve import label, parts_of
-from cli.evidence.tables import NAMES, PAPER, sets_of
-from cli.story import TM5
+from cli.evidence.tables import AREAS, NAMES, PAPER, sets_of
 from retrieval.atomic import atomic_output
 from retrieval.map_data import map_data
 from retrieval.mapping import new_figure
 from retrieval.maps import draw_differences, save
 from retrieval.options import Above
-from retrieval.regions import DOMAIN, REGIONS
+from retrieval.product_table import TM5
+from retrieval.regions import REGIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +36,6 @@ STYLE = {
     Above.UPPER: ("#2166ac", "o", "upper: TM5 above 5 km"),
 }
 """Colour, marker and legend of each mode; ordered in lightness for grey print."""
-AREAS = (DOMAIN.name, HOTSPOTS, BACKGROUND)
 DPI = 150
 MAP_DPI, N_COLOUR = 100, 160
 """Maps of the season stay below 300 kB."""

@@ -14,10 +14,11 @@ import numpy as np
 
 from cli.evidence.day import FINE, TM5_CUT, network_key
 from cli.evidence.retrieve import label
-from cli.story import DACNO2, MODES, SETS, TM5
+from cli.story import DACNO2, MODES, SETS
 from retrieval.grid_l3 import regular_grid
 from retrieval.l3_days import DayStore, GridJob
 from retrieval.options import Above
+from retrieval.product_table import TM5
 from retrieval.side_column import SideColumn
 
 if TYPE_CHECKING:

@@ -11,11 +11,12 @@ import numpy as np
 from cli.evidence.day import FINE, TM5_CUT
 from cli.evidence.gridding import TRUE, Plan
 from cli.evidence.retrieve import label, parts_of
-from cli.story import DACNO2, MODES, TM5
+from cli.story import DACNO2, MODES
 from retrieval.bootstrap import bootstrap_numbers
 from retrieval.compare import AreaNumbers, Sampling, area_masks, area_numbers, difference
 from retrieval.l3_period import L3, period_mean
 from retrieval.options import Above
+from retrieval.product_table import TM5
 from retrieval.regions import DOMAIN, REGIONS, background, hotspots
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from cli.evidence.gridding import TRUE
 from cli.evidence.numbers import BACKGROUND
 from cli.evidence.retrieve import label
 from cli.evidence.tables import NAMES, markdown, signed, with_interval
-from cli.story import DACNO2, TM5
+from cli.story import DACNO2
 from retrieval.options import Above
+from retrieval.product_table import TM5
 from retrieval.regions import DOMAIN
 
 if TYPE_CHECKING:

@@ -28,8 +28,9 @@ from cli.evidence.tables import (
     three_numbers_table,
     write_csv,
 )
-from cli.story import DACNO2, TM5
+from cli.story import DACNO2
 from retrieval.options import Above
+from retrieval.product_table import TM5
 from retrieval.regions import DOMAIN, REGIONS
 from retrieval.text_output import write_text
 

@@ -12,10 +12,11 @@ from cli.evidence.day import FINE, TM5_CUT
 from cli.evidence.gridding import TRUE
 from cli.evidence.numbers import BACKGROUND, HOTSPOTS, steps
 from cli.evidence.retrieve import label, parts_of
-from cli.story import DACNO2, TM5
+from cli.story import DACNO2
 from retrieval.atomic import atomic_output
 from retrieval.compare import AreaNumbers
 from retrieval.options import Above
+from retrieval.product_table import TM5
 from retrieval.regions import DOMAIN, REGIONS
 
 if TYPE_CHECKING:

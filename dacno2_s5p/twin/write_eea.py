@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dacno2_s5p.sources.eea import METADATA_NAME
 from dacno2_s5p.twin.world import as_day, child_seed, day_hours
 from retrieval.atomic import atomic_output
 
@@ -29,7 +30,6 @@ OFFSET = np.timedelta64(3600, "s")
 DETECTION_LIMIT = 1.0
 """Values below are valid but flagged as such [ug m-3]."""
 
-METADATA_NAME = "PanEuropean_metadata.csv"
 
 COLUMNS = (
     *("Countrycode", "Timezone", "Namespace", "AirQualityNetwork", "AirQualityStation"),

@@ -8,13 +8,12 @@ import numpy as np
 
 from retrieval.formats.coordinates import role_of, text_attribute
 from retrieval.formats.hybrid_tables import MODEL_LEVELS
-from retrieval.formats.levels import PRESSURE_UNITS
+from retrieval.formats.levels import MODEL_LEVEL_NAMES, PRESSURE_UNITS
 
 if TYPE_CHECKING:
     import netCDF4
 
 _PRESSURE_NAMES = ("pressure_level", "isobaricinhpa", "plev")
-_MODEL_LEVEL_NAMES = ("model_level", "hybrid")
 _MASS_FRACTION_UNITS = ("kgkg**-1", "kgkg-1", "kg/kg", "kgkg^-1")
 
 
@@ -32,7 +31,7 @@ def level_kind(dataset: netCDF4.Dataset, dimension: str) -> str:
     if lowered in _PRESSURE_NAMES or units in PRESSURE_UNITS:
         return "pressure"
     words = text_attribute(variable, "long_name") + text_attribute(variable, "standard_name")
-    if lowered in _MODEL_LEVEL_NAMES or "model_level" in words or "model level" in words:
+    if lowered in MODEL_LEVEL_NAMES or "model_level" in words or "model level" in words:
         return "model_level"
     values = np.asarray(variable[:], dtype=np.float64)
     is_numbered = bool((values == np.round(values)).all() and values.max() in MODEL_LEVELS)

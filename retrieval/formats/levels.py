@@ -41,7 +41,7 @@ HEIGHT_UNITS = {"m": 1.0, "metre": 1.0, "metres": 1.0, "meter": 1.0, "meters": 1
 
 _PRESSURE_NAMES = ("pressure_level", "isobaricinhpa", "plev", "pressure")
 _HEIGHT_NAMES = ("height", "heights")
-_MODEL_LEVEL_NAMES = ("model_level", "hybrid")
+MODEL_LEVEL_NAMES = ("model_level", "hybrid")
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def _kind(dataset: netCDF4.Dataset, name: str) -> str:
         return "pressure"
     if units in HEIGHT_UNITS or standard_name == "height" or lowered in _HEIGHT_NAMES:
         return "height"
-    is_numbered = lowered in _MODEL_LEVEL_NAMES or standard_name == "model_level_number"
+    is_numbered = lowered in MODEL_LEVEL_NAMES or standard_name == "model_level_number"
     return "model_level" if is_numbered else ""
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from dacno2_s5p.sources.cams import Target
 from dacno2_s5p.sources.inputs import FINE_GROUPS, MONTHLY
-from dacno2_s5p.store import Store
-from dacno2_s5p.store_write import DAY_GROUPS, StoreWriter
+from dacno2_s5p.store import DAY_GROUPS, Store
+from dacno2_s5p.store_write import StoreWriter
 from dacno2_s5p.twin.write_store import TwinDays, write_twin_store
 from dacno2_s5p.variables import InputTable, Preparation
 from tests.training_builders import GRID, make_days
