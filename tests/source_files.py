@@ -57,7 +57,7 @@ def axes(step: float = 0.25) -> tuple[np.ndarray, np.ndarray]:
 
 
 def hours_of(day: np.datetime64, hours=range(24)) -> np.ndarray:
-    return day.astype("datetime64[h]") + np.array(list(hours))
+    return day.astype("datetime64[h]") + np.array(list(hours), dtype=int)
 
 
 def put(dataset, name, dims, values, **attributes):
@@ -150,7 +150,8 @@ def write_cams(
             put(dataset, "lon", ("lon",), x.astype("f4"), units="degrees_east")
             elapsed = (times - start).astype("f4")
             put(dataset, "time", ("time",), elapsed, units=f"hours since {month}-01 00:00:00")
-            values = np.stack([field(*mesh, height, i) for i in range(times.size)])
+            values = np.array([field(*mesh, height, i) for i in range(times.size)])
+            values = values.reshape(times.size, y.size, x.size)
             put(dataset, "no2", ("time", "lat", "lon"), values.astype("f4"), units="µg/m3")
 
 

@@ -107,15 +107,24 @@ def level_field(source: NetcdfSource, month: np.datetime64, names: Names | None 
         raise AprioriError(msg)
     with damage_as_error(str(source)):
         located = find_field(source, variable, names)
-    middle = located.times[located.times.size // 2].astype("datetime64[M]")
-    if located.level is not None or middle != month:
-        given = "a level dimension" if located.level is not None else f"times of {middle}"
+    given = _unlike_name(located, month)
+    if given:
         msg = (
             f"Invalid CAMS European reanalysis file {source}. It must be the single level and the "
             f"month of its name. Given {given}. Restore the name it was delivered with."
         )
         raise AprioriError(msg)
     return located
+
+
+def _unlike_name(located: Field, month: np.datetime64) -> str:
+    """Return what a file of one level and month holds instead, empty where nothing."""
+    if located.level is not None:
+        return "a level dimension"
+    if not located.times.size:
+        return "no times"
+    middle = located.times[located.times.size // 2].astype("datetime64[M]")
+    return "" if middle == month else f"times of {middle}"
 
 
 def is_all_levels(dataset: netCDF4.Dataset, variable: str) -> bool:
@@ -157,17 +166,18 @@ def all_levels_field(
     Raises
     ------
     AprioriError
-        If heights repeat or are no heights.
+        If heights repeat or are no heights, or the file is damaged.
     """
     dataset = source.dataset()
     for name in (n for n in dataset.variables if n.lower() in ("no2", "no2_conc")):
-        if not is_all_levels(dataset, name):
-            continue
-        located = find_field(source, name)
-        if located.level is not None and located.level in dataset.variables:
-            heights = np.asarray(dataset.variables[located.level][:], dtype=np.float64)
-            levels = height_levels(heights, f"{located.level} of {source}")
-            return located, heights[levels.order], levels.order
+        with damage_as_error(str(source)):
+            if not is_all_levels(dataset, name):
+                continue
+            located = find_field(source, name)
+            if located.level is not None and located.level in dataset.variables:
+                heights = np.asarray(dataset.variables[located.level][:], dtype=np.float64)
+                levels = height_levels(heights, f"{located.level} of {source}")
+                return located, heights[levels.order], levels.order
     return None
 
 

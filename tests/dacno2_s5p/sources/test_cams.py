@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import h5py
 import netCDF4
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from dacno2_s5p.errors import DataError
 from dacno2_s5p.sources import regrid
 from dacno2_s5p.sources.cams import CamsTargets
 from dacno2_s5p.variables import Preparation
+from retrieval.errors import AprioriError
 from tests.source_files import DAY, GRID, HEIGHTS, as_one_file, smooth_cams, write_cams
 
 PREPARATION = Preparation()
@@ -147,3 +149,27 @@ def test_forecasts_and_doubles_are_no_targets(tmp_path):
         as_one_file(tmp_path / "months", tmp_path / "double" / name)
     with pytest.raises(DataError, match=r"Given a\.nc, b\.nc"):
         CamsTargets(tmp_path / "double", PREPARATION, GRID).target(DAY)
+
+
+def test_coordinates_that_are_no_numbers_are_one_line(tmp_path):
+    """A file of all levels whose latitudes are records is damaged, not another kind of file."""
+    write_cams(tmp_path / "months", "2019-07", [DAY], smooth_cams)
+    (tmp_path / "whole").mkdir()
+    path = as_one_file(tmp_path / "months", tmp_path / "whole" / "july.nc")
+    with h5py.File(path, "r+") as file:
+        attributes = dict(file["lat"].attrs)
+        values = np.zeros(file["lat"].shape, [("a", "f4"), ("b", "i4")])
+        del file["lat"]
+        file["lat"] = values
+        file["lat"].make_scale("lat")
+        file["lat"].attrs["units"] = attributes["units"]
+        file["no2"].dims[2].attach_scale(file["lat"])
+    with pytest.raises(AprioriError, match=r"Damaged file .* Download it again"):
+        CamsTargets(tmp_path / "whole", PREPARATION, GRID).target(DAY)
+
+
+def test_a_month_without_times_is_one_line(tmp_path):
+    """A file that was opened and never filled has no hour to look at."""
+    write_cams(tmp_path, "2019-07", [DAY], smooth_cams, hours=())
+    with pytest.raises(AprioriError, match="Given no times"):
+        CamsTargets(tmp_path, PREPARATION, GRID).target(DAY)
