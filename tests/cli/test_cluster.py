@@ -6,10 +6,12 @@ import os
 import signal
 import sys
 import threading
-import time
 import warnings
 from collections import Counter
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,6 +20,11 @@ from cli.fanout import Workers, fan_out
 from retrieval.provenance import package_version
 from tests.cli.conftest import contents, names
 from tests.cli.fanout_tasks import Numbered, hang_at_two, slow, square
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.cli.conftest import Outcome
 
 distributed = pytest.importorskip("distributed")
 
@@ -54,27 +61,32 @@ def test_outcomes_are_those_of_one_process(on_cluster, tmp_path):
     assert outcomes[4].messages == ("WARNING: number 4",)
 
 
-def kill_one(cluster, folder: Path, enough: int) -> threading.Thread:
+@contextmanager
+def one_killed(cluster, folder: Path, enough: int) -> Iterator[None]:
     """Kill a worker of the cluster as soon as some files are done and one is being written."""
+    victim = next(iter(cluster.workers.values())).pid
+    is_over = threading.Event()
 
     def watch() -> None:
-        for _ in range(6000):
+        while not is_over.wait(0.01):
             if len(list(folder.glob("[!.]*.*"))) >= enough and list(folder.glob(".*.part")):
-                os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
+                os.kill(victim, signal.SIGKILL)
                 return
-            time.sleep(0.01)
 
-    thread = threading.Thread(target=watch)
-    thread.start()
-    return thread
+    killer = threading.Thread(target=watch)
+    killer.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        killer.join()
+    assert not is_alive(victim)
 
 
 def test_a_worker_killed_in_mid_run_costs_nothing(cluster, on_cluster, tmp_path):
     """Every task is done, none half-written; only what the dead worker had in hand is redone."""
-    before = [worker.pid for worker in cluster.workers.values()]
-    killer = kill_one(cluster, tmp_path, 2)
-    outcomes = on_cluster(slow, tmp_path, 12)
-    killer.join()
+    with one_killed(cluster, tmp_path, 2):
+        outcomes = on_cluster(slow, tmp_path, 12)
     assert [outcome.error for outcome in outcomes] == [""] * 12
     assert [outcome.value for outcome in outcomes] == list(range(12))
     assert names(tmp_path) == sorted(["log", *(f"{number}.txt" for number in range(12))])
@@ -82,7 +94,6 @@ def test_a_worker_killed_in_mid_run_costs_nothing(cluster, on_cluster, tmp_path)
     begun = Counter((tmp_path / "log").read_text().split())
     assert len(begun) == 12
     assert sum(begun.values()) <= 13
-    assert not is_alive(before[0])
 
 
 def is_alive(pid: int) -> bool:
@@ -93,34 +104,98 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def test_orbits_are_done_once_though_a_worker_is_killed(cluster, many, done_before, tmp_path):
-    """None is missing, none done twice, none half-written; files are those of one process."""
-    out = tmp_path / "out"
-    out.mkdir()
-    before = next(iter(cluster.workers.values())).pid
+@contextmanager
+def inodes(folder: Path) -> Iterator[dict[str, set[int]]]:
+    """Collect the inodes that names of finished files have had: a file done twice has two."""
     seen: dict[str, set[int]] = {}
     is_over = threading.Event()
 
+    def look() -> None:
+        for path in folder.glob("[!.]*"):
+            with suppress(FileNotFoundError):
+                seen.setdefault(path.name, set()).add(path.stat().st_ino)
+
     def watch() -> None:
         while not is_over.wait(0.01):
-            for path in out.glob("[!.]*"):
-                seen.setdefault(path.name, set()).add(path.stat().st_ino)
+            look()
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    killer = kill_one(cluster, out, 1)
-    done = many("-o", out, "--scheduler", cluster.scheduler_address, "-q")
-    killer.join()
-    is_over.set()
-    watcher.join()
-    assert not is_alive(before)
-    assert done.status == 0, done.err
+    try:
+        yield seen
+    finally:
+        is_over.set()
+        watcher.join()
+        look()
+
+
+@dataclass(frozen=True)
+class Killed:
+    """What a call left on the cluster, one worker of which was killed while it ran."""
+
+    done: Outcome
+    inodes: dict[str, set[int]]
+
+
+def with_a_worker_killed(cluster, folder: Path, call) -> Killed:
+    """Run a call that writes into a folder; kill a worker after the first file, in mid-write."""
+    folder.mkdir()
+    with inodes(folder) as seen, one_killed(cluster, folder, 1):
+        done = call("-o", folder, "--scheduler", cluster.scheduler_address, "-q")
+    return Killed(done, seen)
+
+
+def test_orbits_are_done_once_though_a_worker_is_killed(cluster, many, done_before, tmp_path):
+    """None is missing, none done twice, none half-written; files are those of one process."""
+    out = tmp_path / "out"
+    killed = with_a_worker_killed(cluster, out, many)
+    assert killed.done.status == 0, killed.done.err
     assert names(out) == names(done_before)
-    assert {name: len(inodes) for name, inodes in seen.items()} == dict.fromkeys(names(out), 1)
+    once = dict.fromkeys(names(out), 1)
+    assert {name: len(found) for name, found in killed.inodes.items()} == once
     for name in names(out):
         assert contents(out / name) == contents(done_before / name)
     again = many("-o", out, "--scheduler", cluster.scheduler_address, "-q")
     assert [line.split()[0] for line in again.out.splitlines()] == ["skipped"] * 4
+
+
+N_DAY = 5
+
+
+@pytest.fixture
+def predict(run, tmp_path):
+    """Return a function that predicts some days of a small store with a tiny network."""
+    import torch
+
+    from dacno2_s5p.checkpoint import save_checkpoint
+    from tests.network_builders import mini_config, random_network
+    from tests.training_builders import make_days, make_info, write_days
+
+    days = make_days(n_day=N_DAY)
+    write_days(tmp_path / "store", days, "2019-07-01")
+    checkpoint = tmp_path / "tiny.safetensors"
+    save_checkpoint(checkpoint, random_network(mini_config()).state_dict(), make_info(days))
+    period = ("--start", "2019-07-01", "--end", f"2019-07-0{N_DAY}")
+    given = ("predict", "--store", tmp_path / "store", "-c", checkpoint, *period)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as on the cluster: sums over threads are in another order
+    yield lambda *args: run(*given, *args)
+    torch.set_num_threads(threads)
+
+
+def test_days_are_predicted_once_though_a_worker_is_killed(cluster, predict, tmp_path):
+    """None is missing, none done twice, none half-written; files are those of one process."""
+    out, here = tmp_path / "out", tmp_path / "here"
+    assert predict("-o", here, "-q").status == 0
+    killed = with_a_worker_killed(cluster, out, predict)
+    assert killed.done.status == 0, killed.done.err
+    assert names(out) == names(here) == [f"dacno2_2019070{day}.nc" for day in range(1, N_DAY + 1)]
+    once = dict.fromkeys(names(out), 1)
+    assert {name: len(found) for name, found in killed.inodes.items()} == once
+    for name in names(out):
+        assert contents(out / name) == contents(here / name)
+    again = predict("-o", out, "--scheduler", cluster.scheduler_address, "-q")
+    assert [line.split()[0] for line in again.out.splitlines()] == ["skipped"] * N_DAY
 
 
 def test_a_map_is_that_of_one_process(cluster, run, season, tmp_path):
