@@ -128,9 +128,8 @@ def test_a_run_says_where_it_is_from(sources, trained):
     """Recipe and store stand beside the run with their checksums."""
     origin = json.loads((trained / "provenance.json").read_text())
     store = Store.open(sources.folder / "store")
-    assert f"recipe: {sources.recipe.name} sha256:{file_checksum(sources.recipe)}" in (
-        origin["inputs"]
-    )
+    recipe = f"recipe: {sources.recipe.name} sha256:{file_checksum(sources.recipe)}"
+    assert recipe in origin["inputs"]
     assert f"store: store sha256:{store.manifest_hash}" in origin["inputs"]
     assert "torch" in origin["versions"]
 
