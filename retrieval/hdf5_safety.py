@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import h5py
+import numpy as np
 from h5py import h5a, h5d, h5g, h5l, h5o, h5t
 
 if TYPE_CHECKING:
@@ -113,21 +114,36 @@ def _fault_of_dataset(dataset: h5d.DatasetID, name: str) -> str | None:
 
 
 def _check_dimensions(dataset: h5d.DatasetID, name: str) -> None:
-    """Refuse a DIMENSION_LIST that is not one list of references for each axis.
+    """Refuse what netCDF's C code would take for the dimensions of a variable unseen.
 
     Raises
     ------
     ValueError
-        Where it is something else.
+        Where the list of dimensions is not one list of references for each axis, or their numbers
+        are none of dimensions.
     """
-    if not h5a.exists(dataset, _DIMENSIONS):
-        return
-    stored = h5a.open(dataset, _DIMENSIONS)
-    kind = stored.get_type()
-    is_list = isinstance(kind, h5t.TypeVlenID) and isinstance(kind.get_super(), h5t.TypeReferenceID)
-    if not is_list or stored.shape != (dataset.rank,):
-        msg = f"a DIMENSION_LIST of {name} that is no list of references"
-        raise ValueError(msg)
+    if h5a.exists(dataset, b"DIMENSION_LIST"):
+        stored = h5a.open(dataset, b"DIMENSION_LIST")
+        kind = stored.get_type()
+        is_list = isinstance(kind, h5t.TypeVlenID) and isinstance(
+            kind.get_super(), h5t.TypeReferenceID
+        )
+        if not is_list or stored.shape != (dataset.rank,):
+            msg = f"a DIMENSION_LIST of {name} that is no list of references"
+            raise ValueError(msg)
+    for key, shapes in (
+        (b"_Netcdf4Dimid", ((), (1,))),
+        (b"_Netcdf4Coordinates", ((dataset.rank,),)),
+    ):
+        if h5a.exists(dataset, key) and not _are_numbers(h5a.open(dataset, key), shapes):
+            msg = f"a {key.decode()} of {name} that is no number of a dimension"
+            raise ValueError(msg)
 
 
-_DIMENSIONS = b"DIMENSION_LIST"
+def _are_numbers(stored: h5a.AttrID, shapes: tuple[tuple[int, ...], ...]) -> bool:
+    """Tell whether an attribute holds numbers that dimensions of a file can have."""
+    if stored.shape not in shapes or stored.dtype.kind not in "iu":
+        return False
+    numbers = np.zeros(stored.shape, stored.dtype)
+    stored.read(numbers)
+    return bool((numbers >= 0).all() and (numbers < MAX_LINKS).all())

@@ -152,3 +152,20 @@ def test_a_list_of_too_many_dimensions_is_refused(orbit, tmp_path):
         attributes.create("DIMENSION_LIST", more, dtype=lists.dtype)
     with pytest.raises(ProductError, match=r"must be readable.* that is no list of references"):
         refuse_unsafe(path, ProductError)
+
+
+@pytest.mark.parametrize("name", ["_Netcdf4Dimid", "_Netcdf4Coordinates"])
+@pytest.mark.parametrize("value", [2**40, -1, [1, 2, 3, 4], "text", np.zeros(0)], ids=str)
+def test_numbers_that_no_dimension_has_are_refused(tmp_path, name, value):
+    """NetCDF keeps as much memory as the largest number asks for, or ends."""
+    path = tmp_path / "a.nc"
+    with netCDF4.Dataset(path, "w") as file:
+        for n in ("time", "lat", "lon"):
+            file.createDimension(n, 2)
+            file.createVariable(n, "f4", (n,))
+        file.createVariable("no2", "f4", ("time", "lat", "lon"))
+    refuse_unsafe(path, ProductError)
+    with h5py.File(path, "r+") as file:
+        file["time" if name == "_Netcdf4Dimid" else "no2"].attrs[name] = value
+    with pytest.raises(ProductError, match="that is no number of a dimension"):
+        refuse_unsafe(path, ProductError)
