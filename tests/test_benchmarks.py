@@ -151,12 +151,13 @@ def test_steps_of_a_reretrieval_add_up(settings):
 
 
 @pytest.mark.usefixtures("_one_thread")
+@pytest.mark.parametrize("upsampling", ["coarse", "bilinear"])
 @pytest.mark.parametrize("name", [PLAIN, *FORMS])
-def test_a_slow_form_is_the_same_function(name):
+def test_a_slow_form_is_the_same_function(name, upsampling):
     """Without one speed-up the network is what it is with it, and afterwards fast again."""
     torch.set_default_dtype(torch.float64)
     try:
-        forms = Forms({**MINI, "upsampling": "coarse"}, 1, 32, 8)
+        forms = Forms({**MINI, "upsampling": upsampling}, 1, 32, 8)
         with torch.inference_mode():
             torch.testing.assert_close(
                 forms.forward(name)(),

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dacno2_s5p.network import convlstm
-from dacno2_s5p.network.blocks import Inception, VerticalConv
+from dacno2_s5p.network.blocks import Inception, VerticalConv, upsample
 from dacno2_s5p.network.convlstm import InceptionConvLSTM
 from dacno2_s5p.network.fusion import Fusion
 from tests import plain_network
@@ -72,7 +72,11 @@ def _projected(lstm: InceptionConvLSTM, features: Tensor) -> list[Tensor]:
             gate = project.convolve(features, weight, bias)
         else:
             gate = functional.conv2d(features, weight, bias)
-        parts.append(functional.pixel_shuffle(gate, 2) if lstm.coarse else gate)
+        if lstm.subpixel:
+            gate = functional.pixel_shuffle(gate, 2)
+        elif lstm.coarse:
+            gate = upsample(gate, smooth=True)
+        parts.append(gate)
     return parts
 
 

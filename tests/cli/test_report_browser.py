@@ -82,7 +82,7 @@ def test_page_fits_its_window(opened, page_file, width):
     """Nothing overflows, every figure is drawn, and only the file itself is asked for."""
     page, asked = opened(width=width)
     assert asked == [page_file.as_uri()]
-    assert page.evaluate("document.images.length") == 9
+    assert page.evaluate("document.images.length") == 10
     assert page.evaluate(UNDECODED) == 0
     assert page.evaluate(OVERFLOW) <= 0
     scrolls = "[...document.querySelectorAll('.scroll')].some(b => b.scrollWidth > b.clientWidth)"
