@@ -94,7 +94,7 @@ def groups_figure(rows: Sequence[Row], metric: str) -> Figure:
             axes.axhline(0.0, color="0.3", linewidth=0.6)
     for axes in _lowest(panels):
         axes.set_xticklabels([GROUP_LABELS[g] for g in GROUPS], rotation=35, fontsize=6.0)
-    text = "share of importance (%)" if metric == "share" else f"change of RMSE ({UNIT})"
+    text = "share (%)" if metric == "share" else f"change ({UNIT})"
     figure.supylabel(text, fontsize=7.5)
     _legend(figure, next(iter(panels.values())))
     return figure
