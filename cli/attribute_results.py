@@ -58,9 +58,7 @@ def provenance_of(models: dict[str, Checkpoint], store: Store, given: dict[str, 
 
     inputs = [InputFile(m.path.name, name, m.fingerprint) for name, m in models.items()]
     inputs.append(InputFile(store.folder.name, "store", store.manifest_hash))
-    unsaid = ("checkpoints", "run", "store", "workspace", "output")
-    options = {key: value for key, value in given.items() if key not in unsaid}
-    origin = origin_of(inputs, options, ["captum"])
+    origin = origin_of(inputs, given, ["captum"])
     return replace(origin, versions={**origin.versions, **package_versions()})
 
 
@@ -81,7 +79,8 @@ def write_results(
     write_csv(outputs["csv"], rows, overwrite=overwrite)
     text = markdown(rows, given["top"], notes, origin.as_attributes())
     write_text(outputs["markdown"], text, overwrite=overwrite)
-    write_origin(outputs["provenance"], origin, overwrite=overwrite)
+    is_synthetic = any(line.startswith("synthetic") for line in notes)
+    write_origin(outputs["provenance"], origin, is_synthetic=is_synthetic, overwrite=overwrite)
     written = [outputs["csv"], outputs["markdown"], outputs["provenance"]]
     for name, figure in figures(rows, given["top"], "; ".join(notes)).items():
         save(figure, outputs[name], overwrite=overwrite)

@@ -212,9 +212,9 @@ def population(given: dict[str, Any], grid: ModelGrid) -> NDArray[np.float32] | 
 
 def read_by(given: dict[str, Any], opened: dict[str, AprioriSet]) -> list[InputFile]:
     """Return what an evaluation read: sets, checkpoints, lists, measurements, population."""
-    from cli.origin import input_file, input_folder
+    from cli.origin import input_file, input_files, input_folder
 
-    inputs = [input_file(path, name) for name, one in opened.items() for path in one.files]
+    inputs = [input_files(one.files, name) for name, one in opened.items()]
     inputs += [input_file(path, "checkpoint") for path in given["checkpoints"]]
     for option in ("training_stations", "evaluation_stations"):
         if given[option] is not None:

@@ -184,12 +184,10 @@ def _write_origin(recipe: Recipe, store: Store, given: dict[str, Any]) -> None:
     inputs.append(InputFile(store.folder.name, "store", store.manifest_hash))
     if given["parent"] is not None:
         inputs.append(input_file(given["parent"], "checkpoint"))
-    paths = ("recipe_path", "store", "output", "parent", "workspace")
-    options = {key: value for key, value in given.items() if key not in paths}
     packages = [name for name in package_versions() if name not in ("python", "dacno2-s5p")]
     write_origin(
         _run_folder(recipe, given) / LEAF,
-        origin_of(inputs, options, packages),
+        origin_of(inputs, given, packages),
         is_synthetic=store.training_data == "synthetic",
         overwrite=True,
     )

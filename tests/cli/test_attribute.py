@@ -88,6 +88,8 @@ def test_phases_side_by_side(run, runs, folder):
     assert origin["versions"].startswith("dacno2-s5p ")
     assert "captum" in origin["versions"]
     assert '"steps": 2' in origin["options"]
+    assert "workspace" not in origin["options"]  # no paths of a machine
+    assert origin["data"] == "synthetic"
     assert result.out.splitlines()[0].split("\t")[:3] == ["target", "group", "phase 1"]
     assert "stations\ttemporal" in result.out
 

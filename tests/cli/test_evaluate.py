@@ -103,11 +103,10 @@ def test_tables_and_figures_are_written(run, files, tmp_path):
     figures = {f"{name}.png" for name in drawn}
     assert names == figures | {"scores.csv", "scores.md", "provenance.json"}
     origin = json.loads((tmp_path / "out" / "provenance.json").read_text())
-    near_file = next((files / "near").glob("*.nc"))
-    assert f"near: {near_file.name} sha256:{file_checksum(near_file)}" in origin["inputs"]
+    assert "near (names and sizes): 6 files of near sha256:" in origin["inputs"]
     assert "stations (names and sizes): eea sha256:" in origin["inputs"]
     assert json.loads(origin["options"])["window"] == "11-13"
-    assert origin["command"].startswith("dacno2-s5p")  # the words are those of the process
+    assert str(tmp_path) not in origin["options"]  # no paths of a machine
     lines = read(tmp_path / "out" / "scores.csv")
     near, far, cams = (
         pick(lines, "stations", "all", "bias", name) for name in ("near", "far", "CAMS-2km")
