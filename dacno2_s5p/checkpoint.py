@@ -131,6 +131,10 @@ class CheckpointInfo:
     def from_dict(cls, values: Mapping[str, Any]) -> CheckpointInfo:
         """Build from the values of `to_dict`."""
         same = ("phase", "step", "training_data", "data_manifest", "parent", "recipe", "metrics")
+        for name in ("recipe", "metrics", "versions"):
+            if not isinstance(values[name], dict):
+                msg = f"{name} {values[name]!r}, no table"
+                raise TypeError(msg)
         return cls(
             network=NetworkConfig.from_dict(values["network"]),
             inputs=InputTable.from_dict(values["inputs"]),

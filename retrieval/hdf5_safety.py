@@ -5,8 +5,9 @@ netCDF with it: a downloaded file could so bring any file of the disk into a pro
 groups that close a circle keep netCDF walking until the memory is used up. No writer of the files
 read here makes any of these.
 
-Lists of dimensions that are no references are refused, too: netCDF takes whatever is stored for
-them, and the process ends there and then.
+What netCDF's C code does not expect, and the process ends there and then or later, is refused, too:
+lists of dimensions that are no references, floats of other than 4 or 8 bytes, and attributes of
+variable length whose values cannot be read.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 MAX_LINKS = 100_000
 """More links than this are in no file of these kinds (an orbit has about two hundred)."""
+
+FLOAT_BYTES = (4, 8)
+"""Sizes of floats that netCDF knows."""
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 """First bytes of an HDF5 file."""
@@ -47,8 +51,8 @@ def refuse_unsafe(
     ------
     RetrievalError
         Of the given class: if the file has external links, virtual datasets, external storage,
-        groups that contain themselves or broken lists of dimensions, or HDF5 cannot walk
-        through it.
+        groups that contain themselves, broken lists of dimensions, values or attributes that
+        netCDF cannot take, or HDF5 cannot walk through it.
     """
     with path.open("rb") as file:
         if file.read(len(HDF5_MAGIC)) != HDF5_MAGIC:
@@ -82,6 +86,7 @@ def _first_fault(file: h5py.File) -> str | None:
     file.id.links.visit(note, info=True)  # every object once, circles or not
     if len(links) > MAX_LINKS:
         return f"more than {MAX_LINKS} links"
+    _check_attributes(h5g.open(file.id, b"/"))
     groups = {h5o.get_info(file.id).addr}
     faults = (_fault_of_link(file, name, kind, groups) for name, kind in links)
     return next((fault for fault in faults if fault), None)
@@ -93,6 +98,7 @@ def _fault_of_link(file: h5py.File, name: bytes, kind: int, groups: set[int]) ->
     if kind not in (h5l.TYPE_HARD, h5l.TYPE_SOFT):
         return f"an external link at {shown}"
     opened = h5o.open(file.id, name)
+    _check_attributes(opened)
     if isinstance(opened, h5d.DatasetID):
         return _fault_of_dataset(opened, shown)
     address = h5o.get_info(opened).addr
@@ -105,6 +111,10 @@ def _fault_of_link(file: h5py.File, name: bytes, kind: int, groups: set[int]) ->
 def _fault_of_dataset(dataset: h5d.DatasetID, name: str) -> str | None:
     """Return where a dataset keeps its values, None where they are in the file."""
     _check_dimensions(dataset, name)
+    kind = dataset.get_type()
+    if isinstance(kind, h5t.TypeFloatID) and kind.get_size() not in FLOAT_BYTES:
+        msg = f"floats of {kind.get_size()} bytes in {name}"
+        raise ValueError(msg)
     properties = dataset.get_create_plist()
     if properties.get_layout() == h5d.VIRTUAL:
         return f"a virtual dataset at {name}"
@@ -138,6 +148,24 @@ def _check_dimensions(dataset: h5d.DatasetID, name: str) -> None:
         if h5a.exists(dataset, key) and not _are_numbers(h5a.open(dataset, key), shapes):
             msg = f"a {key.decode()} of {name} that is no number of a dimension"
             raise ValueError(msg)
+
+
+def _check_attributes(opened: h5g.GroupID | h5d.DatasetID) -> None:
+    """Read attributes of variable length: where that fails, netCDF frees what it never had.
+
+    Raises
+    ------
+    OSError, RuntimeError
+        Where one cannot be read.
+    """
+    for index in range(h5a.get_num_attrs(opened)):
+        stored = h5a.open(opened, index=index)
+        kind = stored.get_type()
+        is_long = isinstance(kind, h5t.TypeVlenID) or (
+            isinstance(kind, h5t.TypeStringID) and kind.is_variable_str()
+        )
+        if is_long and stored.shape is not None:
+            stored.read(np.empty(stored.shape, stored.dtype))
 
 
 def _are_numbers(stored: h5a.AttrID, shapes: tuple[tuple[int, ...], ...]) -> bool:

@@ -228,12 +228,13 @@ def _check_any_pixel(result: OrbitResult) -> None:
         )
         if set(values) <= {SubstitutionFlag.NO_KERNEL, SubstitutionFlag.NO_TROPOPAUSE}:
             msg = (
-                f"No pixel of the crop can be re-retrieved: {reasons}. All pixels are invalid in "
-                "the file itself. Choose another orbit."
+                f"No pixel of the crop can be re-retrieved. One at least must be valid in the "
+                f"orbit itself. Given {reasons}. Choose another orbit."
             )
         else:
             msg = (
-                f"Set {fields.name} serves no pixel of the orbit: {reasons}. "
+                f"Set {fields.name} serves no pixel of the orbit. It must hold NO2 where and when "
+                f"the orbit has pixels. Given, read as {fields.attributes['kind']}: {reasons}. "
                 "Check its area and times against the orbit's with `dacno2-s5p inspect`."
             )
         raise NoOverlapError(msg)

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from dacno2_s5p.runtime import KEEP_ALLOCATOR
-from tests.benchmarks import loading, loading_job, network, network_job, peers, prediction
+from tests.benchmarks import loading, loading_job, network, network_job, peers, prediction, scale
 from tests.benchmarks import processes as whole
 from tests.benchmarks import reretrieve as by_step
 from tests.benchmarks.__main__ import SUBJECTS
@@ -148,6 +148,38 @@ def test_steps_of_a_reretrieval_add_up(settings):
     section = Section("steps")
     by_step._add(section, "job", [steps], [{**floor, "inflate_s": 1.0, "deflate_s": 1.0}])
     assert section.rows[-1].to == "floor"
+
+
+def test_many_orbits_make_a_section(settings, monkeypatch):
+    """Whole folders are re-retrieved, by one process and by workers; the bars are told."""
+    written = []
+
+    def run(command):
+        measured = run_process(command)
+        written.append(len(list((settings.scratch / "many").glob("*.nc"))))
+        return measured
+
+    monkeypatch.setattr(scale, "run_process", run)
+    section = scale.measure(settings)
+    jobs = [scale.HALF, scale.HERE, scale.ONE, scale.TWO]
+    assert [row.job for row in section.rows][:4] == jobs
+    assert written[:4] == [1, 2, 2, 2]
+    assert written[4:] in ([], [2])  # on one processor, where the system can
+
+
+def test_gains_of_workers_are_those_of_wall_time():
+    """Cost of CPU says whether sharing out is free; medians are over the turns."""
+    one, two, half = Cost(9.0, 8.0, 0.0, 90.0), Cost(5.0, 8.4, 0.0, 90.0), Cost(4.5, 4.0, 0.0, 90.0)
+    costs = {scale.HALF: [half] * 3, scale.HERE: [one] * 3, scale.ONE: [one] * 3}
+    costs |= {scale.TWO: [two, two, Cost(9.0, 8.0, 0.0, 90.0)], scale.ALONE: [half] * 3}
+    numbers = scale.gains(costs)
+    assert numbers["two_workers_over_one"] == 1.8
+    assert numbers["two_workers_a_processor_each"] == 0.9
+    assert numbers["cpu_two_workers"] == 1.05
+    assert numbers["cpu_twice_the_orbits"] == 2.0
+    assert numbers["memory_twice_the_orbits"] == 1.0
+    assert "(OVER: at least 1.6" in scale._say(numbers)
+    assert "(ok: at least 1.6" in scale._say({**numbers, "two_workers_a_processor_each": 1.7})
 
 
 @pytest.mark.usefixtures("_one_thread")

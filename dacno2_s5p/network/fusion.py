@@ -94,16 +94,18 @@ class Fusion(nn.Module):
             weight[:, 3 * part :],
         )
         mixed = functional.conv2d(self.multi(multi), of_all, self.mix.bias)
-        layers = mixed.view(-1, self.n_level, *mixed.shape[1:])
-        # (B, 5 part, H, W) to one field for each of the five layers, folded
         height, width = mixed.shape[2:]
+        # (B, 5 part, H, W) to one field for each of the five layers, folded
         lowest = self.single(single).reshape(-1, part, height, width)
-        lowest = lowest.contiguous(memory_format=torch.channels_last)
-        lowest = functional.conv2d(lowest, of_lowest)
+        lowest = functional.conv2d(lowest.contiguous(memory_format=torch.channels_last), of_lowest)
         surface = torch.cat([self.emission(emission), self.geography(geography)], dim=1)
-        layers[:, : self.n_single] += lowest.view(-1, self.n_single, *lowest.shape[1:])
-        layers[:, 0] += functional.conv2d(surface, of_surface)
-        return mixed
+        of_ground = _by_layer(functional.conv2d(surface, of_surface), 1)
+        # split and joined, not added in place: its gradient copies once, not once a sum
+        n_low, n_high = self.n_single - 1, self.n_level - self.n_single
+        ground, low, high = torch.split(_by_layer(mixed, self.n_level), [1, n_low, n_high], dim=1)
+        to_ground, to_low = torch.split(_by_layer(lowest, self.n_single), [1, n_low], dim=1)
+        layers = torch.cat([ground + to_ground + of_ground, low + to_low, high], dim=1)
+        return layers.flatten(0, 1).permute(0, 3, 1, 2)
 
     def forward(self, emission: Tensor, geography: Tensor, single: Tensor, multi: Tensor) -> Tensor:
         """Fuse the features of one stage.
@@ -120,3 +122,9 @@ class Fusion(nn.Module):
         """
         fused: Tensor = self.inception(self.place(emission, geography, single, multi))
         return fused
+
+
+def _by_layer(x: Tensor, n_level: int) -> Tensor:
+    """View fields (B * n_level, C, H, W) in channels-last order as (B, n_level, H, W, C)."""
+    _, channels, height, width = x.shape
+    return x.permute(0, 2, 3, 1).reshape(-1, n_level, height, width, channels)

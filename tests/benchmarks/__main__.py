@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.measure import Section
 
-SUBJECTS = ("processes", "reretrieve", "network", "prediction", "loading", "soak")
+SUBJECTS = ("processes", "reretrieve", "scale", "network", "prediction", "loading", "soak")
 """Modules, in the order of the table."""
 
 

@@ -304,6 +304,15 @@ def test_incomplete_metadata_are_refused(path, key):
         load_checkpoint(path)
 
 
+@pytest.mark.parametrize("key", ["recipe", "metrics", "versions"])
+@pytest.mark.parametrize("value", [0, "9999-99-99", None, [1]], ids=str)
+def test_tables_in_the_metadata_are_tables(path, key, value):
+    """Their entries are asked for by name, by `inspect` for one."""
+    rewrite(path, change_metadata=lambda metadata: metadata.update({key: value}))
+    with pytest.raises(CheckpointError, match=rf"metadata must be complete.*{key} .*no table"):
+        read_info(path)
+
+
 def test_a_later_format_is_refused(path):
     """What this version cannot know is not guessed."""
     rewrite(path, change_metadata=lambda metadata: metadata.update(format=2))

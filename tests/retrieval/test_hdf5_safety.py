@@ -169,3 +169,43 @@ def test_numbers_that_no_dimension_has_are_refused(tmp_path, name, value):
         file["time" if name == "_Netcdf4Dimid" else "no2"].attrs[name] = value
     with pytest.raises(ProductError, match="that is no number of a dimension"):
         refuse_unsafe(path, ProductError)
+
+
+@pytest.mark.parametrize("kind", ["f2", np.longdouble], ids=["half", "long"])
+@pytest.mark.parametrize("name", ["lat", "no2"])
+def test_floats_that_netcdf_does_not_know_are_refused(tmp_path, name, kind):
+    """NetCDF reads them into the room of others, and the process ends there or later."""
+    path = tmp_path / "a.nc"
+    with h5py.File(path, "w") as file:
+        for n in ("lat", "no2"):
+            file.create_dataset(n, data=np.ones(5, kind if n == name else "f4"))
+        file["lat"].make_scale("lat")
+        file["no2"].dims[0].attach_scale(file["lat"])
+    with pytest.raises(ProductError, match=rf"floats of (2|16) bytes in {name}"):
+        refuse_unsafe(path, ProductError)
+
+
+@pytest.mark.parametrize("where", ["/", "group", "group/no2"])
+@pytest.mark.parametrize("value", [["m", "s"], "m"], ids=["several", "one"])
+def test_texts_that_cannot_be_read_are_refused(tmp_path, where, value):
+    """NetCDF frees what it could not read, and the process ends some time later."""
+    path = tmp_path / "a.nc"
+    with h5py.File(path, "w") as file:
+        file.create_group("group")["no2"] = np.ones(5)
+        file[where].attrs.create("units", value, dtype=h5py.string_dtype())
+    refuse_unsafe(path, ProductError)
+    content = path.read_bytes()
+    assert content.count(b"GCOL") == 1  # HDF5's heap, where texts of any length are kept
+    path.write_bytes(content.replace(b"GCOL", b"gone"))
+    with pytest.raises(ProductError, match="must be readable"):
+        refuse_unsafe(path, ProductError)
+
+
+def test_lists_of_dimensions_that_cannot_be_read_are_refused(orbit, tmp_path):
+    """They are kept in the same heap, in every netCDF file."""
+    path = tmp_path / "orbit.nc"
+    content = orbit.read_bytes()
+    assert b"GCOL" in content
+    path.write_bytes(content.replace(b"GCOL", b"gone"))
+    with pytest.raises(ProductError, match="must be readable"):
+        refuse_unsafe(path, ProductError)

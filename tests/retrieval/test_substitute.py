@@ -462,7 +462,7 @@ def test_an_orbit_of_invalid_pixels_is_an_error(truth, tmp_path):
     def edit(found):
         found["tm5_tropopause_layer_index"][:] = -2147483647
 
-    with pytest.raises(NoOverlapError, match="invalid in the file itself"):
+    with pytest.raises(NoOverlapError, match="valid in the orbit itself"):
         run(changed(truth, tmp_path / "none.nc", edit))
 
 
