@@ -66,6 +66,7 @@ class Sink:
             if not n_more:
                 break
             n_read += n_more
+        buffer[n_read:] = bytes(len(buffer) - n_read)  # h5py does not look at the number
         return n_read
 
     def write(self, data: bytes | memoryview) -> int:

@@ -45,6 +45,19 @@ def test_first_failure_is_kept_and_hidden(tmp_path, small_disk):
     assert path.stat().st_size == 2000
 
 
+def test_lost_bytes_are_read_as_zeros(tmp_path, small_disk):
+    """HDF5 reads back what it wrote, and takes whatever is in its buffer for it."""
+    path = tmp_path / "x"
+    path.touch()
+    with Sink(path) as sink:
+        sink.write(b"a" * 2000)
+        sink.write(b"b" * 2000)
+        sink.seek(1990)
+        buffer = bytearray(b"?" * 100)
+        assert sink.readinto(memoryview(buffer)) == 10
+        assert bytes(buffer) == b"a" * 10 + bytes(90)
+
+
 def test_full_disk_is_raised_after_hdf5_has_closed(tmp_path, small_disk):
     """HDF5 closes the file as if all were well; then comes the system's own error."""
     path = tmp_path / "x.h5"
