@@ -45,8 +45,8 @@ class Fusion(nn.Module):
 
     The zero layers are never made. The mix is linear, so that with W = (W_e, W_g, W_s, W_m) it is
     y = W_m m + b everywhere, plus W_s s in the lowest five layers, plus W_e e + W_g g in the
-    surface layer: the same function for four fifths of the time of the zero-filled form, which
-    is the reference in the tests.
+    surface layer: the same function as the zero-filled form, which is the reference in the tests,
+    with half of the multiplications of the mix.
 
     Parameters
     ----------
