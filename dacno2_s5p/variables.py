@@ -266,6 +266,15 @@ def _row(values: Mapping[str, Any]) -> Variable:
         raise ConfigurationError(msg) from error
 
 
+WEATHER_ENDS = ("window", "day")
+VERTICALS = ("height", "pressure")
+
+
+def _is_count(value: object) -> bool:
+    """Tell whole numbers of one and more; no other type passes."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
 @dataclass(frozen=True)
 class Preparation:
     """How inputs and targets of a store were made; a checkpoint works with the same only.
@@ -284,6 +293,11 @@ class Preparation:
         Where the last step lies: `window` (end of the target window) or `day` (23 UTC).
     vertical : str
         Multi-level inputs at `height` above ground or on `pressure` levels.
+
+    Raises
+    ------
+    ConfigurationError
+        If one of them is not possible.
     """
 
     heights: tuple[float, ...] = (0.0, 50.0, 250.0, 500.0, 1000.0, 2000.0, 3000.0, 5000.0)
@@ -301,6 +315,21 @@ class Preparation:
                 f"{list(self.heights)}. Change the heights of the configuration."
             )
             raise ConfigurationError(msg)
+        steps, hours = self.weather_steps, self.weather_step_hours
+        rules = {
+            "weather_steps": (_is_count(steps) and steps % 8 == 0, "a multiple of 8"),
+            "weather_step_hours": (_is_count(hours), "a whole number of hours, one at least"),
+            "weather_end": (self.weather_end in WEATHER_ENDS, " or ".join(WEATHER_ENDS)),
+            "vertical": (self.vertical in VERTICALS, " or ".join(VERTICALS)),
+            "target_window": (isinstance(self.target_window, str), "a text"),
+        }
+        for name, (is_right, rule) in rules.items():
+            if not is_right:
+                msg = (
+                    f"Invalid preparation. {name} must be {rule}. Given "
+                    f"{getattr(self, name)!r}. Change the options of prepare."
+                )
+                raise ConfigurationError(msg)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""

@@ -44,8 +44,6 @@ thickness of the lowest layer by under a per cent."""
 SURFACE_VARIABLES = ("sp", "t2m")
 """What they need of the single levels."""
 
-VERTICALS = ("height", "pressure")
-
 
 @dataclass(frozen=True)
 class _Column:
@@ -81,12 +79,6 @@ class Era5:
     def __init__(
         self, path: Path, table: InputTable, preparation: Preparation, grid: ModelGrid
     ) -> None:
-        if preparation.vertical not in VERTICALS:
-            msg = (
-                "Invalid preparation. vertical must be height or pressure. Given "
-                f"{preparation.vertical!r}. Change --vertical."
-            )
-            raise ConfigurationError(msg)
         if preparation.vertical == "pressure" and len(preparation.heights) != len(PRESSURE_LEVELS):
             msg = (
                 "Invalid preparation. vertical = pressure has as many levels as heights, "

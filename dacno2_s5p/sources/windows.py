@@ -62,14 +62,8 @@ def weather_times(preparation: Preparation, day: np.datetime64) -> NDArray[np.da
     Raises
     ------
     ConfigurationError
-        If the steps or their end are not possible.
+        If the target window is not possible.
     """
-    if preparation.weather_end not in ("window", "day"):
-        _refuse("weather_end", "window or day", preparation.weather_end)
-    if preparation.weather_steps < 1 or preparation.weather_steps % 8:
-        _refuse("weather_steps", "a multiple of 8", preparation.weather_steps)
-    if preparation.weather_step_hours < 1:
-        _refuse("weather_step_hours", "at least 1", preparation.weather_step_hours)
     window = target_hours(preparation.target_window)
     end = window[-1] if preparation.weather_end == "window" else HOURS_OF_DAY - 1
     back = preparation.weather_step_hours * np.arange(preparation.weather_steps)[::-1]
@@ -80,11 +74,3 @@ def weather_times(preparation: Preparation, day: np.datetime64) -> NDArray[np.da
 def hours_of_step(time: np.datetime64, step_hours: int) -> NDArray[np.datetime64]:
     """Return the stamps of the hourly accumulations that end within a step, its own last."""
     return np.asarray(time - np.arange(step_hours)[::-1], dtype="datetime64[h]")
-
-
-def _refuse(name: str, rule: str, given: object) -> None:
-    msg = (
-        f"Invalid preparation. {name} must be {rule}. Given {given!r}. "
-        "Change the options of prepare."
-    )
-    raise ConfigurationError(msg)

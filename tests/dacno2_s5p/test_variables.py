@@ -130,6 +130,27 @@ def test_preparation_survives_json():
     assert Preparation.from_dict(json.loads(json.dumps(made.to_dict()))) == made
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"weather_steps": 12},
+        {"weather_steps": float("inf")},
+        {"weather_steps": "8"},
+        {"weather_step_hours": 0},
+        {"weather_step_hours": True},
+        {"weather_end": "noon"},
+        {"vertical": "depth"},
+        {"target_window": 11},
+    ],
+    ids=str,
+)
+def test_impossible_preparations_are_refused(wrong):
+    """The encoder halves the steps three times; words are those that are known."""
+    name = next(iter(wrong))
+    with pytest.raises(ConfigurationError, match=f"Invalid preparation. {name} must be"):
+        Preparation(**wrong)
+
+
 def test_heights_ascend():
     """Layers are surface first."""
     with pytest.raises(ConfigurationError, match=r"must ascend from 0 m or above"):

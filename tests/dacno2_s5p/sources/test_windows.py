@@ -32,12 +32,3 @@ def test_longer_steps_reach_back_as_far():
     """Eight steps of three hours cover the same day."""
     times = weather_times(Preparation(weather_steps=8, weather_step_hours=3), DAY)
     assert [str(t)[-2:] for t in times] == ["16", "19", "22", "01", "04", "07", "10", "13"]
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"weather_steps": 12}, {"weather_step_hours": 0}, {"weather_end": "noon"}]
-)
-def test_impossible_steps_are_refused(wrong):
-    """The encoder halves the steps three times."""
-    with pytest.raises(ConfigurationError, match="Invalid preparation"):
-        weather_times(Preparation(**wrong), DAY)
