@@ -50,8 +50,13 @@ def draw_changes(found: Found, path: Path) -> Path:
         if name.upper() in names:
             row = names.index(name.upper())
             axes.plot([value, value], [row - 0.4, row + 0.4], color="0.15", lw=1.4, zorder=1)
+            # beside the lower end: the marks there are far to the left
             axes.annotate(
-                f"paper {value:+.1f}", (value, row - 0.42), fontsize=6.5, ha="center", va="bottom"
+                f"paper {value:+.1f}",
+                (value - 1.0, row + 0.3),
+                fontsize=6.5,
+                ha="right",
+                va="center",
             )
     save(figure, path, dpi=DPI)
     return path
