@@ -7,10 +7,8 @@ the memory of each, and the sums are the same, bit by bit, whatever the number o
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -21,6 +19,7 @@ from retrieval.atomic import atomic_output
 from retrieval.errors import NoOverlapError, OutputError, ProductError, RetrievalError
 from retrieval.l3_days import DayStore, GridJob
 from retrieval.l3_input import OrbitIdentity, scan_orbit
+from retrieval.locks import alone_in
 from retrieval.provenance import file_checksum, fingerprint
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LOCK = ".lock"
 WITHOUT_PIXELS = "without_pixels.json"
 """Checksums of files that give nothing to the grid, which need not be read again."""
 
@@ -339,21 +337,3 @@ def _note_empty(store: DayStore, fresh: list[Scanned]) -> None:
         with atomic_output(store.folder / WITHOUT_PIXELS, overwrite=True) as temporary:
             noted = {"settings": _settings(store), "sha256": sorted(empty)}
             temporary.write_text(json.dumps(noted))
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Let one process at a time add to a folder: two would each lose the sums of the other.
-
-    The lock is the system's, so that none is left when a process dies.
-    """
-    with (folder / LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            msg = (
-                f"Invalid folder {folder}. One process at a time adds to it. Given another one "
-                "that is adding now. Wait for it, or choose another folder."
-            )
-            raise OutputError(msg) from error
-        yield

@@ -15,7 +15,7 @@ import click
 from cli.console import EXIT_DATA, one_line, set_verbosity, show_traceback
 from cli.evidence.season import Season, sample_days, spread
 from retrieval.errors import OutputError
-from retrieval.l3_add import alone_in
+from retrieval.locks import alone_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,7 +20,7 @@ from cli.evidence.retrieve import label, parts_of, write_columns
 from cli.evidence.season import DayFolder, Season, sample_days, spread
 from cli.evidence.tables import steps_table
 from cli.story import MODES, TM5, DayFiles
-from retrieval.l3_add import alone_in
+from retrieval.locks import alone_in
 from retrieval.options import Above, Options
 from retrieval.reretrieve import Job, reretrieve
 from tests.orbit_builder import build_orbit

@@ -9,12 +9,13 @@ import h5py
 import numpy as np
 import pytest
 
-from retrieval import l3_add, l3_days
+from retrieval import l3_days
 from retrieval.errors import NoOverlapError, OutputError, ProductError
 from retrieval.grid_l3 import Weighting, regular_grid
 from retrieval.l3_add import DayTask, add_day, add_files
 from retrieval.l3_days import DayStore, GridJob, day_files, read_days
 from retrieval.l3_period import period_mean
+from retrieval.locks import alone_in
 from tests.orbit_builder import build_orbit
 
 GRID = regular_grid(8000.0, (0.5, 47.0, 4.5, 50.5))
@@ -169,7 +170,7 @@ def test_two_processes_do_not_add_at_once(season, tmp_path):
     """While one adds, another is refused; what it added is seen by a store opened before."""
     early = DayStore.open(tmp_path / "days", JOB)
     with (
-        l3_add.alone_in(tmp_path / "days"),
+        alone_in(tmp_path / "days"),
         pytest.raises(OutputError, match="One process at a time"),
     ):
         add_files(early, season.outputs)
