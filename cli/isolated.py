@@ -22,6 +22,7 @@ import click
 
 from cli.console import OneLine, one_line, print_traceback, set_verbosity
 from retrieval.atomic import remove_leftovers
+from retrieval.scratch import remove_scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +53,7 @@ class Task(Protocol):
 
 
 AnyTask = TypeVar("AnyTask", bound=Task)
+Given = TypeVar("Given")
 
 
 def parts_of(task: Task) -> int:
@@ -87,7 +89,7 @@ class Outcome:
         print_traceback(self.traceback)
 
 
-def guarded(function: Callable[[AnyTask], Any], task: AnyTask) -> Outcome:
+def guarded(function: Callable[[Given], Any], task: Given) -> Outcome:
     """Run a task; an error becomes an outcome."""
     try:
         return Outcome(function(task))
@@ -205,7 +207,7 @@ def _in_child(function: Callable[[AnyTask], Any], task: AnyTask) -> Outcome:
     try:
         outcome = guarded(function, task)
     except KeyboardInterrupt:
-        os._exit(1)  # the temporary file is gone; nothing else is to be done here
+        _leave(1)  # the temporary file is gone
     except Exception as error:
         outcome = Outcome(error=one_line(error), traceback=traceback.format_exc())
     finally:
@@ -229,7 +231,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     """End like Ctrl-C, so that no temporary file stays."""
     if _is_busy.is_set():
         raise KeyboardInterrupt
-    os._exit(0)
+    _leave(0)
 
 
 def _end_with_parent() -> None:
@@ -239,4 +241,10 @@ def _end_with_parent() -> None:
         parent.join()
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(GRACE)
-        os._exit(1)
+        _leave(1)
+
+
+def _leave(status: int) -> None:
+    """End at once, whatever threads and libraries are doing, without unpacked files."""
+    remove_scratch()
+    os._exit(status)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import platform
 import re
-import secrets
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retrieval.errors import OutputError
+from retrieval.process_names import owner_is_dead, unique_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,8 +32,7 @@ _PROBE_BYTES = 1 << 20
 
 _ERRNO = re.compile(r"(?:errno = |os error )(\d+)")
 
-_HOST = re.sub(r"[^A-Za-z0-9]", "", platform.node())[:24] or "host"
-_LEFTOVER = re.compile(rf"\..+\.{_HOST}-(?P<pid>\d+)-[0-9a-f]+\.part")
+_LEFTOVER = re.compile(r"\..+\.(?P<owner>[^.]+)\.part")
 
 
 @contextmanager
@@ -79,8 +77,7 @@ def atomic_output(
     """
     path = Path(path)
     check_output(path, overwrite=overwrite, inputs=inputs)
-    unique = f"{_HOST}-{os.getpid()}-{secrets.token_hex(4)}"
-    temporary = path.with_name(f".{path.name[:180]}.{unique}.part")
+    temporary = path.with_name(f".{path.name[:180]}.{unique_name()}.part")
     try:
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield temporary
@@ -137,7 +134,8 @@ def check_outputs(paths: Iterable[Path], *, overwrite: bool = False) -> None:
 def remove_leftovers(folder: Path) -> int:
     """Remove the temporary files that killed processes of this machine left in a folder.
 
-    Those of processes that run, and of other machines, stay: they may be in the making.
+    Those of processes that run, and of other machines or containers, stay: they may be in the
+    making. So do those from before the machine was started anew.
 
     Parameters
     ----------
@@ -152,20 +150,10 @@ def remove_leftovers(folder: Path) -> int:
     if not folder.is_dir():
         return 0
     parts = [(path, _LEFTOVER.fullmatch(path.name)) for path in folder.glob(".*.part")]
-    dead = [path for path, match in parts if match and not _is_alive(int(match["pid"]))]
+    dead = [path for path, match in parts if match and owner_is_dead(match["owner"])]
     for path in dead:
         _remove(path)
     return len(dead)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # another user's
-        return True
-    return True
 
 
 def _give_its_name(temporary: Path, path: Path, *, overwrite: bool) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
-import tempfile
 import weakref
 import zipfile
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from retrieval.formats.filenames import is_near
 from retrieval.formats.grib import GribFile, hint, is_available
 from retrieval.hdf5_safety import refuse_unsafe
 from retrieval.reading import CONTENT_ERRORS, describe_fault
+from retrieval.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -204,8 +204,7 @@ class Archive:
         """Unpack one member and return its path; the folder goes with this object."""
         _check_member_name(member, self.path)
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="dacno2-s5p-"))
-            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+            self._folder = scratch_folder(self)
         if member not in self._unpacked:
             # a number of ours: no name from an archive ever becomes a path
             target = self._folder / f"{len(self._unpacked)}.nc"

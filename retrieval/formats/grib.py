@@ -10,15 +10,13 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
-import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from retrieval.errors import AprioriError
+from retrieval.scratch import scratch_folder
 
 logger = logging.getLogger(__name__)
 
@@ -65,8 +63,7 @@ class GribFile:
         if self._folder is None:
             if not is_available():
                 raise AprioriError(hint(self.where))
-            folder = Path(tempfile.mkdtemp(prefix="dacno2-s5p-"))
-            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            folder = scratch_folder(self)
             self._convert(folder / "unpacked.nc")
             self._folder = folder
         return self._folder / "unpacked.nc"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retrieval.atomic import atomic_output
+from retrieval.scratch import scratch_folder
 
 logger = logging.getLogger("cli.tests")
 
@@ -42,6 +43,13 @@ def square(task, progress=None):
 def threads(_task):
     """Return what numerical libraries are told of threads, and the process."""
     return os.environ["OMP_NUM_THREADS"], os.getpid()
+
+
+def unpack(task):
+    """Unpack something that the process keeps for later tasks."""
+    folder = scratch_folder(logger)
+    (folder / "0.nc").write_bytes(b"unpacked")
+    return folder.exists()
 
 
 def hang_at_two(task):

@@ -14,7 +14,16 @@ import pytest
 
 from cli.fanout import Failures, Workers, fan_out
 from cli.isolated import Isolated, Outcome
-from tests.cli.fanout_tasks import Numbered, die, die_once, hang_at_two, square, threads, unsendable
+from tests.cli.fanout_tasks import (
+    Numbered,
+    die,
+    die_once,
+    hang_at_two,
+    square,
+    threads,
+    unpack,
+    unsendable,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -96,6 +105,14 @@ def test_a_worker_that_is_killed_while_idle_is_replaced(tmp_path):
         assert isolated.run(threads, Numbered(tmp_path, 1)).value[1] != first
     finally:
         isolated.stop()
+
+
+def test_workers_leave_no_unpacked_files(tmp_path, monkeypatch):
+    """What they keep unpacked for later tasks goes when they are ended."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    tasks = [Numbered(tmp_path / "out", number) for number in range(3)]
+    assert [one.value for one in fan_out(unpack, tasks, Workers(jobs=2))] == [True] * 3
+    assert list(tmp_path.glob("dacno2-s5p-*")) == []
 
 
 def test_what_cannot_be_sent_is_an_error_of_its_task(tmp_path):
