@@ -189,6 +189,12 @@ def _describe(file: Any, path: Path, crs: str) -> Raster:
             "it again."
         )
         raise DataError(msg)
+    if not ((np.diff(x_edges) > 0).all() and (np.diff(y_edges) < 0).all()):
+        msg = (
+            f"Invalid raster {path}. Its cells must have a size. Given {t.a:.3g} by {-t.e:.3g} at "
+            f"x {t.c:.6g}, y {t.f:.6g}. Download it again."
+        )
+        raise DataError(msg)
     return Raster(file, str(path), x_edges, y_edges, name, file.nodata)
 
 

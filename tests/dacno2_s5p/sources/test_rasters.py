@@ -126,6 +126,7 @@ def test_damaged_and_unplaced_rasters_are_one_line(tmp_path):
         ({"transform": Affine(1e30, 0.0, CORNER[0], 0.0, -1e30, CORNER[1])}, "lie on the Earth"),
         ({"transform": Affine(1000.0, 0.0, np.inf, 0.0, -1000.0, CORNER[1])}, "lie on the Earth"),
         ({"transform": Affine(np.nan, 0.0, CORNER[0], 0.0, -1000.0, CORNER[1])}, "north up"),
+        ({"transform": Affine(1e-27, 0.0, CORNER[0], 0.0, -1000.0, CORNER[1])}, "have a size"),
         ({"crs": "EPSG:4326"}, "lie on the Earth"),
         ({"count": 2}, "2 bands"),
     ],
