@@ -206,10 +206,16 @@ class Failures:
         What is counted, in the plural ("orbits").
     total : int
         How many there are.
+
+    Attributes
+    ----------
+    errors : dict of str
+        What went wrong, by name.
     """
 
     def __init__(self, what: str, total: int) -> None:
         self._what, self._total = what, total
+        self.errors: dict[str, str] = {}
         self._lines: list[str] = []
 
     def __bool__(self) -> bool:
@@ -219,6 +225,7 @@ class Failures:
         """Tell what a task logged; keep its error. True where there is none."""
         outcome.tell()
         if outcome.error:
+            self.errors[name] = outcome.error
             where = f"{name}: " if self._total > 1 else ""
             self._lines.append(f"Error: {where}{outcome.error}")
         return not outcome.error

@@ -11,6 +11,7 @@ import rich_click as click
 from cli.console import history_line, note, print_json, progress_bar
 from cli.fanout import Failures, Workers, fan_out, worker_options
 from cli.inputs import find_orbits
+from cli.isolated import guarded
 from cli.memory import say_memory
 from cli.model_options import (
     allow_synthetic_option,
@@ -91,7 +92,9 @@ def predict(**given: Any) -> None:
     _check_call(given)
     workers = Workers.of(given)
     checkpoints = _checkpoint_paths(given["checkpoints"])
-    days = _days(given)
+    days, unread = _days(given)
+    if not days:
+        sys.exit(unread.tell())
 
     from cli.predict_day import Prediction, opened
 
@@ -104,7 +107,7 @@ def predict(**given: Any) -> None:
         **{name: given[name] for name in (*options, "raw_uncertainty", "overwrite")},
     )
     try:
-        _run(prediction, opened(prediction), days, workers, given)
+        _run(prediction, opened(prediction), days, unread, workers, given)
     finally:
         if opened.cache_info().currsize:
             opened(prediction).source.close()
@@ -137,16 +140,19 @@ def _checkpoint_paths(given: tuple[Path, ...]) -> tuple[Path, ...]:
     return (packaged,)
 
 
-def _days(given: dict[str, Any]) -> list[np.datetime64]:
-    """Return the days asked for, ascending, each once."""
+def _days(given: dict[str, Any]) -> tuple[list[np.datetime64], Failures]:
+    """Return the days asked for, ascending, each once; and the orbits whose day is not known."""
     import numpy as np
 
     if given["orbits"]:
         found = find_orbits(given["orbits"], originals=True)
-        return sorted({_day_of_orbit(path) for path in found.paths})
+        unread = Failures("orbits", len(found.paths))
+        outcomes = [(path, guarded(_day_of_orbit, path)) for path in found.paths]
+        days = {outcome.value for path, outcome in outcomes if unread.check(str(path), outcome)}
+        return sorted(days), unread
     first = np.datetime64(given["first"].date(), "D")
     last = np.datetime64((given["last"] or given["first"]).date(), "D")
-    return list(np.arange(first, last + 1))
+    return list(np.arange(first, last + 1)), Failures("orbits", 0)
 
 
 def _day_of_orbit(path: Path) -> np.datetime64:
@@ -162,6 +168,7 @@ def _run(
     prediction: Prediction,
     use: Opened,
     days: list[np.datetime64],
+    unread: Failures,
     workers: Workers,
     given: dict[str, Any],
 ) -> None:
@@ -179,15 +186,12 @@ def _run(
         _say_memory(prediction, use, workers, len(tasks))
     failures = Failures("days", len(tasks))
     written: list[np.datetime64] = []
-    failed: dict[str, str] = {}
     skipped = list(gone)
     with progress_bar("days" if len(tasks) > 1 else str(days[0])) as progress:
         outcomes = fan_out(do_day, tasks, Workers() if given["dry_run"] else workers, progress)
         for task, outcome in zip(tasks, outcomes, strict=True):
             if failures.check(str(task.day), outcome):
                 (skipped if outcome.value.is_skipped else written).append(task.day)
-            else:
-                failed[str(task.day)] = outcome.error
     summary: dict[str, Any] = {
         "checkpoint": [str(model.path) for model in use.models],
         "training_data": use.models[0].info.training_data,
@@ -196,12 +200,12 @@ def _run(
         "calibration": None if use.calibration is None else use.calibration.fingerprint,
         "skipped": [str(day) for day in sorted(skipped)],
         "missing": missing,
-        "failed": failed,
+        "failed": {**unread.errors, **failures.errors},
         "files": [str(prediction.path(day)) for day in written],
     }
     _say(summary, given, done=not given["dry_run"])
-    if failures:
-        sys.exit(failures.tell())
+    if failures or unread:
+        sys.exit(max(unread.tell(), failures.tell()))
 
 
 def _divide(
