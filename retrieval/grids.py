@@ -25,6 +25,9 @@ EUROPE_PLANE = "EPSG:3035"
 FINE_GRID_LIMIT = 0.25
 """Finer sets [degree] are averaged over footprints, coarser ones are interpolated."""
 
+METRES_PER_DEGREE = 111_195.0
+"""Of latitude on the sphere of 6371 km; only to apply that limit to projected grids."""
+
 
 @dataclass(frozen=True)
 class RectilinearGrid:
@@ -123,10 +126,9 @@ class RectilinearGrid:
     @property
     def is_fine(self) -> bool:
         """True where footprints are averaged; coarser sets are interpolated (contract 5)."""
-        if not self.is_geographic:
-            return True
         spacing = max(np.diff(self.x_edges).max(), np.diff(self.y_edges).max())
-        return bool(spacing < FINE_GRID_LIMIT)
+        limit = FINE_GRID_LIMIT * (1.0 if self.is_geographic else METRES_PER_DEGREE)
+        return bool(spacing < limit)
 
     def crop(self, rows: slice, columns: slice) -> RectilinearGrid:
         """Return the grid of a contiguous block of cells."""

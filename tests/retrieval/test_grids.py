@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from retrieval.errors import AprioriError
-from retrieval.grids import RectilinearGrid, domain_grid, edges_midway
+from retrieval.grids import EUROPE_PLANE, RectilinearGrid, domain_grid, edges_midway
 
 
 def test_edges_lie_midway_on_a_non_uniform_axis():
@@ -80,6 +80,13 @@ def test_sets_finer_than_a_quarter_degree_are_averaged(step, is_fine):
     """Contract section 5: exact overlap below 0.25 degree, bilinear from there on."""
     axis = np.arange(0.0, 10.0, step)
     assert RectilinearGrid.from_centres(axis, axis).is_fine is is_fine
+
+
+@pytest.mark.parametrize(("step", "is_fine"), [(2e3, True), (27.7e3, True), (27.9e3, False)])
+def test_projected_sets_have_the_same_limit_in_metres(step, is_fine):
+    """A quarter of a degree of latitude is 27.8 km."""
+    axis = 4e6 + step * np.arange(12)
+    assert RectilinearGrid.from_centres(axis, axis - 1e6, crs=EUROPE_PLANE).is_fine is is_fine
 
 
 def test_a_cropped_grid_keeps_its_edges_and_crs():
