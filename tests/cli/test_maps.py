@@ -71,6 +71,21 @@ def test_existing_figures_are_kept(run, gridded):
     assert names(folder) == ["regions.png"]
 
 
+def test_an_interrupted_call_can_be_repeated(run, gridded, monkeypatch):
+    """Figures that were drawn before the interruption are not there to be replaced."""
+    with monkeypatch.context() as patch:
+        patch.setattr("retrieval.maps.columns_figure", _interrupted)
+        assert "run again" in run("maps", gridded, "-q").error
+    assert not (gridded.parent / "map_maps").exists()
+    again = run("maps", gridded, "-q")
+    assert again.status == 0, again.err
+    assert names(gridded.parent / "map_maps") == FILES
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize(
     ("args", "status", "words"),
     [
