@@ -98,6 +98,7 @@ def maps(**given: Any) -> None:
     targets = _targets(folder, given["suffix"], overwrite=given["overwrite"])
     l3 = read_l3(path)
     rule = _sampling(l3, given)
+    _check_sampling(l3, rule, path)
     data = map_data(
         l3,
         pairs=_pairs(given["pairs"]),
@@ -164,6 +165,27 @@ def _sampling(l3: L3, given: dict[str, Any]) -> Sampling:
     rule = replace(rule, minimum_column=given["minimum_column"] * 1e15 / MOLEC_CM2_PER_MOL_M2)
     days = given["minimum_days"]
     return rule if days is None else replace(rule, minimum_days=days)
+
+
+def _check_sampling(l3: L3, rule: Sampling, path: Path) -> None:
+    """Refuse a file of which no cell has enough measurements: its maps would be empty."""
+    from retrieval.errors import ProductError
+
+    if rule.mask(l3).any():
+        return
+    most = int(l3.days.max())
+    if most < rule.minimum_days:
+        msg = (
+            f"Invalid minimum of days. Some cell must be measured on {rule.minimum_days} days. "
+            f"Given {path.name}, whose cells have {most} at most. Give a lower --minimum-days."
+        )
+        raise ProductError(msg)
+    msg = (
+        f"Invalid gridded file {path.name}. Some cell must be measured on {rule.minimum_days} "
+        f"day(s), be covered to {rule.minimum_coverage:.0%} and hold all products. Given none. "
+        "Grid more orbits, or on larger cells."
+    )
+    raise ProductError(msg)
 
 
 def _with_intervals(data: MapData, path: Path, given: dict[str, Any]) -> MapData:
