@@ -11,6 +11,7 @@ import rich_click as click
 
 from cli.console import EXIT_DATA, history_line, note, one_line, print_json, progress_bar
 from cli.fanout import Workers, fan_out, worker_options
+from cli.grid_checks import check_memory
 from cli.grid_report import (
     describe_l3,
     describe_report,
@@ -162,6 +163,7 @@ def grid(**given: Any) -> None:
         found = find_orbits(given["files"], given["first"], given["last"], originals=False)
         files, passed_over = _choose(found.paths, allow_mixed=given["allow_mixed"])
         job = _job(files, given)
+        check_memory(job, given["average"], workers, len(files))
         if given["dry_run"]:
             show_plan(files, passed_over, job, summary, as_json=given["as_json"])
             return

@@ -10,6 +10,8 @@ import netCDF4
 import numpy as np
 import pytest
 
+from cli.grid_checks import gridding_bytes
+from retrieval.grid_l3 import regular_grid
 from retrieval.l3_file import read_l3
 from tests.cli.conftest import contents
 
@@ -201,6 +203,25 @@ def test_wrong_calls_are_one_line(grid, args, words):
     done = grid(*args)
     assert done.status == 2
     assert words in done.error
+
+
+@pytest.mark.parametrize("cell", ["50m", "2m", "0.001m"])
+def test_grids_beyond_memory_are_refused(grid, tmp_path, monkeypatch, cell):
+    """A misspelt size of cells is one line before any work, and leaves nothing."""
+    monkeypatch.setattr("dacno2_s5p.memory.machine_bytes", lambda: 16e9)
+    done = grid("--cell", cell)
+    assert done.status == 2
+    assert "Give a larger" in done.error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_memory_goes_with_cells_and_products():
+    """Europe at 2 km and the globe at 0.02 degree fit where they did."""
+    europe = gridding_bytes(regular_grid(2000.0), 3, "pooled")
+    assert europe < 0.3e9
+    globe = regular_grid(0.02, (-180.0, -90.0, 180.0, 90.0), "EPSG:4326")
+    assert 20e9 < gridding_bytes(globe, 3, "pooled") < 24e9
+    assert gridding_bytes(globe, 3, "months") > gridding_bytes(globe, 3, "pooled")
 
 
 def test_settings_of_a_folder_are_kept(grid, season, tmp_path):
