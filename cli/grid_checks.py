@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import rich_click as click
@@ -9,8 +10,12 @@ import rich_click as click
 from cli.memory import say_memory
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from cli.fanout import Workers
     from retrieval.grids import RectilinearGrid
+    from retrieval.l3_add import AddReport
     from retrieval.l3_days import GridJob
 
 _PROGRAM = 1.5e8
@@ -63,3 +68,53 @@ def check_memory(job: GridJob, average: str, workers: Workers, n_file: int) -> N
     n_process = 1 if workers.scheduler is not None else min(workers.jobs or 1, n_file)
     advice = f"Give a larger --cell, a smaller --bbox{' or fewer --jobs' * (n_process > 1)}."
     say_memory(each * n_process, advice, f"for {what} in {n_process} process(es)")
+
+
+def check_not_empty(folder: Path, job: GridJob, report: AddReport, n_file: int) -> None:
+    """Refuse a call after which the folder of days holds nothing, though every orbit was read.
+
+    Raises
+    ------
+    ProductError
+        With the grid and the conditions that no pixel met.
+    """
+    from retrieval.errors import ProductError
+    from retrieval.l3_days import day_files
+
+    if report.failed or day_files(folder):
+        return
+    n_y, n_x = job.grid.shape
+    rules = [f"{n_x} x {n_y} cells of {job.grid.crs}", f"qa_value above {job.qa_threshold / 100:g}"]
+    rules += [f"{one.variable}={one.low:g}..{one.high:g}" for one in job.where]
+    n_outside = len(report.outside)
+    outside = f", {n_outside} of them beside the grid" if n_outside else ""
+    msg = (
+        f"No pixel of {n_file} orbit(s) lies on the grid{outside}. A map needs some that have a "
+        f"value of every product. Given {', '.join(rules)}. Give another "
+        f"--bbox{', --where' * bool(job.where)} or --qa."
+    )
+    raise ProductError(msg)
+
+
+@contextmanager
+def no_empty_folder(folder: Path) -> Iterator[None]:
+    """Remove the folder of days at the end where the block made it and put no day into it."""
+    is_new = not folder.exists()
+    try:
+        yield
+    finally:
+        if is_new and folder.is_dir():
+            _remove_without_days(folder)
+
+
+def _remove_without_days(folder: Path) -> None:
+    from retrieval.errors import OutputError
+    from retrieval.l3_add import WITHOUT_PIXELS
+    from retrieval.l3_days import day_files
+    from retrieval.locks import LOCK, alone_in
+
+    with suppress(OSError, OutputError), alone_in(folder):  # not while another call is at work
+        if not day_files(folder):
+            for name in (WITHOUT_PIXELS, LOCK):
+                (folder / name).unlink(missing_ok=True)
+            folder.rmdir()

@@ -224,6 +224,34 @@ def test_memory_goes_with_cells_and_products():
     assert gridding_bytes(globe, 3, "months") > gridding_bytes(globe, 3, "pooled")
 
 
+def test_no_pixel_on_the_grid_is_one_line(grid, tmp_path):
+    """The grid and the conditions are told, and no folder of days is left without a day."""
+    elsewhere = grid("--bbox", "20", "60", "21", "61")
+    assert elsewhere.status == 1
+    assert "No pixel of 3 orbit(s) lies on the grid, 3 of them beside the grid" in elsewhere.error
+    assert "Give another --bbox or --qa." in elsewhere.error
+    low_sun = grid("--where", "solar_zenith_angle=89..90")
+    assert low_sun.status == 1
+    assert "solar_zenith_angle=89..90. Give another --bbox, --where or --qa." in low_sun.error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_days_stays(grid, tmp_path):
+    """A folder that was there before the call is not removed."""
+    (tmp_path / "map_days").mkdir()
+    assert "No pixel of 3" in grid("--bbox", "20", "60", "21", "61").error
+    assert "No pixel of 3" in grid("--bbox", "20", "60", "21", "61").error
+    assert (tmp_path / "map_days").is_dir()
+
+
+def test_files_without_a_day_are_told_one_by_one(grid, season, tmp_path):
+    """Where all files fail, each says why, and no folder is left."""
+    done = grid("-p", "CAMS", files=season.originals[:2])
+    assert done.status == 1
+    assert done.err.count("no column with the CAMS a priori") == 2
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_settings_of_a_folder_are_kept(grid, season, tmp_path):
     """A folder of days on another grid is refused with both grids' settings."""
     assert grid().status == 0
