@@ -244,15 +244,18 @@ def _job(files: list[Path], given: dict[str, Any]) -> GridJob:
     from retrieval.grid_l3 import Weighting
     from retrieval.l3_days import GridJob
     from retrieval.l3_input import PixelRange, product_labels
+    from retrieval.l3_request import check_request
     from retrieval.side_column import SideColumn
 
     try:
+        where = tuple(PixelRange.parse(text) for text in given["where"])
+        check_request(files, given["products"], [one.variable for one in where])
         return GridJob(
             grid=_grid(given),
             products=given["products"] or product_labels(files[0]),
             side=tuple(SideColumn.parse(text) for text in given["side"]),
             qa_threshold=given["qa"],
-            where=tuple(PixelRange.parse(text) for text in given["where"]),
+            where=where,
             weighting=Weighting(given["weights"]),
             allow_mixed=given["allow_mixed"],
         )

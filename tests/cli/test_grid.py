@@ -196,6 +196,10 @@ def test_days_of_orbits_can_be_chosen(grid, season, tmp_path):
         (("--cell", "2 miles"), "Invalid cell"),
         (("--with", "TRUTH"), "NAME=FILEPATTERN:VARIABLE"),
         (("--cell", "7km"), "divide the domain"),
+        (("--where", "solar_zenith_angle=60..0"), "LOW not above HIGH"),
+        (("--where", "solar_zenith=0..60"), "Did you mean solar_zenith_angle"),
+        (("--where", "averaging_kernel=0..1"), "with one number a pixel"),
+        (("-p", "cams"), "which holds TM5, DACNO2, CAMS. Did you mean CAMS?"),
     ],
 )
 def test_wrong_calls_are_one_line(grid, args, words):
@@ -246,10 +250,23 @@ def test_a_folder_of_days_stays(grid, tmp_path):
 
 def test_files_without_a_day_are_told_one_by_one(grid, season, tmp_path):
     """Where all files fail, each says why, and no folder is left."""
-    done = grid("-p", "CAMS", files=season.originals[:2])
+    for path in season.originals[:2]:
+        shutil.copy(path, tmp_path)
+    files = sorted(tmp_path.iterdir())
+    for path in files:
+        with netCDF4.Dataset(path, "a") as orbit:
+            orbit["PRODUCT"].renameVariable("delta_time", "delta")
+    done = grid(files=files)
     assert done.status == 1
-    assert done.err.count("no column with the CAMS a priori") == 2
-    assert list(tmp_path.iterdir()) == []
+    assert done.err.count("has no variable delta_time") == 2
+    assert sorted(tmp_path.iterdir()) == files
+
+
+def test_names_that_one_file_holds_are_no_misspelling(grid, season, tmp_path):
+    """The others are gridded where the first file lacks a product."""
+    done = grid("-p", "CAMS", files=[season.originals[0], *season.outputs[1:]])
+    assert (done.status, "no column with the CAMS a priori" in done.error) == (1, True)
+    assert read_l3(tmp_path / "map.nc").n_day == 2
 
 
 def test_settings_of_a_folder_are_kept(grid, season, tmp_path):
