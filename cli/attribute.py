@@ -130,8 +130,7 @@ def attribute(**given: Any) -> None:
       dacno2-s5p attribute -c p1=p1.safetensors -c p3=p3.safetensors --target stations
     """
     _check_call(given)
-    folder: Path = given["output"]
-    outputs = output_paths(folder, given["suffix"], overwrite=given["overwrite"])
+    outputs = output_paths(given["output"], given["suffix"], overwrite=given["overwrite"])
     paths = checkpoint_paths(given)
 
     from dacno2_s5p.checkpoint import load_checkpoint
@@ -146,7 +145,6 @@ def attribute(**given: Any) -> None:
         rows += _attribute(name, model, store, crops, given)
     _warn(rows, given["tolerance"])
     notes = notes_of(store, models, crops, given)
-    folder.mkdir(parents=True, exist_ok=True)
     origin = provenance_of(models, store, given)
     written = write_results(outputs, rows, notes, origin, given)
     show_results(rows, notes, origin, written, given)

@@ -73,19 +73,19 @@ def write_results(
     from dacno2_s5p.attribution_figures import figures
     from dacno2_s5p.attribution_tables import markdown, write_csv
     from dacno2_s5p.evaluate_style import save
+    from retrieval.atomic_folder import results_together
     from retrieval.text_output import write_text
 
-    overwrite = given["overwrite"]
-    write_csv(outputs["csv"], rows, overwrite=overwrite)
-    text = markdown(rows, given["top"], notes, origin.as_attributes())
-    write_text(outputs["markdown"], text, overwrite=overwrite)
     is_synthetic = any(line.startswith("synthetic") for line in notes)
-    write_origin(outputs["provenance"], origin, is_synthetic=is_synthetic, overwrite=overwrite)
-    written = [outputs["csv"], outputs["markdown"], outputs["provenance"]]
-    for name, figure in figures(rows, given["top"], "; ".join(notes)).items():
-        save(figure, outputs[name], overwrite=overwrite)
-        written.append(outputs[name])
-    return written
+    with results_together(outputs, overwrite=given["overwrite"]) as drafts:
+        write_csv(drafts["csv"], rows)
+        text = markdown(rows, given["top"], notes, origin.as_attributes())
+        write_text(drafts["markdown"], text)
+        write_origin(drafts["provenance"], origin, is_synthetic=is_synthetic)
+        drawn = figures(rows, given["top"], "; ".join(notes))
+        for name, figure in drawn.items():
+            save(figure, drafts[name])
+    return [outputs[name] for name in ("csv", "markdown", "provenance", *drawn)]
 
 
 def show_results(

@@ -142,6 +142,7 @@ def evaluate(**given: Any) -> None:
     )
     from cli.evaluate_sets import checkpoint_of
     from dacno2_s5p.evaluate import evaluate as rows_of
+    from retrieval.atomic_folder import results_together
 
     folder: Path = given["output"]
     targets = _targets(folder, given["suffix"], overwrite=given["overwrite"])
@@ -166,15 +167,11 @@ def evaluate(**given: Any) -> None:
     notes = _notes(evidence, given, is_synthetic=is_synthetic) + said
     if evidence.cells:
         notes += _unchecked(given, made_by)
-    folder.mkdir(parents=True, exist_ok=True)
-    written = _write(targets, evidence, rows, notes, overwrite=given["overwrite"])
-    write_origin(
-        targets["provenance"],
-        origin_of(read_by(given, opened), given),
-        is_synthetic=is_synthetic,
-        overwrite=given["overwrite"],
-    )
-    written.append(targets["provenance"])
+    origin = origin_of(read_by(given, opened), given)
+    with results_together(targets, overwrite=given["overwrite"]) as drafts:
+        names = _write(drafts, evidence, rows, notes)
+        write_origin(drafts["provenance"], origin, is_synthetic=is_synthetic)
+    written = [targets[name] for name in (*names, "provenance")]
     if given["as_json"]:
         numbers = [asdict(row) for row in rows]
         print_json({"files": [str(p) for p in written], "notes": notes, "numbers": numbers})
@@ -229,25 +226,19 @@ def _unchecked(given: dict[str, Any], made_by: dict[str, tuple[str, ...]]) -> li
 
 
 def _write(
-    targets: dict[str, Path],
-    evidence: Evidence,
-    rows: list[Row],
-    notes: list[str],
-    *,
-    overwrite: bool,
-) -> list[Path]:
+    drafts: dict[str, Path], evidence: Evidence, rows: list[Row], notes: list[str]
+) -> list[str]:
+    """Write tables and figures, and return the names of those written."""
     from dacno2_s5p.evaluate_figures import figures, save
     from dacno2_s5p.evaluate_tables import markdown, write_csv
     from retrieval.text_output import write_text
 
-    write_csv(targets["csv"], rows, overwrite=overwrite)
-    text = markdown(rows, "Evaluation", notes)
-    write_text(targets["markdown"], text, overwrite=overwrite)
-    written = [targets["csv"], targets["markdown"]]
-    for name, figure in figures(evidence, rows, "; ".join(notes)).items():
-        save(figure, targets[name], overwrite=overwrite)
-        written.append(targets[name])
-    return written
+    write_csv(drafts["csv"], rows)
+    write_text(drafts["markdown"], markdown(rows, "Evaluation", notes))
+    drawn = figures(evidence, rows, "; ".join(notes))
+    for name, figure in drawn.items():
+        save(figure, drafts[name])
+    return ["csv", "markdown", *drawn]
 
 
 def _show(rows: list[Row], notes: list[str], written: list[Path]) -> None:

@@ -11,6 +11,7 @@ import rich_click as click
 
 from cli.console import EXIT_DATA, history_line, note, one_line, print_json, progress_bar
 from cli.fanout import Workers, fan_out, worker_options
+from cli.grid_checks import check_memory, check_not_empty, no_empty_folder
 from cli.grid_report import (
     describe_l3,
     describe_report,
@@ -151,6 +152,8 @@ def grid(**given: Any) -> None:
       dacno2-s5p grid S5P_*.nc -o map.nc --cell 0.1deg --bbox -5 42 9 54
       dacno2-s5p grid -o june.nc --days map_days --period 2023-06-01 2023-06-30
     """
+    from retrieval.l3_days import day_files
+
     output: Path = given["output"]
     period = _period(given)
     workers = Workers.of(given)
@@ -162,10 +165,13 @@ def grid(**given: Any) -> None:
         found = find_orbits(given["files"], given["first"], given["last"], originals=False)
         files, passed_over = _choose(found.paths, allow_mixed=given["allow_mixed"])
         job = _job(files, given)
+        check_memory(job, given["average"], workers, len(files))
         if given["dry_run"]:
             show_plan(files, passed_over, job, summary, as_json=given["as_json"])
             return
-        report = _add(files, job, folder, workers, refusal)
+        with no_empty_folder(folder):
+            report = _add(files, job, folder, workers, refusal)
+            check_not_empty(folder, job, report, len(files))
         failed = report.failed
         summary |= describe_report(report, passed_over)
     elif not folder.is_dir():
@@ -173,7 +179,7 @@ def grid(**given: Any) -> None:
             f"there is nothing to average. Give FILE..., or --days with a folder. {folder} is none."
         )
         raise click.UsageError(msg)
-    if not failed or given["as_json"] or summary.get("added"):
+    if not failed or (day_files(folder) and (given["as_json"] or summary.get("added"))):
         summary |= _write(folder, output, period, given, refusal)
     if given["as_json"]:
         print_json(summary)
@@ -238,15 +244,18 @@ def _job(files: list[Path], given: dict[str, Any]) -> GridJob:
     from retrieval.grid_l3 import Weighting
     from retrieval.l3_days import GridJob
     from retrieval.l3_input import PixelRange, product_labels
+    from retrieval.l3_request import check_request
     from retrieval.side_column import SideColumn
 
     try:
+        where = tuple(PixelRange.parse(text) for text in given["where"])
+        check_request(files, given["products"], [one.variable for one in where])
         return GridJob(
             grid=_grid(given),
             products=given["products"] or product_labels(files[0]),
             side=tuple(SideColumn.parse(text) for text in given["side"]),
             qa_threshold=given["qa"],
-            where=tuple(PixelRange.parse(text) for text in given["where"]),
+            where=where,
             weighting=Weighting(given["weights"]),
             allow_mixed=given["allow_mixed"],
         )

@@ -89,6 +89,7 @@ def maps(**given: Any) -> None:
       dacno2-s5p maps map_2km.nc
       dacno2-s5p maps map_2km.nc --pair DACNO2/CAMS --region "Po valley=7.5,44.5,12,46" -o po
     """
+    from retrieval.atomic_folder import results_together
     from retrieval.l3_file import read_l3
     from retrieval.map_data import map_data, polluted_and_clean
 
@@ -97,6 +98,7 @@ def maps(**given: Any) -> None:
     targets = _targets(folder, given["suffix"], overwrite=given["overwrite"])
     l3 = read_l3(path)
     rule = _sampling(l3, given)
+    _check_sampling(l3, rule, path)
     data = map_data(
         l3,
         pairs=_pairs(given["pairs"]),
@@ -105,17 +107,17 @@ def maps(**given: Any) -> None:
         sampling=rule,
     )
     data = _with_intervals(data, path, given)
-    folder.mkdir(parents=True, exist_ok=True)
-    written = _draw(data, targets)
-    _write_table(targets["numbers"], data.numbers)
-    _write_table(targets["numbers_shifted"], _shifted(data))
-    written += [targets["numbers"], targets["numbers_shifted"], targets["provenance"]]
     read = [input_file(path, "gridded")]
     days = _days_of(path, given)
     if days is not None:
         read.append(input_folder(days, "days"))
     origin = origin_of(read, given)
-    write_origin(targets["provenance"], origin, is_synthetic=l3.is_synthetic, overwrite=True)
+    with results_together(targets, overwrite=given["overwrite"]) as drafts:
+        drawn = _draw(data, drafts)
+        _write_table(drafts["numbers"], data.numbers)
+        _write_table(drafts["numbers_shifted"], _shifted(data))
+        write_origin(drafts["provenance"], origin, is_synthetic=l3.is_synthetic)
+    written = [targets[name] for name in (*drawn, "numbers", "numbers_shifted", "provenance")]
     if given["as_json"]:
         numbers = [one.as_dict() for one in data.numbers]
         print_json({"files": [str(one) for one in written], "numbers": numbers})
@@ -165,6 +167,27 @@ def _sampling(l3: L3, given: dict[str, Any]) -> Sampling:
     return rule if days is None else replace(rule, minimum_days=days)
 
 
+def _check_sampling(l3: L3, rule: Sampling, path: Path) -> None:
+    """Refuse a file of which no cell has enough measurements: its maps would be empty."""
+    from retrieval.errors import ProductError
+
+    if rule.mask(l3).any():
+        return
+    most = int(l3.days.max())
+    if most < rule.minimum_days:
+        msg = (
+            f"Invalid minimum of days. Some cell must be measured on {rule.minimum_days} days. "
+            f"Given {path.name}, whose cells have {most} at most. Give a lower --minimum-days."
+        )
+        raise ProductError(msg)
+    msg = (
+        f"Invalid gridded file {path.name}. Some cell must be measured on {rule.minimum_days} "
+        f"day(s), be covered to {rule.minimum_coverage:.0%} and hold all products. Given none. "
+        "Grid more orbits, or on larger cells."
+    )
+    raise ProductError(msg)
+
+
 def _with_intervals(data: MapData, path: Path, given: dict[str, Any]) -> MapData:
     """Add bootstrap intervals where the daily sums are there."""
     from retrieval.bootstrap import bootstrap_numbers
@@ -185,7 +208,8 @@ def _days_of(path: Path, given: dict[str, Any]) -> Path | None:
     return days if given["bootstrap"] and is_there else None
 
 
-def _draw(data: MapData, targets: dict[str, Path]) -> list[Path]:
+def _draw(data: MapData, drafts: dict[str, Path]) -> list[str]:
+    """Draw the figures that there are data for, and return their names."""
     from retrieval.maps import columns_figure, differences_figure, figure7, regions_figure, save
 
     figures = {"figure7": figure7, "columns": columns_figure}
@@ -194,9 +218,9 @@ def _draw(data: MapData, targets: dict[str, Path]) -> list[Path]:
         if data.regions:
             figures["regions"] = regions_figure
     for name, draw in figures.items():
-        save(draw(data), targets[name])
-        note(str(targets[name]))
-    return [targets[name] for name in figures]
+        save(draw(data), drafts[name])
+        note(f"{drafts[name].name} is drawn")
+    return list(figures)
 
 
 def _shifted(data: MapData) -> list[AreaNumbers]:
@@ -215,7 +239,7 @@ def _write_table(path: Path, numbers: tuple[AreaNumbers, ...] | list[AreaNumbers
     from retrieval.text_output import cells, write_lines
 
     header = list(AreaNumbers.__dataclass_fields__)
-    write_lines(path, header, (cells(astuple(one)) for one in numbers), overwrite=True)
+    write_lines(path, header, (cells(astuple(one)) for one in numbers))
 
 
 def _show(data: MapData, written: list[Path]) -> None:

@@ -88,7 +88,16 @@ def _gates(network: NetworkConfig, steps: int, size: int) -> list[int]:
 
 def available_bytes() -> float | None:
     """Return the machine's free memory [bytes], None where it does not tell."""
+    return _pages_in_bytes("SC_AVPHYS_PAGES")
+
+
+def machine_bytes() -> float | None:
+    """Return all memory of the machine [bytes], None where it does not tell."""
+    return _pages_in_bytes("SC_PHYS_PAGES")
+
+
+def _pages_in_bytes(name: str) -> float | None:
     try:
-        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+        return float(os.sysconf(name) * os.sysconf("SC_PAGE_SIZE"))
     except (AttributeError, ValueError, OSError):
         return None

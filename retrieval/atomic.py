@@ -13,7 +13,7 @@ from retrieval.errors import OutputError
 from retrieval.process_names import owner_is_dead, unique_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 _REASONS = {
     errno.ENOSPC: "There is no space left on the device. Free some space or choose another folder",
@@ -83,7 +83,7 @@ def atomic_output(
         yield temporary
         _flush(temporary)
         check_output(path, overwrite=overwrite, inputs=inputs)
-        _give_its_name(temporary, path, overwrite=overwrite)
+        give_its_name(temporary, path, overwrite=overwrite)
     except OSError as error:
         _remove(temporary)
         raise output_error(path, error) from error
@@ -124,11 +124,13 @@ def check_output(path: Path, *, overwrite: bool = False, inputs: Iterable[Path] 
         raise output_error(path, PermissionError(errno.EACCES, "not writable"))
 
 
-def check_outputs(paths: Iterable[Path], *, overwrite: bool = False) -> None:
+def check_outputs(
+    paths: Iterable[Path], *, overwrite: bool = False, inputs: Sequence[Path] = ()
+) -> None:
     """Refuse outputs as `check_output` does; a folder that is not there yet will be made."""
     for path in paths:
         if path.parent.is_dir():
-            check_output(path, overwrite=overwrite)
+            check_output(path, overwrite=overwrite, inputs=inputs)
 
 
 def remove_leftovers(folder: Path) -> int:
@@ -156,7 +158,7 @@ def remove_leftovers(folder: Path) -> int:
     return len(dead)
 
 
-def _give_its_name(temporary: Path, path: Path, *, overwrite: bool) -> None:
+def give_its_name(temporary: Path, path: Path, *, overwrite: bool) -> None:
     """Rename a finished file, or refuse it where another process has made `path` meanwhile."""
     if not overwrite:
         try:

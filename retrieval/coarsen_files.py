@@ -13,7 +13,8 @@ from retrieval.apriori.base import HeightLevels, Quantity
 from retrieval.apriori.file_set import FileSet
 from retrieval.apriori.profile_file import KIND as PROFILE_FILE
 from retrieval.apriori.registry import open_apriori
-from retrieval.atomic import check_output
+from retrieval.atomic import check_outputs
+from retrieval.atomic_folder import results_together
 from retrieval.coarsen import CellWeights, Resolution, average, cell_weights, in_pieces
 from retrieval.errors import AprioriError
 from retrieval.formats.cf_time import decode
@@ -100,20 +101,19 @@ def coarsen_files(
     try:
         _check_kind(opened)
         cells = cell_weights(opened.grid, resolution.cells_per_degree)
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        parts = _parts(opened)
-        targets = [folder / f"{part.stem}_{resolution.label}.nc" for part in parts]
-        for target in targets:
-            check_output(target, overwrite=overwrite, inputs=opened.files)
-        for done, (part, target) in enumerate(zip(parts, targets, strict=True), start=1):
-            profiles = _coarsen(opened, part, cells, resolution, history)
-            write_profile_file(target, profiles, overwrite=overwrite)
-            if progress:
-                progress(done, len(parts))
+        targets = {
+            part: Path(folder) / f"{part.stem}_{resolution.label}.nc" for part in _parts(opened)
+        }
+        check_outputs(targets.values(), overwrite=overwrite, inputs=opened.files)
+        with results_together(targets, overwrite=overwrite) as drafts:
+            for done, (part, draft) in enumerate(drafts.items(), start=1):
+                profiles = _coarsen(opened, part, cells, resolution, history)
+                write_profile_file(draft, profiles)
+                if progress:
+                    progress(done, len(drafts))
     finally:
         opened.close()
-    return targets
+    return list(targets.values())
 
 
 def _check_kind(opened: AprioriSet) -> None:

@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 PIXELS_AT_ONCE = 50_000
 """Pixels whose overlaps are in memory at once."""
+MOST_ALONG = 10_000_000
+"""Cells along a side of a grid; whether all of them fit into memory is another question."""
 SMALLEST_SHARE = 1e-10
 """Share of a pixel below which an overlap is round-off: it would count as a pixel and a day."""
 _CELL = re.compile(r"(?P<size>\d+(?:\.\d+)?)\s*(?P<unit>km|m|deg)")
@@ -244,7 +246,8 @@ def regular_grid(
     Raises
     ------
     ValueError
-        If the cell does not divide the domain of the 2 km grid, or the box is empty.
+        If the cell does not divide the domain of the 2 km grid, the box is empty, or a side has
+        more than `MOST_ALONG` cells.
 
     Examples
     --------
@@ -257,6 +260,7 @@ def regular_grid(
             float(domain.x_edges[-1] - domain.x_edges[0]),
             float(domain.y_edges[-1] - domain.y_edges[0]),
         )
+        _check_number(max(size), cell)
         if any(abs(side / cell - round(side / cell)) > 1e-9 for side in size):
             msg = (
                 "Invalid cell. It must divide the domain of 1184 x 1440 km. "
@@ -277,9 +281,20 @@ def regular_grid(
             f"of the projection. Given {box}. Correct it."
         )
         raise ValueError(msg)
+    _check_number(max(extent[2] - extent[0], extent[3] - extent[1]), cell)
     return RectilinearGrid(
         _edges(extent[0], extent[2], cell), _edges(extent[1], extent[3], cell), crs
     )
+
+
+def _check_number(side: float, cell: float) -> None:
+    """Refuse cells so small that not even their edges fit into memory."""
+    if side / cell > MOST_ALONG:
+        msg = (
+            f"Invalid cell. A side of a grid has at most {MOST_ALONG:,} cells. Given a cell of "
+            f"{cell:g} on a side of {side:g}. Give a larger cell or a smaller box."
+        )
+        raise ValueError(msg)
 
 
 def _edges(low: float, high: float, cell: float) -> Float:

@@ -19,6 +19,7 @@ from retrieval.crop import find_crop
 from retrieval.errors import ProductError
 from retrieval.formats.filenames import S5P_STEM_LENGTH, parse_s5p
 from retrieval.inspect_l2 import open_lenient
+from retrieval.l3_request import LAND_WATER, no_variable
 from retrieval.product_table import COLUMN_UNITS
 from retrieval.side_column import SideColumn, read_side_column
 from retrieval.strata import orbit_strata, read_land_water
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 NEEDED = ("latitude_bounds", "longitude_bounds", "time", "delta_time", "qa_value")
-LAND_WATER = "land_water"
-"""What may be asked of pixels beside variables of the file: 0 land, 1 water, 2 and 3 coast."""
 SCIENCE_OPTIONS = ("above", "above_vmr_ppt", "merge_height_m", "time_rule", "tropopause")
 """Options of `reretrieve` that change columns; a map is made of files that agree in them."""
 
@@ -117,6 +116,12 @@ class PixelRange:
                 "For example solar_zenith_angle=0..60."
             )
             raise ValueError(msg) from error
+        if not (variable and low <= high):
+            msg = (
+                "Invalid range. Write VARIABLE=LOW..HIGH, LOW not above HIGH. "
+                f"Given {text!r}. No pixel would take part."
+            )
+            raise ValueError(msg)
         return cls(variable, low, high)
 
     def mask(self, orbit: Orbit, crop: Crop) -> NDArray[np.bool_]:
@@ -127,6 +132,9 @@ class PixelRange:
         ProductError
             If the file has no such variable.
         """
+        lacking = no_variable(orbit, self.variable)
+        if lacking:
+            raise ProductError(lacking)
         values: NDArray[Any]
         if self.variable == LAND_WATER and not orbit.has(LAND_WATER):
             values, is_valid = _land_water(orbit, crop)

@@ -103,6 +103,18 @@ def test_nothing_is_replaced_unasked(run, runs, folder):
     assert "--overwrite" in result.error
 
 
+def test_an_interrupted_call_leaves_nothing(run, runs, tmp_path, monkeypatch):
+    """Tables that were written before the interruption are not there to be replaced."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dacno2_s5p.evaluate_style.save", interrupted)
+    call = ("attribute", "--run", runs.run, "-w", runs.folder, *QUICK, "--target", "stations", "-q")
+    assert "run again" in run(*call, "-o", tmp_path / "out").err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_json_has_all_numbers(run, runs, tmp_path):
     """The summary on stdout holds numbers, notes and where they come from, and nothing else."""
     file = runs.run / "phase3" / "best.safetensors"

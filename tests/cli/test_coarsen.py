@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+from retrieval import coarsen_files
 from tests.cli.conftest import names
 from tests.files import write_profiles
 
@@ -41,3 +43,25 @@ def test_wrong_calls_are_one_line(run, profiles):
     done = run("coarsen", profiles, "--to", "10km", "--boxes")
     assert (done.status, "--boxes is for --to 1deg" in done.error) == (2, True)
     assert run("coarsen", profiles / "none", "--to", "10km").status == 2
+
+
+def test_an_interrupted_call_can_be_repeated(run, profiles, tmp_path, monkeypatch):
+    """Days that were averaged before the interruption are not there to be replaced."""
+    write_profiles(
+        profiles / "dacno2_20190602.nc", day="2019-06-02", step=0.02, bounds=(0.0, 46.0, 2.0, 48.0)
+    )
+    call = ("coarsen", profiles, "--to", "10km")
+    write = coarsen_files.write_profile_file
+
+    def interrupted(path: Path, *args: object) -> None:
+        if "20190602" in path.name:
+            raise KeyboardInterrupt
+        write(path, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(coarsen_files, "write_profile_file", interrupted)
+        assert "run again" in run(*call).error
+    assert names(tmp_path) == ["profiles"]
+    again = run(*call)
+    assert again.status == 0, again.err
+    assert len(names(tmp_path / "profiles_10km")) == 2

@@ -134,6 +134,17 @@ def test_the_summary_is_machine_readable_and_nothing_is_replaced(run, files, tmp
     assert "--overwrite" in again.error
 
 
+def test_an_interrupted_call_leaves_nothing(run, files, tmp_path, monkeypatch):
+    """Tables that were written before the interruption are not there to be replaced."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dacno2_s5p.evaluate_figures.save", interrupted)
+    assert "run again" in run("evaluate", *common(files, "near"), "-o", tmp_path / "out").err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_uncertainties_are_scored_at_the_stations(run, files, tmp_path):
     """Shares within the intervals that the file states; sets without one have none."""
     write_profiles(tmp_path / "wide", SHIFT, spread=100.0, uncertainty="raw spread")

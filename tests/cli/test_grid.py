@@ -10,6 +10,8 @@ import netCDF4
 import numpy as np
 import pytest
 
+from cli.grid_checks import gridding_bytes
+from retrieval.grid_l3 import regular_grid
 from retrieval.l3_file import read_l3
 from tests.cli.conftest import contents
 
@@ -194,6 +196,10 @@ def test_days_of_orbits_can_be_chosen(grid, season, tmp_path):
         (("--cell", "2 miles"), "Invalid cell"),
         (("--with", "TRUTH"), "NAME=FILEPATTERN:VARIABLE"),
         (("--cell", "7km"), "divide the domain"),
+        (("--where", "solar_zenith_angle=60..0"), "LOW not above HIGH"),
+        (("--where", "solar_zenith=0..60"), "Did you mean solar_zenith_angle"),
+        (("--where", "averaging_kernel=0..1"), "with one number a pixel"),
+        (("-p", "cams"), "which holds TM5, DACNO2, CAMS. Did you mean CAMS?"),
     ],
 )
 def test_wrong_calls_are_one_line(grid, args, words):
@@ -201,6 +207,66 @@ def test_wrong_calls_are_one_line(grid, args, words):
     done = grid(*args)
     assert done.status == 2
     assert words in done.error
+
+
+@pytest.mark.parametrize("cell", ["50m", "2m", "0.001m"])
+def test_grids_beyond_memory_are_refused(grid, tmp_path, monkeypatch, cell):
+    """A misspelt size of cells is one line before any work, and leaves nothing."""
+    monkeypatch.setattr("dacno2_s5p.memory.machine_bytes", lambda: 16e9)
+    done = grid("--cell", cell)
+    assert done.status == 2
+    assert "Give a larger" in done.error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_memory_goes_with_cells_and_products():
+    """Europe at 2 km and the globe at 0.02 degree fit where they did."""
+    europe = gridding_bytes(regular_grid(2000.0), 3, "pooled")
+    assert europe < 0.3e9
+    globe = regular_grid(0.02, (-180.0, -90.0, 180.0, 90.0), "EPSG:4326")
+    assert 20e9 < gridding_bytes(globe, 3, "pooled") < 24e9
+    assert gridding_bytes(globe, 3, "months") > gridding_bytes(globe, 3, "pooled")
+
+
+def test_no_pixel_on_the_grid_is_one_line(grid, tmp_path):
+    """The grid and the conditions are told, and no folder of days is left without a day."""
+    elsewhere = grid("--bbox", "20", "60", "21", "61")
+    assert elsewhere.status == 1
+    assert "No pixel of 3 orbit(s) lies on the grid, 3 of them beside the grid" in elsewhere.error
+    assert "Give another --bbox or --qa." in elsewhere.error
+    low_sun = grid("--where", "solar_zenith_angle=89..90")
+    assert low_sun.status == 1
+    assert "solar_zenith_angle=89..90. Give another --bbox, --where or --qa." in low_sun.error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_days_stays(grid, tmp_path):
+    """A folder that was there before the call is not removed."""
+    (tmp_path / "map_days").mkdir()
+    assert "No pixel of 3" in grid("--bbox", "20", "60", "21", "61").error
+    assert "No pixel of 3" in grid("--bbox", "20", "60", "21", "61").error
+    assert (tmp_path / "map_days").is_dir()
+
+
+def test_files_without_a_day_are_told_one_by_one(grid, season, tmp_path):
+    """Where all files fail, each says why, and no folder is left."""
+    for path in season.originals[:2]:
+        shutil.copy(path, tmp_path)
+    files = sorted(tmp_path.iterdir())
+    for path in files:
+        with netCDF4.Dataset(path, "a") as orbit:
+            orbit["PRODUCT"].renameVariable("delta_time", "delta")
+    done = grid(files=files)
+    assert done.status == 1
+    assert done.err.count("has no variable delta_time") == 2
+    assert sorted(tmp_path.iterdir()) == files
+
+
+def test_names_that_one_file_holds_are_no_misspelling(grid, season, tmp_path):
+    """The others are gridded where the first file lacks a product."""
+    done = grid("-p", "CAMS", files=[season.originals[0], *season.outputs[1:]])
+    assert (done.status, "no column with the CAMS a priori" in done.error) == (1, True)
+    assert read_l3(tmp_path / "map.nc").n_day == 2
 
 
 def test_settings_of_a_folder_are_kept(grid, season, tmp_path):

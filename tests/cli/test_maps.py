@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 
+import netCDF4
 import pytest
 
 from retrieval.provenance import file_checksum
@@ -71,6 +72,21 @@ def test_existing_figures_are_kept(run, gridded):
     assert names(folder) == ["regions.png"]
 
 
+def test_an_interrupted_call_can_be_repeated(run, gridded, monkeypatch):
+    """Figures that were drawn before the interruption are not there to be replaced."""
+    with monkeypatch.context() as patch:
+        patch.setattr("retrieval.maps.columns_figure", _interrupted)
+        assert "run again" in run("maps", gridded, "-q").error
+    assert not (gridded.parent / "map_maps").exists()
+    again = run("maps", gridded, "-q")
+    assert again.status == 0, again.err
+    assert names(gridded.parent / "map_maps") == FILES
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize(
     ("args", "status", "words"),
     [
@@ -84,6 +100,18 @@ def test_wrong_calls_are_one_line(run, gridded, args, status, words):
     done = run("maps", gridded, "-q", *args)
     assert done.status == status
     assert words in done.err
+
+
+def test_maps_of_no_cell_are_refused(run, gridded):
+    """Where no cell has enough days or is covered, pages would be empty: nothing is written."""
+    done = run("maps", gridded, "-q", "--minimum-days", "5")
+    assert done.status == 1
+    assert "measured on 5 days. Given map.nc, whose cells have 3 at most" in done.error
+    assert "Give a lower --minimum-days" in done.error
+    with netCDF4.Dataset(gridded, "a") as file:
+        file["coverage"][:] = 0.1
+    assert "covered to 50%" in run("maps", gridded, "-q").error
+    assert not (gridded.parent / "map_maps").exists()
 
 
 def test_orbits_are_not_maps(run, season):

@@ -245,6 +245,9 @@ def test_wrong_grids_are_refused():
         regular_grid(7000.0)
     with pytest.raises(ValueError, match="Invalid box"):
         regular_grid(0.1, (0.0, 50.0, 1.0, 40.0), "EPSG:4326")
+    for area in (None, (1.0, 47.0, 2.0, 48.0)):
+        with pytest.raises(ValueError, match="at most 10,000,000 cells"):
+            regular_grid(1e-6, area)
     for text in ("2", "0km", "2 miles", "-1deg"):
         with pytest.raises(ValueError, match="Invalid cell"):
             parse_cell(text)

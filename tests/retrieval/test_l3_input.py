@@ -70,11 +70,14 @@ def test_conditions_choose_pixels(built):
     best = read_pixels(built.path, GRID, ["TM5"], where=[PixelRange("qa_value", 100, 100)])
     column = np.isfinite(built.arrays["nitrogendioxide_tropospheric_column"])
     assert best.values.shape[0] == (column & (built.arrays["qa_value"] == 100)).sum()
-    with pytest.raises(ProductError, match="has no variable nothing"):
+    with pytest.raises(ProductError, match="no such variable nothing"):
         read_pixels(built.path, GRID, ["TM5"], where=[PixelRange("nothing", 0, 1)])
     for wrong in ("qa_value", "qa_value=1", "qa_value=a..b", "qa_value=1..2..3"):
         with pytest.raises(ValueError, match=r"VARIABLE=LOW\.\.HIGH"):
             PixelRange.parse(wrong)
+    for empty in ("solar_zenith_angle=60..0", "qa_value=nan..1", "=0..1"):
+        with pytest.raises(ValueError, match="LOW not above HIGH"):
+            PixelRange.parse(empty)
 
 
 def test_products_and_variables_that_lack_are_named(built, season, tmp_path):
