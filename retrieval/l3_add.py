@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -24,6 +25,7 @@ from retrieval.provenance import file_checksum, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     Progress = Callable[[float, float], None]
 
@@ -34,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 WITHOUT_PIXELS = "without_pixels.json"
 """Checksums of files that give nothing to the grid, which need not be read again."""
+WAIT = 60.0
+"""Seconds to wait for another process that is adding to the same day."""
 
 
 @dataclass
@@ -181,22 +185,43 @@ def scan(task: ScanTask, progress: Progress | None = None) -> Scanned:
 def add_day(task: DayTask, progress: Progress | None = None) -> tuple[FileResult, ...]:
     """Add orbits to a day and write its file; again, it adds nothing twice.
 
+    One process at a time does so, from reading the day to writing it: a cluster finishes the day
+    that it is at when the call that wanted it is gone, whose lock of the folder is gone with it.
+
     Returns
     -------
     tuple of FileResult
-        One for each file of the task.
+        One for each file of the task; all of them errors where another process does not end.
+
+    Raises
+    ------
+    OutputError
+        If the day cannot be written, or another process has made it with other settings.
     """
-    store = DayStore.of_day(task.folder, task.job, np.datetime64(task.day))
+    day = np.datetime64(task.day)
     results = []
-    try:
-        for done, (path, checksum) in enumerate(task.files, start=1):
-            results.append(_add_one(store, path, checksum, np.datetime64(task.day)))
-            if progress is not None:
-                progress(done, len(task.files))
-    finally:
+    with ExitStack() as stack:
         if not task.only_try:
-            store.flush()
+            try:
+                stack.enter_context(alone_on_day(task.folder, task.day, wait=WAIT))
+            except OutputError as error:
+                return (FileResult(error=str(error)),) * len(task.files)
+        store = DayStore.of_day(task.folder, task.job, day)
+        try:
+            for done, (path, checksum) in enumerate(task.files, start=1):
+                results.append(_add_one(store, path, checksum, day))
+                if progress is not None:
+                    progress(done, len(task.files))
+        finally:
+            if not task.only_try:
+                store.flush()
     return tuple(results)
+
+
+def alone_on_day(folder: Path, day: str, *, wait: float = 0.0) -> AbstractContextManager[None]:
+    """Let one process at a time change a day; see `alone_in`."""
+    rule = f"One process at a time adds to {day}"
+    return alone_in(folder, name=f".sums_{day}.lock", rule=rule, wait=wait)
 
 
 def _add_one(store: DayStore, path: Path, checksum: str, day: np.datetime64) -> FileResult:

@@ -103,10 +103,16 @@ class DayStore:
 
     @classmethod
     def of_day(cls, folder: Path, job: GridJob, day: np.datetime64) -> DayStore:
-        """Open one day of a folder that has been opened as a whole; others are not looked at."""
+        """Open one day of a folder that has been opened as a whole; others are not looked at.
+
+        Raises
+        ------
+        OutputError
+            If the day was made with other settings or on another grid.
+        """
         store = cls(folder, job)
         if store.path_of(day).exists():
-            store._know(read_day_record(store.path_of(day)))
+            store._read_record(store.path_of(day))
         return store
 
     @classmethod
@@ -135,12 +141,12 @@ class DayStore:
         for memory in (self._open, self._records, self._files):
             memory.clear()
         for path in day_files(self.folder):
-            record = read_day_record(path)
-            if record.settings != self.job.settings or not same_grid(record.grid, self.job.grid):
-                raise OutputError(_other_settings(self.folder, record, self.job))
-            self._know(record)
+            self._read_record(path)
 
-    def _know(self, record: DayRecord) -> None:
+    def _read_record(self, path: Path) -> None:
+        record = read_day_record(path)
+        if record.settings != self.job.settings or not same_grid(record.grid, self.job.grid):
+            raise OutputError(_other_settings(self.folder, record, self.job))
         self._records[record.day] = record
         self._files.update({entry.sha256: entry for entry in record.orbits})
 

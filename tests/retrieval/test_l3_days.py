@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
-from retrieval import l3_days
+from retrieval import l3_add, l3_days, locks
 from retrieval.errors import NoOverlapError, OutputError, ProductError
 from retrieval.grid_l3 import Weighting, regular_grid
-from retrieval.l3_add import DayTask, add_day, add_files
+from retrieval.l3_add import DayTask, add_day, add_files, alone_on_day
 from retrieval.l3_days import DayStore, GridJob, day_files, read_days
 from retrieval.l3_period import period_mean
 from retrieval.locks import alone_in
+from retrieval.provenance import file_checksum
 from tests.orbit_builder import build_orbit
 
 GRID = regular_grid(8000.0, (0.5, 47.0, 4.5, 50.5))
@@ -176,6 +178,51 @@ def test_two_processes_do_not_add_at_once(season, tmp_path):
         add_files(early, season.outputs)
     _gridded(tmp_path / "days", season.outputs[:1])
     assert add_files(early, season.outputs).skipped == [season.outputs[0].name]
+
+
+def test_a_day_that_another_process_is_at_is_left_to_it(season, tmp_path, monkeypatch):
+    """A cluster may be at work for a call that is gone: neither loses what the other adds."""
+    second = build_orbit(
+        tmp_path, n_scanline=24, n_ground_pixel=20, orbit_number=8401, date="2019-06-01",
+        overpass="13:58", area=(1.3, 47.8, 3.4, 49.8), seed=7,
+    ).path  # fmt: skip
+    job, folder = GridJob(GRID, ("TM5",)), tmp_path / "days"
+    paths = [*season.originals[:2], second]
+    monkeypatch.setattr(l3_add, "WAIT", 0.0)
+    real, reports = l3_days.write_day, []
+
+    def slow(*args):
+        monkeypatch.setattr(l3_days, "write_day", real)
+        reports.append(add_files(DayStore.open(folder, job), paths))
+        real(*args)
+
+    folder.mkdir()
+    monkeypatch.setattr(l3_days, "write_day", slow)
+    add_day(DayTask(folder, job, "2019-06-01", ((paths[0], file_checksum(paths[0])),)))
+    (report,) = reports
+    assert [name for name, _ in report.failed] == [paths[0].name, second.name]
+    assert "One process at a time adds to 2019-06-01" in str(report.failed[0][1])
+    assert report.added == [paths[1].name]
+    assert add_files(DayStore.open(folder, job), paths).added == [second.name]
+    assert len(DayStore.open(folder, job).orbits) == 3
+
+
+def test_a_day_that_another_process_is_at_is_waited_for(season, tmp_path, monkeypatch):
+    """The day is read when the other has written it, so that both are in it."""
+    _gridded(tmp_path / "days", season.outputs[:1])
+    with ExitStack() as other:
+        other.enter_context(alone_on_day(tmp_path / "days", "2019-06-02"))
+        monkeypatch.setattr(locks.time, "sleep", lambda _: other.close())
+        _gridded(tmp_path / "days", season.outputs)
+    assert len(day_files(tmp_path / "days")) == 3
+
+
+def test_a_day_made_meanwhile_with_other_settings_is_refused(season, tmp_path):
+    """Sums of two thresholds are never in one day, though the folder was empty when opened."""
+    task = DayTask(tmp_path / "days", JOB, "2019-06-01", ((season.outputs[0], "unread"),))
+    _gridded(tmp_path / "days", season.outputs[:1], GridJob(GRID, JOB.products, qa_threshold=50))
+    with pytest.raises(OutputError, match="same settings"):
+        add_day(task)
 
 
 def test_an_orbit_across_midnight_counts_on_both_days(tmp_path):
