@@ -308,10 +308,14 @@ def day_files(
     """Files of the days of a folder, in order; a period is first and last day."""
 
     def is_inside(path: Path) -> bool:
-        day = np.datetime64(path.stem.removeprefix("sums_"), "D")
-        return period is None or bool(period[0] <= day <= period[1])
+        return period is None or bool(period[0] <= day_of(path) <= period[1])
 
     return [path for path in sorted(folder.glob(PATTERN)) if is_inside(path)]
+
+
+def day_of(path: Path) -> np.datetime64:
+    """Day of a file of `day_files`."""
+    return np.datetime64(path.stem.removeprefix("sums_"), "D")
 
 
 def read_days(

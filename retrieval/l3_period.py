@@ -90,6 +90,11 @@ class L3:
         return tuple(product for product in self.products if product not in further)
 
     @property
+    def average(self) -> Average:
+        """How the days were averaged."""
+        return "months" if self.attributes.get("average", "").startswith("months") else "pooled"
+
+    @property
     def is_synthetic(self) -> bool:
         """Whether any input says that it is synthetic."""
         return self.attributes.get("data") == "synthetic"
