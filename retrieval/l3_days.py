@@ -258,8 +258,7 @@ class DayStore:
         entries = [(e, record.options) for record in self._records.values() for e in record.orbits]
         entries += self._expected
         for entry, _ in entries:
-            is_same = entry.sha256 == identity.sha256
-            if entry.orbit == identity.orbit and not is_same:
+            if entry.sha256 != identity.sha256 and entry.repeats(identity):
                 raise ProductError(_twice(identity, entry))
         if self.job.allow_mixed or not entries:
             return
@@ -330,7 +329,7 @@ def _twice(identity: OrbitIdentity, entry: OrbitIdentity) -> str:
     return (
         f"Invalid file {identity.file}. An orbit may be in a map once, else it has double weight. "
         f"Given orbit {identity.orbit}, which is there from {entry.file}. Leave it out, or start "
-        "a new folder of days."
+        "a new folder of days without the other."
     )
 
 

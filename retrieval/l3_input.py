@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 NEEDED = ("latitude_bounds", "longitude_bounds", "time", "delta_time", "qa_value")
+NEAR_REAL_TIME = "NRTI"
+"""The stream whose files are granules, several an orbit."""
 LAND_WATER = "land_water"
 """What may be asked of pixels beside variables of the file: 0 land, 1 water, 2 and 3 coast."""
 SCIENCE_OPTIONS = ("above", "above_vmr_ppt", "merge_height_m", "time_rule", "tropopause")
@@ -70,6 +72,26 @@ class OrbitIdentity:
     processor_version: str
     sha256: str = ""
     days: tuple[str, ...] = ()
+
+    @property
+    def number(self) -> str:
+        """Orbit number alone, the same for all granules of an orbit."""
+        return self.orbit.split()[0] if self.stream == NEAR_REAL_TIME else self.orbit
+
+    def repeats(self, other: OrbitIdentity) -> bool:
+        """Tell whether both hold pixels of one orbit and are not two granules of it.
+
+        Examples
+        --------
+        >>> offline = OrbitIdentity("a.nc", "08822", "OFFL", "02.04.00")
+        >>> granules = [OrbitIdentity("b.nc", f"08822 12:{i}", "NRTI", "02.04.00") for i in (0, 5)]
+        >>> offline.repeats(granules[0]), granules[0].repeats(granules[1])
+        (True, False)
+        """
+        if self.number != other.number:
+            return False
+        are_granules = self.stream == other.stream == NEAR_REAL_TIME
+        return not are_granules or self.orbit == other.orbit
 
     @property
     def major_version(self) -> str:
@@ -200,10 +222,10 @@ def identify(path: str | Path, orbit: Orbit | None = None) -> OrbitIdentity:
     number = orbit.attribute("orbit").strip("[] ")
     version = orbit.attribute("processor_version")
     if name is None:
-        return OrbitIdentity(path.name, number or path.stem, "", version)
+        return OrbitIdentity(path.name, number.zfill(5) if number else path.stem, "", version)
     version = version or ".".join(f"{part:02d}" for part in name.processor_version)
     key = f"{name.orbit:05d}"
-    if name.stream == "NRTI":
+    if name.stream == NEAR_REAL_TIME:
         key += f" {name.start}"
     return OrbitIdentity(path.name, key, name.stream, version)
 

@@ -93,6 +93,31 @@ def test_one_orbit_twice_is_an_error(season, tmp_path):
     assert "which is there from" in str(report.failed[0][1])
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_granule_and_its_orbit_are_one_orbit(season, tmp_path, first):
+    """Near-real-time granules are several an orbit, but never beside the whole orbit."""
+    whole = season.originals[0]
+    start = whole.name[20:35]
+    name = whole.name.replace("_RPRO_", "_NRTI_")
+    granules = []
+    for seconds in ("00", "59"):
+        granule = tmp_path / name.replace(start, start[:-2] + seconds, 1)
+        granules.append(Path(shutil.copy(whole, granule)))
+        with h5py.File(granule, "a") as file:
+            file.attrs["history"] = f"from {seconds}"
+    kinds = [[whole], granules]
+    job = GridJob(GRID, ("TM5",))
+    store = _gridded(tmp_path / "days", kinds[first], job)
+    report = add_files(DayStore.open(tmp_path / "days", job), kinds[1 - first])
+    assert report.added == []
+    assert len(report.failed) == len(kinds[1 - first])
+    for _, error in report.failed:
+        assert "An orbit may be in a map once" in str(error)
+        assert "start a new folder of days without the other" in str(error)
+    store.reload()
+    assert [entry.file for entry in store.orbits] == [path.name for path in kinds[first]]
+
+
 def test_an_interrupted_run_is_continued(season, tmp_path, monkeypatch):
     """What was added before an interruption is kept; running again gives the whole."""
     real = l3_days.read_pixels

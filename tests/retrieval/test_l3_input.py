@@ -12,7 +12,7 @@ import pytest
 
 from retrieval.errors import ProductError
 from retrieval.grid_l3 import regular_grid
-from retrieval.l3_input import PixelRange, identify, product_labels, read_pixels
+from retrieval.l3_input import OrbitIdentity, PixelRange, identify, product_labels, read_pixels
 from retrieval.l3_select import check_one_generation, one_file_an_orbit
 from retrieval.side_column import SideColumn
 from tests.orbit_builder import build_orbit
@@ -94,7 +94,10 @@ def test_identity_from_name_or_content(built, tmp_path):
     assert known.orbit == "08822"
     assert known.major_version == "2"
     renamed = Path(shutil.copy(built.path, tmp_path / "my_orbit.nc"))
-    assert int(identify(renamed).orbit.split()[0]) == 8822
+    assert identify(renamed).orbit == "08822"
+    with h5py.File(renamed, "a") as file:
+        file.attrs["id"] = "mine"
+    assert identify(renamed) == OrbitIdentity("my_orbit.nc", "08822", "", known.processor_version)
 
 
 def _copies(path: Path, folder: Path, *streams: str) -> list[Path]:
