@@ -21,7 +21,7 @@ from retrieval.formats.filenames import S5P_STEM_LENGTH, parse_s5p
 from retrieval.inspect_l2 import open_lenient
 from retrieval.product_table import COLUMN_UNITS
 from retrieval.side_column import SideColumn, read_side_column
-from retrieval.strata import orbit_strata, read_land_water
+from retrieval.strata import OCEAN_CODE, SNOW_VARIABLE, orbit_strata, read_land_water
 from retrieval.summary import QA_RECOMMENDED
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class PixelRange:
         return cls(variable, low, high)
 
     def mask(self, orbit: Orbit, crop: Crop) -> NDArray[np.bool_]:
-        """Pixels of a crop whose value lies in the range; fills do not.
+        """Pixels of a crop whose value lies in the range; fills do not, but the ocean's 255.
 
         Raises
         ------
@@ -154,6 +154,8 @@ class PixelRange:
             values, is_valid = _land_water(orbit, crop)
         elif orbit.has(self.variable) and orbit.variables[self.variable].dtype.kind in "iu":
             values, is_valid = orbit.read_integer(self.variable, crop)
+            if self.variable == SNOW_VARIABLE:  # its fill is the code of the ocean
+                is_valid = is_valid | (values == OCEAN_CODE)
         else:
             values = orbit.read(self.variable, crop)
             is_valid = np.isfinite(values)

@@ -14,6 +14,7 @@ from retrieval.errors import ProductError
 from retrieval.grid_l3 import regular_grid
 from retrieval.l3_input import OrbitIdentity, PixelRange, identify, product_labels, read_pixels
 from retrieval.l3_select import check_one_generation, one_file_an_orbit
+from retrieval.orbit import Orbit
 from retrieval.side_column import SideColumn
 from tests.orbit_builder import build_orbit
 
@@ -75,6 +76,17 @@ def test_conditions_choose_pixels(built):
     for wrong in ("qa_value", "qa_value=1", "qa_value=a..b", "qa_value=1..2..3"):
         with pytest.raises(ValueError, match=r"VARIABLE=LOW\.\.HIGH"):
             PixelRange.parse(wrong)
+
+
+def test_the_ocean_is_a_value_of_snow_and_ice(built):
+    """Its code is that of the fill, and yet it can be asked for."""
+    flag = built.arrays["snow_ice_flag"]
+    assert (flag == 255).any()
+    with Orbit.open(built.path) as orbit:
+        for low, high in ((0, 255), (255, 255), (0, 103)):
+            expected = (flag >= low) & (flag <= high)
+            found = PixelRange("snow_ice_flag", low, high).mask(orbit, orbit.full)
+            assert np.array_equal(found, expected)
 
 
 def test_products_and_variables_that_lack_are_named(built, season, tmp_path):
