@@ -22,6 +22,7 @@ from retrieval.l3_days import DayStore, GridJob
 from retrieval.l3_input import OrbitIdentity, scan_orbit
 from retrieval.locks import alone_in
 from retrieval.provenance import file_checksum, fingerprint
+from retrieval.side_column import SideColumn, side_checksums
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WITHOUT_PIXELS = "without_pixels.json"
-"""Checksums of files that give nothing to the grid, which need not be read again."""
+"""Contents of orbits that give nothing to the grid, which need not be read again."""
 WAIT = 60.0
 """Seconds to wait for another process that is adding to the same day."""
 
@@ -64,15 +65,16 @@ class AddReport:
 
 @dataclass(frozen=True)
 class ScanTask:
-    """A file to look into; `folder` is that of the days."""
+    """A file to look into; `folder` is that of the days, `side` are further columns."""
 
     path: Path
     folder: Path
+    side: tuple[SideColumn, ...] = ()
 
 
 @dataclass(frozen=True)
 class Scanned:
-    """What a file holds: see `scan_orbit`; the identity with the file's checksum."""
+    """What a file holds: see `scan_orbit`; the identity with checksums, of side files, too."""
 
     path: Path
     identity: OrbitIdentity
@@ -176,10 +178,11 @@ def add_files(
 
 
 def scan(task: ScanTask, progress: Progress | None = None) -> Scanned:
-    """Look into a file and take its checksum."""
+    """Look into a file and take its checksum and those of its side files."""
     del progress
     identity, options, days = scan_orbit(task.path)
-    return Scanned(task.path, replace(identity, sha256=file_checksum(task.path)), options, days)
+    checksum, side = file_checksum(task.path), side_checksums(task.side, task.path)
+    return Scanned(task.path, replace(identity, sha256=checksum, side=side), options, days)
 
 
 def add_day(task: DayTask, progress: Progress | None = None) -> tuple[FileResult, ...]:
@@ -241,11 +244,11 @@ def _fresh(
     """Files that are to be added, in the order of orbit numbers."""
     without = _without_pixels(store)
     fresh: list[Scanned] = []
-    tasks = [ScanTask(path, store.folder) for path in paths]
+    tasks = [ScanTask(path, store.folder, store.job.side) for path in paths]
     for path, found in zip(paths, share(scan, tasks), strict=True):
         if isinstance(found, Exception):
             report.failed.append((path.name, found))
-        elif store.holds(found.identity.sha256) or found.identity.sha256 in without:
+        elif store.holds(found.identity.content) or found.identity.content in without:
             report.skipped.append(path.name)
         else:
             try:
@@ -349,16 +352,16 @@ def _without_pixels(store: DayStore) -> set[str]:
         found = json.loads((store.folder / WITHOUT_PIXELS).read_text())
     except (OSError, ValueError):
         return set()
-    return set(found["sha256"]) if found.get("settings") == _settings(store) else set()
+    return set(found["contents"]) if found.get("settings") == _settings(store) else set()
 
 
 def _note_empty(store: DayStore, fresh: list[Scanned]) -> None:
     """Note which files gave nothing to any day."""
     before = _without_pixels(store)
     store.reload()
-    checksums = {one.identity.sha256 for one in fresh}
-    empty = before | {checksum for checksum in checksums if not store.holds(checksum)}
+    contents = {one.identity.content for one in fresh}
+    empty = before | {content for content in contents if not store.holds(content)}
     if empty != before:
         with atomic_output(store.folder / WITHOUT_PIXELS, overwrite=True) as temporary:
-            noted = {"settings": _settings(store), "sha256": sorted(empty)}
+            noted = {"settings": _settings(store), "contents": sorted(empty)}
             temporary.write_text(json.dumps(noted))

@@ -64,6 +64,8 @@ class OrbitIdentity:
         Checksum of the file, empty until it is needed.
     days : tuple of str
         UTC dates of its pixels in a map, empty until they are known.
+    side : tuple of str
+        Checksums of the files of its further columns.
     """
 
     file: str
@@ -72,6 +74,12 @@ class OrbitIdentity:
     processor_version: str
     sha256: str = ""
     days: tuple[str, ...] = ()
+    side: tuple[str, ...] = ()
+
+    @property
+    def content(self) -> str:
+        """Checksums of all that its pixels are read from."""
+        return "+".join((self.sha256, *self.side))
 
     @property
     def number(self) -> str:

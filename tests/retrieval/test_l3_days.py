@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import h5py
+import netCDF4
 import numpy as np
 import pytest
 
@@ -18,6 +19,7 @@ from retrieval.l3_days import DayStore, GridJob, day_files, read_days
 from retrieval.l3_period import period_mean
 from retrieval.locks import alone_in
 from retrieval.provenance import file_checksum
+from retrieval.side_column import SideColumn
 from tests.orbit_builder import build_orbit
 
 GRID = regular_grid(8000.0, (0.5, 47.0, 4.5, 50.5))
@@ -116,6 +118,58 @@ def test_a_granule_and_its_orbit_are_one_orbit(season, tmp_path, first):
         assert "start a new folder of days without the other" in str(error)
     store.reload()
     assert [entry.file for entry in store.orbits] == [path.name for path in kinds[first]]
+
+
+def _write_side(folder: Path, orbit: Path, factor: float) -> None:
+    """Write variables a and b of one orbit, its column times a factor and minus that."""
+    folder.mkdir(exist_ok=True)
+    with netCDF4.Dataset(orbit) as file, netCDF4.Dataset(folder / orbit.name, "w") as side:
+        product = file["PRODUCT"]
+        for name in ("scanline", "ground_pixel"):
+            side.createDimension(name, product[name].size)
+            side.createVariable(name, "i4", (name,))[:] = product[name][:]
+        column = product["nitrogendioxide_tropospheric_column"][0]
+        for name, values in (("a", factor * column), ("b", -factor * column)):
+            side.createVariable(name, "f8", ("scanline", "ground_pixel"))[:] = values
+
+
+def test_side_files_are_part_of_their_orbit(season, tmp_path):
+    """Rewritten or other ones are refused, another variable too; elsewhere the same are known."""
+    orbit = season.originals[0]
+
+    def add(side: str, variable: str = "a"):
+        column = SideColumn("SIDE", f"{tmp_path}/{side}/{{stem}}*.nc", variable)
+        return add_files(DayStore.open(folder, GridJob(GRID, ("TM5",), (column,))), [orbit])
+
+    folder = tmp_path / "days"
+    for name, factor in (("one", 2.0), ("two", 3.0)):
+        _write_side(tmp_path / name, orbit, factor)
+    shutil.copytree(tmp_path / "one", tmp_path / "copy")
+    assert add("one").added == [orbit.name]
+    assert add("one").skipped == add("copy").skipped == [orbit.name]
+    before = period_mean(folder)
+    _write_side(tmp_path / "one", orbit, 5.0)
+    for report in (add("one"), add("two"), add("none")):
+        assert report.skipped == []
+        assert "which is there with other side files" in str(report.failed[0][1])
+    with pytest.raises(OutputError, match="same settings"):
+        add("copy", "b")
+    assert np.array_equal(period_mean(folder).mean, before.mean, equal_nan=True)
+    folder = tmp_path / "other"
+    assert add("two").added == [orbit.name]
+    assert period_mean(folder).attributes["fingerprint"] != before.attributes["fingerprint"]
+
+
+def test_orbits_beside_the_grid_need_no_side_file(season, tmp_path):
+    """They are reported as outside, as without further columns, and known the next time."""
+    far = regular_grid(0.5, (20.0, 40.0, 25.0, 45.0), "EPSG:4326")
+    job = GridJob(far, ("TM5",), (SideColumn("SIDE", f"{tmp_path}/none/{{stem}}*.nc", "a"),))
+    paths = season.originals[:1]
+    assert add_files(DayStore.open(tmp_path / "days", job), paths).outside == [paths[0].name]
+    assert add_files(DayStore.open(tmp_path / "days", job), paths).skipped == [paths[0].name]
+    near = GridJob(GRID, ("TM5",), job.side)
+    report = add_files(DayStore.open(tmp_path / "near", near), paths)
+    assert "0 files that match" in str(report.failed[0][1])
 
 
 def test_an_interrupted_run_is_continued(season, tmp_path, monkeypatch):
