@@ -10,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import secrets
 import threading
+from concurrent.futures import CancelledError
 from multiprocessing import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,11 @@ CONNECT_SECONDS = 30
 """Time to find the scheduler."""
 
 _of_thread = threading.local()
+_at_work: dict[Isolated, str] = {}
+"""On a worker: processes that are at a task, and the call that it is of."""
+_ended: set[str] = set()
+"""On a worker: calls that were interrupted, of which a task may still come."""
+ENDED = Outcome(error="It was ended with the call that wanted it.")
 
 
 def on_cluster(
@@ -55,6 +61,7 @@ def on_cluster(
                 verbosity(),
                 package_version(),
                 str(Path.cwd()),
+                run,
                 key=key,
                 pure=False,
             )
@@ -63,14 +70,18 @@ def on_cluster(
         waiting = as_completed(futures, loop=client.loop)  # type: ignore[no-untyped-call]
         # a result that is held would be made again if its worker were lost
         del futures
-        for future in waiting:
-            try:
-                outcome = future.result()
-            except Exception as error:
-                outcome = Outcome(error=f"The cluster gave it up. {one_line(error)}")
-            number = keys[future.key]
-            future.release()
-            yield number, outcome
+        try:
+            for future in waiting:
+                try:
+                    outcome = future.result()
+                except Exception as error:
+                    outcome = Outcome(error=f"The cluster gave it up. {one_line(error)}")
+                number = keys[future.key]
+                future.release()
+                yield number, outcome
+        except BaseException:  # interrupted: dask forgets what waits, not what runs
+            client.run(end_run, run, on_error="ignore")
+            raise
 
 
 def _connect(address: str) -> Client:
@@ -98,6 +109,7 @@ def run_isolated(
     level: int,
     version: str,
     folder: str,
+    run: str = "",
 ) -> Outcome:
     """Run a task on a worker of the cluster, in this thread's own process.
 
@@ -111,6 +123,8 @@ def run_isolated(
         Version of this package where the tasks come from.
     folder : str
         Current folder there, which relative paths start from.
+    run : str
+        Name of the call, for `end_run`.
     """
     if not Path(folder).is_dir():
         return Outcome(
@@ -122,7 +136,21 @@ def run_isolated(
             "Install the same version everywhere."
         )
     process = _process_of_thread(level, folder)
-    return process.run(function, task, limit)
+    _at_work[process] = run
+    try:
+        return ENDED if run in _ended else process.run(function, task, limit)
+    except CancelledError:
+        return ENDED
+    finally:
+        del _at_work[process]
+
+
+def end_run(run: str) -> None:
+    """End the processes of this worker that are at a task of a call, and begin no other of it."""
+    _ended.add(run)
+    for process, wanted in list(_at_work.items()):
+        if wanted == run:
+            process.cancel()
 
 
 def _process_of_thread(level: int, folder: str) -> Isolated:

@@ -172,10 +172,14 @@ class Isolated:
             remove_leftovers(task.folder)
         return Outcome(error=error)
 
-    def stop(self) -> None:
-        """End the child, whatever it is doing."""
+    def cancel(self) -> None:
+        """End the child if it is at a task: `run` raises CancelledError; the next has a new one."""
         if self._running is not None:
             self._running.cancel()  # type: ignore[no-untyped-call]
+
+    def stop(self) -> None:
+        """End the child, whatever it is doing."""
+        self.cancel()
         self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
 

@@ -196,7 +196,12 @@ def _with_intervals(data: MapData, path: Path, given: dict[str, Any]) -> MapData
     if days is None:
         return data
     numbers = bootstrap_numbers(
-        days, data.numbers, data.cells, period=data.l3.period, n_replicate=given["bootstrap"]
+        days,
+        data.numbers,
+        data.cells,
+        period=data.l3.period,
+        average=data.l3.average,
+        n_replicate=given["bootstrap"],
     )
     return replace(data, numbers=tuple(numbers))
 

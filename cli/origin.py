@@ -71,9 +71,10 @@ def input_file(path: Path, role: str) -> InputFile:
 def input_folder(folder: Path, role: str) -> InputFile:
     """Return a folder with a checksum of the names and sizes of its files.
 
-    For folders of which a command reads a part: their bytes may be many times what it read.
+    For folders of which a command reads a part: their bytes may be many times what it read. Hidden
+    files, locks and what is in the making, do not count.
     """
-    files = [path for path in folder.rglob("*") if path.is_file()]
+    files = [path for path in folder.rglob("[!.]*") if path.is_file()]
     return _by_size(
         folder.name, {path.relative_to(folder).as_posix(): path for path in files}, role
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -21,9 +22,11 @@ from retrieval.l3_days import DayStore, GridJob
 from retrieval.l3_input import OrbitIdentity, scan_orbit
 from retrieval.locks import alone_in
 from retrieval.provenance import file_checksum, fingerprint
+from retrieval.side_column import SideColumn, side_checksums
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     Progress = Callable[[float, float], None]
 
@@ -33,7 +36,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WITHOUT_PIXELS = "without_pixels.json"
-"""Checksums of files that give nothing to the grid, which need not be read again."""
+"""Contents of orbits that give nothing to the grid, which need not be read again."""
+WAIT = 60.0
+"""Seconds to wait for another process that is adding to the same day."""
 
 
 @dataclass
@@ -60,15 +65,16 @@ class AddReport:
 
 @dataclass(frozen=True)
 class ScanTask:
-    """A file to look into; `folder` is that of the days."""
+    """A file to look into; `folder` is that of the days, `side` are further columns."""
 
     path: Path
     folder: Path
+    side: tuple[SideColumn, ...] = ()
 
 
 @dataclass(frozen=True)
 class Scanned:
-    """What a file holds: see `scan_orbit`; the identity with the file's checksum."""
+    """What a file holds: see `scan_orbit`; the identity with checksums, of side files, too."""
 
     path: Path
     identity: OrbitIdentity
@@ -172,31 +178,53 @@ def add_files(
 
 
 def scan(task: ScanTask, progress: Progress | None = None) -> Scanned:
-    """Look into a file and take its checksum."""
+    """Look into a file and take its checksum and those of its side files."""
     del progress
     identity, options, days = scan_orbit(task.path)
-    return Scanned(task.path, replace(identity, sha256=file_checksum(task.path)), options, days)
+    checksum, side = file_checksum(task.path), side_checksums(task.side, task.path)
+    return Scanned(task.path, replace(identity, sha256=checksum, side=side), options, days)
 
 
 def add_day(task: DayTask, progress: Progress | None = None) -> tuple[FileResult, ...]:
     """Add orbits to a day and write its file; again, it adds nothing twice.
 
+    One process at a time does so, from reading the day to writing it: a cluster finishes the day
+    that it is at when the call that wanted it is gone, whose lock of the folder is gone with it.
+
     Returns
     -------
     tuple of FileResult
-        One for each file of the task.
+        One for each file of the task; all of them errors where another process does not end.
+
+    Raises
+    ------
+    OutputError
+        If the day cannot be written, or another process has made it with other settings.
     """
-    store = DayStore.of_day(task.folder, task.job, np.datetime64(task.day))
+    day = np.datetime64(task.day)
     results = []
-    try:
-        for done, (path, checksum) in enumerate(task.files, start=1):
-            results.append(_add_one(store, path, checksum, np.datetime64(task.day)))
-            if progress is not None:
-                progress(done, len(task.files))
-    finally:
+    with ExitStack() as stack:
         if not task.only_try:
-            store.flush()
+            try:
+                stack.enter_context(alone_on_day(task.folder, task.day, wait=WAIT))
+            except OutputError as error:
+                return (FileResult(error=str(error)),) * len(task.files)
+        store = DayStore.of_day(task.folder, task.job, day)
+        try:
+            for done, (path, checksum) in enumerate(task.files, start=1):
+                results.append(_add_one(store, path, checksum, day))
+                if progress is not None:
+                    progress(done, len(task.files))
+        finally:
+            if not task.only_try:
+                store.flush()
     return tuple(results)
+
+
+def alone_on_day(folder: Path, day: str, *, wait: float = 0.0) -> AbstractContextManager[None]:
+    """Let one process at a time change a day; see `alone_in`."""
+    rule = f"One process at a time adds to {day}"
+    return alone_in(folder, name=f".sums_{day}.lock", rule=rule, wait=wait)
 
 
 def _add_one(store: DayStore, path: Path, checksum: str, day: np.datetime64) -> FileResult:
@@ -216,11 +244,11 @@ def _fresh(
     """Files that are to be added, in the order of orbit numbers."""
     without = _without_pixels(store)
     fresh: list[Scanned] = []
-    tasks = [ScanTask(path, store.folder) for path in paths]
+    tasks = [ScanTask(path, store.folder, store.job.side) for path in paths]
     for path, found in zip(paths, share(scan, tasks), strict=True):
         if isinstance(found, Exception):
             report.failed.append((path.name, found))
-        elif store.holds(found.identity.sha256) or found.identity.sha256 in without:
+        elif store.holds(found.identity.content) or found.identity.content in without:
             report.skipped.append(path.name)
         else:
             try:
@@ -324,16 +352,16 @@ def _without_pixels(store: DayStore) -> set[str]:
         found = json.loads((store.folder / WITHOUT_PIXELS).read_text())
     except (OSError, ValueError):
         return set()
-    return set(found["sha256"]) if found.get("settings") == _settings(store) else set()
+    return set(found["contents"]) if found.get("settings") == _settings(store) else set()
 
 
 def _note_empty(store: DayStore, fresh: list[Scanned]) -> None:
     """Note which files gave nothing to any day."""
     before = _without_pixels(store)
     store.reload()
-    checksums = {one.identity.sha256 for one in fresh}
-    empty = before | {checksum for checksum in checksums if not store.holds(checksum)}
+    contents = {one.identity.content for one in fresh}
+    empty = before | {content for content in contents if not store.holds(content)}
     if empty != before:
         with atomic_output(store.folder / WITHOUT_PIXELS, overwrite=True) as temporary:
-            noted = {"settings": _settings(store), "sha256": sorted(empty)}
+            noted = {"settings": _settings(store), "contents": sorted(empty)}
             temporary.write_text(json.dumps(noted))

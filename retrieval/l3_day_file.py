@@ -254,7 +254,10 @@ def _record(file: netCDF4.Dataset, path: Path) -> DayRecord:
         day=np.datetime64(file.day, "D"),
         grid=read_grid(file, path),
         settings=json.loads(file.settings),
-        orbits=tuple(OrbitIdentity(**one | {"days": tuple(one["days"])}) for one in entries),
+        orbits=tuple(
+            OrbitIdentity(**one | {key: tuple(one.get(key, ())) for key in ("days", "side")})
+            for one in entries
+        ),
         options=tuple(json.loads(file.reretrieval_options)),
         units=json.loads(file.product_units),
         is_synthetic=file.data == "synthetic",

@@ -20,6 +20,7 @@ from retrieval.grid_l3 import Sums, Weighting, same_grid
 from retrieval.l3_day_file import DayRecord, read_day, read_day_record, write_day
 from retrieval.l3_input import OrbitIdentity, OrbitPixels, PixelRange, read_pixels
 from retrieval.provenance import file_checksum
+from retrieval.side_column import SideColumn, side_checksums
 from retrieval.strata import NAMES
 from retrieval.summary import QA_RECOMMENDED
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from retrieval.grids import RectilinearGrid
-    from retrieval.side_column import SideColumn
 
 logger = logging.getLogger(__name__)
 
@@ -72,9 +72,11 @@ class GridJob:
     @property
     def settings(self) -> dict[str, object]:
         """What must be the same for all days, as plain types."""
+        variables = {"further_variables": [one.variable for one in self.side]} if self.side else {}
         return {
             "products": list(self.labels),
             "further_products": [one.name for one in self.side],
+            **variables,
             "qa_threshold": self.qa_threshold,
             "where": [f"{one.variable}={one.low:g}..{one.high:g}" for one in self.where],
             "weighting": str(self.weighting),
@@ -103,10 +105,16 @@ class DayStore:
 
     @classmethod
     def of_day(cls, folder: Path, job: GridJob, day: np.datetime64) -> DayStore:
-        """Open one day of a folder that has been opened as a whole; others are not looked at."""
+        """Open one day of a folder that has been opened as a whole; others are not looked at.
+
+        Raises
+        ------
+        OutputError
+            If the day was made with other settings or on another grid.
+        """
         store = cls(folder, job)
         if store.path_of(day).exists():
-            store._know(read_day_record(store.path_of(day)))
+            store._read_record(store.path_of(day))
         return store
 
     @classmethod
@@ -135,14 +143,14 @@ class DayStore:
         for memory in (self._open, self._records, self._files):
             memory.clear()
         for path in day_files(self.folder):
-            record = read_day_record(path)
-            if record.settings != self.job.settings or not same_grid(record.grid, self.job.grid):
-                raise OutputError(_other_settings(self.folder, record, self.job))
-            self._know(record)
+            self._read_record(path)
 
-    def _know(self, record: DayRecord) -> None:
+    def _read_record(self, path: Path) -> None:
+        record = read_day_record(path)
+        if record.settings != self.job.settings or not same_grid(record.grid, self.job.grid):
+            raise OutputError(_other_settings(self.folder, record, self.job))
         self._records[record.day] = record
-        self._files.update({entry.sha256: entry for entry in record.orbits})
+        self._files.update({entry.content: entry for entry in record.orbits})
 
     @property
     def days(self) -> list[np.datetime64]:
@@ -155,9 +163,9 @@ class DayStore:
         found = {entry.orbit: entry for record in self._records.values() for entry in record.orbits}
         return [found[key] for key in sorted(found)]
 
-    def holds(self, checksum: str) -> bool:
-        """Tell whether the file of this content has been added with all its days."""
-        entry = self._files.get(checksum)
+    def holds(self, content: str) -> bool:
+        """Tell whether the orbit of this content has been added with all its days."""
+        entry = self._files.get(content)
         # after an interruption only one of two days may be written
         return entry is not None and all(
             (record := self._records.get(np.datetime64(text))) and entry in record.orbits
@@ -215,6 +223,7 @@ class DayStore:
         identity = replace(
             pixels.identity,
             sha256=checksum or file_checksum(path),
+            side=side_checksums(self.job.side, path),
             days=tuple(str(day) for day in days),
         )
         self._check(identity, pixels.options)
@@ -252,8 +261,7 @@ class DayStore:
         entries = [(e, record.options) for record in self._records.values() for e in record.orbits]
         entries += self._expected
         for entry, _ in entries:
-            is_same = entry.sha256 == identity.sha256
-            if entry.orbit == identity.orbit and not is_same:
+            if entry.content != identity.content and entry.repeats(identity):
                 raise ProductError(_twice(identity, entry))
         if self.job.allow_mixed or not entries:
             return
@@ -270,7 +278,8 @@ class DayStore:
         lacking = [
             day
             for day in parts
-            if day not in self._records or identity not in self._records[day].orbits
+            if day not in self._records
+            or all(entry.content != identity.content for entry in self._records[day].orbits)
         ]
         if parts and not lacking and not again:
             raise ProductError(_twice(identity, identity))
@@ -293,7 +302,7 @@ class DayStore:
             units={**record.units, **pixels.units},
             is_synthetic=record.is_synthetic or pixels.is_synthetic,
         )
-        self._files[identity.sha256] = identity
+        self._files[identity.content] = identity
 
 
 def day_files(
@@ -302,10 +311,14 @@ def day_files(
     """Files of the days of a folder, in order; a period is first and last day."""
 
     def is_inside(path: Path) -> bool:
-        day = np.datetime64(path.stem.removeprefix("sums_"), "D")
-        return period is None or bool(period[0] <= day <= period[1])
+        return period is None or bool(period[0] <= day_of(path) <= period[1])
 
     return [path for path in sorted(folder.glob(PATTERN)) if is_inside(path)]
+
+
+def day_of(path: Path) -> np.datetime64:
+    """Day of a file of `day_files`."""
+    return np.datetime64(path.stem.removeprefix("sums_"), "D")
 
 
 def read_days(
@@ -317,10 +330,12 @@ def read_days(
 
 
 def _twice(identity: OrbitIdentity, entry: OrbitIdentity) -> str:
+    there = f"from {entry.file}. Leave it out, or start a new folder of days without the other."
+    if identity.sha256 == entry.sha256 and identity.side != entry.side:
+        there = "with other side files. Give those, or start a new folder of days."
     return (
         f"Invalid file {identity.file}. An orbit may be in a map once, else it has double weight. "
-        f"Given orbit {identity.orbit}, which is there from {entry.file}. Leave it out, or start "
-        "a new folder of days."
+        f"Given orbit {identity.orbit}, which is there {there}"
     )
 
 

@@ -22,7 +22,7 @@ from retrieval.inspect_l2 import open_lenient
 from retrieval.l3_request import LAND_WATER, no_variable
 from retrieval.product_table import COLUMN_UNITS
 from retrieval.side_column import SideColumn, read_side_column
-from retrieval.strata import orbit_strata, read_land_water
+from retrieval.strata import OCEAN_CODE, SNOW_VARIABLE, orbit_strata, read_land_water
 from retrieval.summary import QA_RECOMMENDED
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 NEEDED = ("latitude_bounds", "longitude_bounds", "time", "delta_time", "qa_value")
+NEAR_REAL_TIME = "NRTI"
+"""The stream whose files are granules, several an orbit."""
 SCIENCE_OPTIONS = ("above", "above_vmr_ppt", "merge_height_m", "time_rule", "tropopause")
 """Options of `reretrieve` that change columns; a map is made of files that agree in them."""
 
@@ -61,6 +63,8 @@ class OrbitIdentity:
         Checksum of the file, empty until it is needed.
     days : tuple of str
         UTC dates of its pixels in a map, empty until they are known.
+    side : tuple of str
+        Checksums of the files of its further columns.
     """
 
     file: str
@@ -69,6 +73,32 @@ class OrbitIdentity:
     processor_version: str
     sha256: str = ""
     days: tuple[str, ...] = ()
+    side: tuple[str, ...] = ()
+
+    @property
+    def content(self) -> str:
+        """Checksums of all that its pixels are read from."""
+        return "+".join((self.sha256, *self.side))
+
+    @property
+    def number(self) -> str:
+        """Orbit number alone, the same for all granules of an orbit."""
+        return self.orbit.split()[0] if self.stream == NEAR_REAL_TIME else self.orbit
+
+    def repeats(self, other: OrbitIdentity) -> bool:
+        """Tell whether both hold pixels of one orbit and are not two granules of it.
+
+        Examples
+        --------
+        >>> offline = OrbitIdentity("a.nc", "08822", "OFFL", "02.04.00")
+        >>> granules = [OrbitIdentity("b.nc", f"08822 12:{i}", "NRTI", "02.04.00") for i in (0, 5)]
+        >>> offline.repeats(granules[0]), granules[0].repeats(granules[1])
+        (True, False)
+        """
+        if self.number != other.number:
+            return False
+        are_granules = self.stream == other.stream == NEAR_REAL_TIME
+        return not are_granules or self.orbit == other.orbit
 
     @property
     def major_version(self) -> str:
@@ -125,7 +155,7 @@ class PixelRange:
         return cls(variable, low, high)
 
     def mask(self, orbit: Orbit, crop: Crop) -> NDArray[np.bool_]:
-        """Pixels of a crop whose value lies in the range; fills do not.
+        """Pixels of a crop whose value lies in the range; fills do not, but the ocean's 255.
 
         Raises
         ------
@@ -140,6 +170,8 @@ class PixelRange:
             values, is_valid = _land_water(orbit, crop)
         elif orbit.has(self.variable) and orbit.variables[self.variable].dtype.kind in "iu":
             values, is_valid = orbit.read_integer(self.variable, crop)
+            if self.variable == SNOW_VARIABLE:  # its fill is the code of the ocean
+                is_valid = is_valid | (values == OCEAN_CODE)
         else:
             values = orbit.read(self.variable, crop)
             is_valid = np.isfinite(values)
@@ -208,10 +240,10 @@ def identify(path: str | Path, orbit: Orbit | None = None) -> OrbitIdentity:
     number = orbit.attribute("orbit").strip("[] ")
     version = orbit.attribute("processor_version")
     if name is None:
-        return OrbitIdentity(path.name, number or path.stem, "", version)
+        return OrbitIdentity(path.name, number.zfill(5) if number else path.stem, "", version)
     version = version or ".".join(f"{part:02d}" for part in name.processor_version)
     key = f"{name.orbit:05d}"
-    if name.stream == "NRTI":
+    if name.stream == NEAR_REAL_TIME:
         key += f" {name.start}"
     return OrbitIdentity(path.name, key, name.stream, version)
 

@@ -90,6 +90,11 @@ class L3:
         return tuple(product for product in self.products if product not in further)
 
     @property
+    def average(self) -> Average:
+        """How the days were averaged."""
+        return "months" if self.attributes.get("average", "").startswith("months") else "pooled"
+
+    @property
     def is_synthetic(self) -> bool:
         """Whether any input says that it is synthetic."""
         return self.attributes.get("data") == "synthetic"
@@ -166,11 +171,11 @@ def period_fingerprint(
 
 
 def _fingerprint(records: list[DayRecord], average: Average) -> str:
-    """Fingerprint of the orbits of each day, the settings and the grid."""
+    """Fingerprint of the orbits of each day with their side files, the settings and the grid."""
     grid = records[0].grid if records else None
     return fingerprint(
         "grid",
-        days=[[str(one.day), [entry.sha256 for entry in one.orbits]] for one in records],
+        days=[[str(one.day), [entry.content for entry in one.orbits]] for one in records],
         settings=records[0].settings if records else None,
         edges=[grid.crs, grid.x_edges.tolist(), grid.y_edges.tolist()] if grid else None,
         average=average,

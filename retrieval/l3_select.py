@@ -43,7 +43,7 @@ def one_file_an_orbit(paths: Sequence[Path]) -> tuple[list[Path], list[tuple[Pat
     for path in paths:
         found = identify(path)
         rank = STREAMS.index(found.stream) if found.stream in STREAMS else len(STREAMS)
-        groups.setdefault(found.orbit.split()[0], []).append((rank, found.orbit, path))
+        groups.setdefault(found.number, []).append((rank, found.orbit, path))
     chosen, passed_over = [], []
     for number in sorted(groups):
         group = sorted(groups[number], key=lambda item: item[:2])

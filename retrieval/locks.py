@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,14 +13,21 @@ from retrieval.errors import OutputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import IO
 
 LOCK = ".lock"
+POLL = 0.5
+"""Seconds between two looks at a lock that is waited for."""
 _HELD = {errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK}
 
 
 @contextmanager
 def alone_in(
-    folder: Path, *, name: str = LOCK, rule: str = "One process at a time adds to it"
+    folder: Path,
+    *,
+    name: str = LOCK,
+    rule: str = "One process at a time adds to it",
+    wait: float = 0.0,
 ) -> Iterator[None]:
     """Let one process at a time work on a folder: two would each lose what the other does.
 
@@ -33,11 +41,13 @@ def alone_in(
         The lock's file in it; locks of different names do not exclude each other.
     rule : str
         What the message says is allowed.
+    wait : float
+        Seconds to wait for another process that holds the lock.
 
     Raises
     ------
     OutputError
-        If another process holds the lock, or the folder is not writable.
+        If another process holds the lock and does not give it up, or the folder is not writable.
     """
     try:
         lock = (folder / name).open("w")
@@ -46,7 +56,7 @@ def alone_in(
         raise OutputError(msg) from error
     with lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(lock, wait)
         except OSError as error:
             if error.errno not in _HELD:
                 msg = (
@@ -60,3 +70,15 @@ def alone_in(
             )
             raise OutputError(msg) from error
         yield
+
+
+def _take(lock: IO[str], wait: float) -> None:
+    """Take a lock, trying again for some seconds where another holds it."""
+    end = time.monotonic() + wait
+    while True:
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in _HELD or time.monotonic() >= end:
+                raise
+        time.sleep(POLL)

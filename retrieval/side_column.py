@@ -16,9 +16,11 @@ import numpy as np
 from retrieval.errors import ProductError
 from retrieval.formats.filenames import S5P_STEM_LENGTH, parse_s5p
 from retrieval.hdf5_safety import refuse_unsafe
+from retrieval.provenance import file_checksum
 from retrieval.reading import content_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
@@ -102,6 +104,25 @@ class SideColumn:
         refuse_unsafe(path, ProductError)
         with _side_errors(path, self), netCDF4.Dataset(path) as file:
             return str(getattr(_find(file, self.variable), "units", "1"))
+
+
+def side_checksums(sides: Sequence[SideColumn], orbit_file: Path) -> tuple[str, ...]:
+    """Return the SHA-256 of the side file of each column, empty where there is not one.
+
+    An orbit that does not touch the grid needs none; `read_side_column` refuses the others.
+    """
+    known: dict[Path, str] = {}
+    found = []
+    for side in sides:
+        try:
+            path = side.file_of(orbit_file)
+        except ProductError:
+            found.append("")
+            continue
+        if path not in known:  # many columns may be in one file
+            known[path] = file_checksum(path)
+        found.append(known[path])
+    return tuple(found)
 
 
 def read_side_column(side: SideColumn, orbit: Orbit, crop: Crop) -> Float:

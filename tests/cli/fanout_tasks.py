@@ -62,6 +62,15 @@ def hang_at_two(task):
     return task.number
 
 
+def hang_but_first(task):
+    """Return at once for number 0; others note their process and hang."""
+    if task.number:
+        with atomic_output(task.folder / f"{task.number}.pid") as temporary:
+            temporary.write_text(str(os.getpid()))
+        time.sleep(600)
+    return task.number
+
+
 def die_once(task):
     """Kill the process at the first attempt, in mid-write."""
     marker = task.folder / f"attempt {task.number}"

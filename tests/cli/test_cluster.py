@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import warnings
 from collections import Counter
 from contextlib import contextmanager, suppress
@@ -19,7 +20,7 @@ from cli.cluster import run_isolated
 from cli.fanout import Workers, fan_out
 from retrieval.provenance import package_version
 from tests.cli.conftest import contents, names
-from tests.cli.fanout_tasks import Numbered, hang_at_two, slow, square
+from tests.cli.fanout_tasks import Numbered, hang_at_two, hang_but_first, slow, square
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -215,6 +216,28 @@ def test_the_time_limit_ends_a_task_there_too(on_cluster, tmp_path):
     assert [outcome.value for outcome in outcomes] == [0, 1, None, 3]
     assert "--time-limit" in outcomes[2].error
     assert names(tmp_path) == ["0.txt", "1.txt", "3.txt"]
+
+
+def wait_for(condition) -> None:
+    """Look again until a condition holds; fail after a minute."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_an_interrupted_call_ends_its_tasks(cluster, on_cluster, tmp_path):
+    """What runs on the workers is ended, what waits is not begun, and they serve the next call."""
+    tasks = [Numbered(tmp_path, number) for number in range(4)]
+    outcomes = fan_out(hang_but_first, tasks, Workers(scheduler=cluster.scheduler_address))
+    assert next(outcomes).value == 0
+    wait_for(lambda: len(list(tmp_path.glob("*.pid"))) == 2)
+    with pytest.raises(KeyboardInterrupt):
+        outcomes.throw(KeyboardInterrupt)
+    begun = [int(path.read_text()) for path in tmp_path.glob("*.pid")]
+    wait_for(lambda: not any(map(is_alive, begun)))
+    assert [outcome.value for outcome in on_cluster(square, tmp_path, 3)] == [0, 1, 4]
+    assert len(list(tmp_path.glob("*.pid"))) == 2
 
 
 def test_another_version_on_the_workers_is_refused(tmp_path):

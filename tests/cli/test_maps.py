@@ -63,6 +63,23 @@ def test_own_pairs_and_regions(run, gridded, tmp_path):
     assert (tmp_path / "own" / "figure7.svg").read_text(encoding="utf-8").startswith("<?xml")
 
 
+def test_intervals_are_those_of_the_average(run, gridded, monkeypatch):
+    """Days are drawn as they were averaged, which the gridded file says."""
+    made = []
+
+    def note(days, numbers, cells, **given):
+        made.append(given["average"])
+        return numbers
+
+    monkeypatch.setattr("retrieval.bootstrap.bootstrap_numbers", note)
+    months = gridded.with_name("months.nc")
+    days = ("--days", gridded.with_name("map_days"))
+    assert run("grid", "-o", months, *days, "--average", "months").status == 0
+    for path in (gridded, months):
+        assert run("maps", path, *days, "-q").status == 0
+    assert made == ["pooled", "months"]
+
+
 def test_existing_figures_are_kept(run, gridded):
     """Nothing is replaced unless told to, and nothing is drawn before that is known."""
     folder = gridded.parent / "map_maps"

@@ -21,6 +21,7 @@ from retrieval.grid_geometry import cell_areas
 from retrieval.grid_l3 import Sums
 from retrieval.grids import RectilinearGrid
 from retrieval.l3_day_file import DayRecord, write_day
+from retrieval.l3_days import read_days
 from retrieval.l3_period import L3, period_mean
 from retrieval.regions import Region
 
@@ -122,17 +123,17 @@ def test_pairs_follow_the_paper():
     assert default_pairs(["TM5"]) == []
 
 
-def _write_days(folder, ratios, seed=0, scale=1.0):
+def _write_days(folder, ratios, seed=0, scale=1.0, first="2019-06-01"):
     """Write days with random columns and weights; the new column is the old one times a ratio."""
     rng = np.random.default_rng(seed)
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     for i, ratio in enumerate(ratios):
-        day = np.datetime64("2019-06-01", "D") + i
+        day = np.datetime64(first, "D") + i
         sums = Sums(GRID, ("TM5", "DACNO2"))
         weight = rng.uniform(0.5, 2.0, GRID.shape)
         old = rng.uniform(1.0, 5.0, GRID.shape) * E15 * np.asarray(scale)
         sums.weight += weight
-        sums.weighted += weight * np.stack([old, ratio * old])
+        sums.weighted += weight * np.stack([old, np.asarray(ratio) * old])
         sums.count += 1
         sums.coverage += 1.0
         write_day(folder / f"sums_{day}.nc", sums, DayRecord(day, GRID, SETTINGS))
@@ -162,8 +163,6 @@ def test_bootstrap_agrees_with_drawing_days_by_hand(tmp_path):
     folder = _write_days(tmp_path / "days", ratios)
     numbers, cells = _numbers(folder)
     (found,) = bootstrap_numbers(folder, numbers, cells, n_replicate=40, seed=3)
-    from retrieval.l3_days import read_days
-
     days = [sums for sums, _ in read_days(folder)]
     draws = np.random.default_rng(3).multinomial(10, np.full(10, 0.1), size=40)
     ratio, mean = [], []
@@ -183,14 +182,65 @@ def test_bootstrap_agrees_with_drawing_days_by_hand(tmp_path):
     assert found.ratio_of_means_low < found.ratio_of_means < found.ratio_of_means_high
 
 
-def test_bootstrap_leaves_out_cells_near_zero(tmp_path):
-    """A clean cell has no relative difference in any draw and takes no part in their mean."""
-    folder = _write_days(tmp_path / "days", [1.2] * 8, scale=[[1.0, 0.01]])
-    numbers, cells = _numbers(folder)
+@pytest.mark.parametrize(("share", "n_cell", "expected"), [(1.01, 1, 20.0), (0.99, 2, 50.0)])
+def test_bootstrap_is_on_the_cells_of_the_numbers(tmp_path, share, n_cell, expected):
+    """A clean cell counts in every draw where it counts in the number, and in none otherwise."""
+    folder = _write_days(tmp_path / "days", [[[1.2, 1.8]]] * 8, scale=[[1.0, 0.01]])
+    l3 = period_mean(folder)
+    # drawn columns of the clean cell scatter about the least one
+    rule = Sampling(minimum_column=share * float(l3["TM5"][0, 1]))
+    areas = area_masks(GRID, [Region("both", (0.0, 0.0, 2.0, 1.0))])
+    numbers = area_numbers(l3, [("DACNO2", "TM5")], areas, rule)
+    is_used = np.isfinite(difference(l3, "DACNO2", "TM5", rule).relative)
+    cells = {("both", "DACNO2", "TM5"): is_used}
     (found,) = bootstrap_numbers(folder, numbers, cells, n_replicate=30)
-    assert found.n_cell == 1
-    limits = (found.mean_of_cells_low, found.mean_of_cells_high)
-    assert limits == pytest.approx((20.0, 20.0), rel=1e-9)
+    assert found.n_cell == n_cell
+    limits = (found.mean_of_cells_low, found.mean_of_cells, found.mean_of_cells_high)
+    assert limits == pytest.approx((expected,) * 3, rel=1e-9)
+
+
+def test_bootstrap_of_months_draws_within_each_and_averages_them(tmp_path):
+    """Few winter days weigh as much as many summer days, in the number and in its interval."""
+    rng = np.random.default_rng(1)
+    _write_days(tmp_path / "days", rng.uniform(1.0, 1.1, 20))
+    folder = _write_days(tmp_path / "days", rng.uniform(1.4, 1.6, 4), first="2019-12-01")
+    l3 = period_mean(folder, average="months")
+    assert (l3.average, period_mean(folder).average) == ("months", "pooled")
+    areas = area_masks(GRID, [Region("both", (0.0, 0.0, 2.0, 1.0))])
+    numbers = area_numbers(l3, [("DACNO2", "TM5")], areas, Sampling())
+    cells = {("both", "DACNO2", "TM5"): areas["both"]}
+    (found,) = bootstrap_numbers(folder, numbers, cells, average="months", n_replicate=40, seed=3)
+    days = [sums for sums, _ in read_days(folder)]
+    draw = np.random.default_rng(3)
+    june = draw.multinomial(20, np.full(20, 1 / 20), size=40)
+    december = draw.multinomial(4, np.full(4, 1 / 4), size=40)
+    ratio = []
+    for drawn in zip(june, december, strict=True):
+        months = []
+        for counts, part in zip(drawn, (days[:20], days[20:]), strict=True):
+            weighted = sum(n * day.weighted for n, day in zip(counts, part, strict=True))
+            months.append(
+                weighted / sum(n * day.weight for n, day in zip(counts, part, strict=True))
+            )
+        old, new = (cell_areas(GRID) * np.mean(months, axis=0)).sum(axis=(1, 2))
+        ratio.append(100 * (new / old - 1))
+    np.testing.assert_allclose(
+        [found.ratio_of_means_low, found.ratio_of_means_high], np.percentile(ratio, [2.5, 97.5])
+    )
+    assert found.ratio_of_means_low < found.ratio_of_means < found.ratio_of_means_high
+    pooled = bootstrap_numbers(folder, numbers, cells, n_replicate=40)[0]
+    assert pooled.ratio_of_means_high < found.ratio_of_means
+
+
+def test_a_month_of_one_day_has_no_interval(tmp_path):
+    """Its day would be drawn always, as if it had no scatter."""
+    _write_days(tmp_path / "days", [1.2] * 8)
+    folder = _write_days(tmp_path / "days", [1.3], first="2019-07-04")
+    numbers, cells = _numbers(folder)
+    (found,) = bootstrap_numbers(folder, numbers, cells, average="months", n_replicate=9)
+    assert np.isnan(found.ratio_of_means_low)
+    (found,) = bootstrap_numbers(folder, numbers, cells, n_replicate=9)
+    assert np.isfinite(found.ratio_of_means_low)
 
 
 def test_few_days_have_no_interval(tmp_path):

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import h5py
+import netCDF4
 import numpy as np
 import pytest
 
-from retrieval import l3_days
+from retrieval import l3_add, l3_days, locks
 from retrieval.errors import NoOverlapError, OutputError, ProductError
 from retrieval.grid_l3 import Weighting, regular_grid
-from retrieval.l3_add import DayTask, add_day, add_files
+from retrieval.l3_add import DayTask, add_day, add_files, alone_on_day
 from retrieval.l3_days import DayStore, GridJob, day_files, read_days
 from retrieval.l3_period import period_mean
 from retrieval.locks import alone_in
+from retrieval.provenance import file_checksum
+from retrieval.side_column import SideColumn
 from tests.orbit_builder import build_orbit
 
 GRID = regular_grid(8000.0, (0.5, 47.0, 4.5, 50.5))
@@ -89,6 +93,83 @@ def test_one_orbit_twice_is_an_error(season, tmp_path):
     report = add_files(DayStore.open(tmp_path / "days", JOB), [other])
     assert report.added == report.skipped == []
     assert "which is there from" in str(report.failed[0][1])
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_granule_and_its_orbit_are_one_orbit(season, tmp_path, first):
+    """Near-real-time granules are several an orbit, but never beside the whole orbit."""
+    whole = season.originals[0]
+    start = whole.name[20:35]
+    name = whole.name.replace("_RPRO_", "_NRTI_")
+    granules = []
+    for seconds in ("00", "59"):
+        granule = tmp_path / name.replace(start, start[:-2] + seconds, 1)
+        granules.append(Path(shutil.copy(whole, granule)))
+        with h5py.File(granule, "a") as file:
+            file.attrs["history"] = f"from {seconds}"
+    kinds = [[whole], granules]
+    job = GridJob(GRID, ("TM5",))
+    store = _gridded(tmp_path / "days", kinds[first], job)
+    report = add_files(DayStore.open(tmp_path / "days", job), kinds[1 - first])
+    assert report.added == []
+    assert len(report.failed) == len(kinds[1 - first])
+    for _, error in report.failed:
+        assert "An orbit may be in a map once" in str(error)
+        assert "start a new folder of days without the other" in str(error)
+    store.reload()
+    assert [entry.file for entry in store.orbits] == [path.name for path in kinds[first]]
+
+
+def _write_side(folder: Path, orbit: Path, factor: float) -> None:
+    """Write variables a and b of one orbit, its column times a factor and minus that."""
+    folder.mkdir(exist_ok=True)
+    with netCDF4.Dataset(orbit) as file, netCDF4.Dataset(folder / orbit.name, "w") as side:
+        product = file["PRODUCT"]
+        for name in ("scanline", "ground_pixel"):
+            side.createDimension(name, product[name].size)
+            side.createVariable(name, "i4", (name,))[:] = product[name][:]
+        column = product["nitrogendioxide_tropospheric_column"][0]
+        for name, values in (("a", factor * column), ("b", -factor * column)):
+            side.createVariable(name, "f8", ("scanline", "ground_pixel"))[:] = values
+
+
+def test_side_files_are_part_of_their_orbit(season, tmp_path):
+    """Rewritten or other ones are refused, another variable too; elsewhere the same are known."""
+    orbit = season.originals[0]
+
+    def add(side: str, variable: str = "a"):
+        column = SideColumn("SIDE", f"{tmp_path}/{side}/{{stem}}*.nc", variable)
+        return add_files(DayStore.open(folder, GridJob(GRID, ("TM5",), (column,))), [orbit])
+
+    folder = tmp_path / "days"
+    for name, factor in (("one", 2.0), ("two", 3.0)):
+        _write_side(tmp_path / name, orbit, factor)
+    shutil.copytree(tmp_path / "one", tmp_path / "copy")
+    assert add("one").added == [orbit.name]
+    assert add("one").skipped == add("copy").skipped == [orbit.name]
+    before = period_mean(folder)
+    _write_side(tmp_path / "one", orbit, 5.0)
+    for report in (add("one"), add("two"), add("none")):
+        assert report.skipped == []
+        assert "which is there with other side files" in str(report.failed[0][1])
+    with pytest.raises(OutputError, match="same settings"):
+        add("copy", "b")
+    assert np.array_equal(period_mean(folder).mean, before.mean, equal_nan=True)
+    folder = tmp_path / "other"
+    assert add("two").added == [orbit.name]
+    assert period_mean(folder).attributes["fingerprint"] != before.attributes["fingerprint"]
+
+
+def test_orbits_beside_the_grid_need_no_side_file(season, tmp_path):
+    """They are reported as outside, as without further columns, and known the next time."""
+    far = regular_grid(0.5, (20.0, 40.0, 25.0, 45.0), "EPSG:4326")
+    job = GridJob(far, ("TM5",), (SideColumn("SIDE", f"{tmp_path}/none/{{stem}}*.nc", "a"),))
+    paths = season.originals[:1]
+    assert add_files(DayStore.open(tmp_path / "days", job), paths).outside == [paths[0].name]
+    assert add_files(DayStore.open(tmp_path / "days", job), paths).skipped == [paths[0].name]
+    near = GridJob(GRID, ("TM5",), job.side)
+    report = add_files(DayStore.open(tmp_path / "near", near), paths)
+    assert "0 files that match" in str(report.failed[0][1])
 
 
 def test_an_interrupted_run_is_continued(season, tmp_path, monkeypatch):
@@ -176,6 +257,51 @@ def test_two_processes_do_not_add_at_once(season, tmp_path):
         add_files(early, season.outputs)
     _gridded(tmp_path / "days", season.outputs[:1])
     assert add_files(early, season.outputs).skipped == [season.outputs[0].name]
+
+
+def test_a_day_that_another_process_is_at_is_left_to_it(season, tmp_path, monkeypatch):
+    """A cluster may be at work for a call that is gone: neither loses what the other adds."""
+    second = build_orbit(
+        tmp_path, n_scanline=24, n_ground_pixel=20, orbit_number=8401, date="2019-06-01",
+        overpass="13:58", area=(1.3, 47.8, 3.4, 49.8), seed=7,
+    ).path  # fmt: skip
+    job, folder = GridJob(GRID, ("TM5",)), tmp_path / "days"
+    paths = [*season.originals[:2], second]
+    monkeypatch.setattr(l3_add, "WAIT", 0.0)
+    real, reports = l3_days.write_day, []
+
+    def slow(*args):
+        monkeypatch.setattr(l3_days, "write_day", real)
+        reports.append(add_files(DayStore.open(folder, job), paths))
+        real(*args)
+
+    folder.mkdir()
+    monkeypatch.setattr(l3_days, "write_day", slow)
+    add_day(DayTask(folder, job, "2019-06-01", ((paths[0], file_checksum(paths[0])),)))
+    (report,) = reports
+    assert [name for name, _ in report.failed] == [paths[0].name, second.name]
+    assert "One process at a time adds to 2019-06-01" in str(report.failed[0][1])
+    assert report.added == [paths[1].name]
+    assert add_files(DayStore.open(folder, job), paths).added == [second.name]
+    assert len(DayStore.open(folder, job).orbits) == 3
+
+
+def test_a_day_that_another_process_is_at_is_waited_for(season, tmp_path, monkeypatch):
+    """The day is read when the other has written it, so that both are in it."""
+    _gridded(tmp_path / "days", season.outputs[:1])
+    with ExitStack() as other:
+        other.enter_context(alone_on_day(tmp_path / "days", "2019-06-02"))
+        monkeypatch.setattr(locks.time, "sleep", lambda _: other.close())
+        _gridded(tmp_path / "days", season.outputs)
+    assert len(day_files(tmp_path / "days")) == 3
+
+
+def test_a_day_made_meanwhile_with_other_settings_is_refused(season, tmp_path):
+    """Sums of two thresholds are never in one day, though the folder was empty when opened."""
+    task = DayTask(tmp_path / "days", JOB, "2019-06-01", ((season.outputs[0], "unread"),))
+    _gridded(tmp_path / "days", season.outputs[:1], GridJob(GRID, JOB.products, qa_threshold=50))
+    with pytest.raises(OutputError, match="same settings"):
+        add_day(task)
 
 
 def test_an_orbit_across_midnight_counts_on_both_days(tmp_path):

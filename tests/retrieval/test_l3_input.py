@@ -12,8 +12,9 @@ import pytest
 
 from retrieval.errors import ProductError
 from retrieval.grid_l3 import regular_grid
-from retrieval.l3_input import PixelRange, identify, product_labels, read_pixels
+from retrieval.l3_input import OrbitIdentity, PixelRange, identify, product_labels, read_pixels
 from retrieval.l3_select import check_one_generation, one_file_an_orbit
+from retrieval.orbit import Orbit
 from retrieval.side_column import SideColumn
 from tests.orbit_builder import build_orbit
 
@@ -80,6 +81,17 @@ def test_conditions_choose_pixels(built):
             PixelRange.parse(empty)
 
 
+def test_the_ocean_is_a_value_of_snow_and_ice(built):
+    """Its code is that of the fill, and yet it can be asked for."""
+    flag = built.arrays["snow_ice_flag"]
+    assert (flag == 255).any()
+    with Orbit.open(built.path) as orbit:
+        for low, high in ((0, 255), (255, 255), (0, 103)):
+            expected = (flag >= low) & (flag <= high)
+            found = PixelRange("snow_ice_flag", low, high).mask(orbit, orbit.full)
+            assert np.array_equal(found, expected)
+
+
 def test_products_and_variables_that_lack_are_named(built, season, tmp_path):
     """A missing set, and a missing quality value, each name the file and what to do."""
     with pytest.raises(ProductError, match=r"no column with the DACNO2 a priori.*Given TM5"):
@@ -97,7 +109,10 @@ def test_identity_from_name_or_content(built, tmp_path):
     assert known.orbit == "08822"
     assert known.major_version == "2"
     renamed = Path(shutil.copy(built.path, tmp_path / "my_orbit.nc"))
-    assert int(identify(renamed).orbit.split()[0]) == 8822
+    assert identify(renamed).orbit == "08822"
+    with h5py.File(renamed, "a") as file:
+        file.attrs["id"] = "mine"
+    assert identify(renamed) == OrbitIdentity("my_orbit.nc", "08822", "", known.processor_version)
 
 
 def _copies(path: Path, folder: Path, *streams: str) -> list[Path]:

@@ -6,9 +6,11 @@ import errno
 import fcntl
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import pytest
 
+from retrieval import locks
 from retrieval.errors import OutputError
 from retrieval.locks import LOCK, alone_in
 
@@ -25,6 +27,15 @@ def test_a_second_holder_is_refused_with_the_rule(tmp_path):
             pass
     with alone_in(tmp_path):
         pass
+
+
+def test_a_holder_is_waited_for(tmp_path, monkeypatch):
+    """The lock is taken when its holder gives it up, and tried for no longer than asked."""
+    with ExitStack() as holder:
+        holder.enter_context(alone_in(tmp_path))
+        monkeypatch.setattr(locks.time, "sleep", lambda _: holder.close())
+        with alone_in(tmp_path, wait=1e9):
+            pass
 
 
 def test_the_lock_of_a_killed_process_is_free(tmp_path):
