@@ -17,6 +17,7 @@ import numpy as np
 from dacno2_s5p.errors import DataError
 from dacno2_s5p.normalisation import StatisticsBuilder, Welford
 from dacno2_s5p.sources.inputs import FINE_GROUPS, group_maps
+from dacno2_s5p.sources.marks import WORD
 from dacno2_s5p.store import DAY_GROUPS, FORMAT, day_path, month_path, static_path
 from dacno2_s5p.store_files import MANIFEST, fingerprint, read_about, read_array, write_chunk
 from retrieval.text_output import write_text
@@ -48,6 +49,8 @@ class StoreWriter:
     preparation : Preparation
     overwrite : bool
         Write chunks again that are there.
+    origin : {"real", "synthetic"}
+        What the chunks are made from; kept in each.
     """
 
     folder: Path
@@ -55,6 +58,7 @@ class StoreWriter:
     table: InputTable
     preparation: Preparation
     overwrite: bool = False
+    origin: str = "real"
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -79,7 +83,7 @@ class StoreWriter:
 
     def write_static(self, maps: Arrays, mark: str) -> None:
         """Write the rasters, shape (n_channel, n_y, n_x) each."""
-        write_chunk(static_path(self.folder), maps, {"mark": mark})
+        write_chunk(static_path(self.folder), maps, {"mark": mark, "origin": self.origin})
 
     def write_month(self, month: np.datetime64, maps: Arrays, mark: str) -> None:
         """Write a month's maps with the moments of the fine groups."""
@@ -88,7 +92,7 @@ class StoreWriter:
         for group in FINE_GROUPS:
             builder.add(group, group_maps(self.table, group, {**static, **maps}))
         moments = {group: builder.totals[group].to_dict() for group in FINE_GROUPS}
-        about = {"mark": mark, "moments": moments}
+        about = {"mark": mark, "origin": self.origin, "moments": moments}
         # a store without monthly inputs keeps the moments, with a map of nothing
         arrays = maps or {"none": np.zeros(1, np.float32)}
         write_chunk(month_path(self.folder, month), arrays, about)
@@ -126,6 +130,7 @@ class StoreWriter:
             builder.add(group, arrays[group])
         about: dict[str, Any] = {
             "mark": mark,
+            "origin": self.origin,
             "day": str(day),
             "moments": {group: builder.totals[group].to_dict() for group in DAY_GROUPS},
         }
@@ -154,7 +159,7 @@ class StoreWriter:
         training, held : sequence of datetime64
             Days that make the statistics, and days that do not.
         more : mapping
-            Further entries: stations, left_out, sources, training_data.
+            Further entries: stations, left_out, sources.
 
         Raises
         ------
@@ -182,9 +187,17 @@ class StoreWriter:
             },
             "statistics": statistics,
             "target": target,
+            "training_data": self._origin(about),
             **more,
         }
         write_text(self.folder / MANIFEST, json.dumps(manifest, indent=1), overwrite=True)
+
+    def _origin(self, about: Mapping[np.datetime64, Mapping[str, Any]]) -> str:
+        """Return `synthetic` if any chunk is, whenever it was made."""
+        months = {day.astype("datetime64[M]") for day in about}
+        others = [static_path(self.folder), *(month_path(self.folder, m) for m in months)]
+        chunks = [*about.values(), *map(self._about, others)]
+        return next((WORD for c in chunks if c.get("origin", self.origin) == WORD), self.origin)
 
     def _statistics(
         self, training: Sequence[np.datetime64], about: Mapping[np.datetime64, Mapping[str, Any]]

@@ -120,6 +120,11 @@ class GriddedFiles:
         """Return the times at which no file has a variable."""
         return [time for time in times if self.find(name, time) is None]
 
+    def paths(self, name: str, times: Iterable[np.datetime64]) -> set[Path]:
+        """Return the files that a variable is read from at some times."""
+        found = (self.find(name, time) for time in times)
+        return {one.field.source.path for one in found if one is not None}
+
     def names(self, time: np.datetime64) -> list[str]:
         """Return the variables of the files near a time."""
         found: dict[str, None] = {}

@@ -135,7 +135,7 @@ def write_twin_store(
     days = choice.days
     twin = twin or Twin(choice.seed)
     source = TwinInputs(twin, table, preparation, grid)
-    writer = StoreWriter(folder, grid, table, preparation)
+    writer = StoreWriter(folder, grid, table, preparation, origin="synthetic")
     network = _Network.of(twin, grid)
     folder.mkdir(parents=True, exist_ok=True)
     world = f"twin world, seed {choice.seed}"
@@ -158,7 +158,7 @@ def write_twin_store(
     training = [day for day in days if int(str(day)[:4]) not in choice.held_years]
     stations = {str(year): [cell_record(c) for c in network.cells] for year in choice.years}
     about = {"stations": stations, "left_out": {}, "sources": {"twin": world}}
-    writer.finish(training, held, {**about, "training_data": "synthetic"})
+    writer.finish(training, held, about)
     return Store.open(folder)
 
 
