@@ -97,8 +97,8 @@ class PhaseTrainer:
             raise ConfigurationError(msg)
         self.network = network
         self.source = source
-        self.sampling, self.sampling_seed = recipe.sampling, recipe.seed + 1000 * phase
-        self.sampler = make_sampler(source, self.sampling, self.sampling_seed)
+        self.sampling = recipe.sampling
+        self.sampler = make_sampler(source, self.sampling, recipe.seed, phase)
         self.recipe: PhaseRecipe = recipe.phase(phase).in_steps(self.sampler.n_train)
         self.seed = recipe.seed
         self.folder = folder
