@@ -20,6 +20,7 @@ from dacno2_s5p.evaluate_split import training_points
 from dacno2_s5p.losses import LossWeights
 from dacno2_s5p.processes import Processes
 from dacno2_s5p.split_scores import require_blocks, split_scores, write_scores
+from dacno2_s5p.store_moments import scaling_of_days
 from dacno2_s5p.trained_days import days_of_own, days_of_parent
 from dacno2_s5p.training import PhaseTrainer, new_network
 
@@ -101,8 +102,8 @@ def starting_point(
 ) -> tuple[Dacno2, CheckpointInfo]:
     """Return network and description a phase starts from.
 
-    Without a parent: random weights and the store's statistics. With one: its weights, and its
-    statistics and ratios, whatever store the phase trains on.
+    Without a parent: random weights and the statistics of the store's days. With one: its
+    weights, and its statistics and ratios, whatever store the phase trains on.
 
     Raises
     ------
@@ -113,13 +114,14 @@ def starting_point(
     """
     if parent is None:
         network = new_network(replace(recipe, network=_fitted(recipe, store)))
+        statistics, scaling = scaling_of_days(store)
         info = CheckpointInfo(
             network=network.config,
             inputs=store.table,
             grid=store.grid,
             preparation=store.preparation,
-            statistics=store.statistics,
-            scaling=store.scaling,
+            statistics=statistics,
+            scaling=scaling,
             phase=1,
             step=0,
             training_data=store.training_data,
