@@ -23,9 +23,10 @@ from dacno2_s5p.sources.identity import identity_of
 from dacno2_s5p.sources.inputs import InputSources
 from dacno2_s5p.sources.marks import training_data_of
 from dacno2_s5p.store import Store, day_path, month_path, static_path
-from dacno2_s5p.store_write import StoreWriter
+from dacno2_s5p.store_write import ONE_WRITER, StoreWriter
 from dacno2_s5p.variables import InputTable, Preparation
 from retrieval.errors import RetrievalError
+from retrieval.locks import alone_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -198,11 +199,17 @@ class Preparer:
         ------
         DataError
             If something is missing and may not be left out, or a value is not what it must be.
+        OutputError
+            If another process prepares the store now.
         """
         self._refuse_gaps(plan)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with alone_in(self._folder, rule=ONE_WRITER):
+            return self._write(plan, progress)
+
+    def _write(self, plan: Plan, progress: Progress | None) -> Store:
         days = plan.complete
         cells = self._station_cells(days)
-        self._folder.mkdir(parents=True, exist_ok=True)
         static = self._write_static()
         for month in sorted({day.astype("datetime64[M]") for day in days}):
             self._write_month(month, static)

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     Arrays = Mapping[str, NDArray[Any]]
 
+ONE_WRITER = "One process at a time prepares it"
+
 
 @dataclass(frozen=True)
 class StoreWriter:

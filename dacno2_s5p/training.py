@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ from dacno2_s5p.reference import Reference
 from dacno2_s5p.run_state import RunState, identity, read_state, write_state
 from dacno2_s5p.samples import Inputs, read_targets, station_weight
 from dacno2_s5p.sampling import make_sampler
+from retrieval.locks import alone_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -51,6 +53,8 @@ logger = logging.getLogger(__name__)
 
 ALONE = Processes()
 """One process."""
+
+ONE_RUN = "One run at a time trains in it"
 
 
 class PhaseTrainer:
@@ -150,7 +154,20 @@ class PhaseTrainer:
             loss is not finite.
         DataError
             If inputs are not finite; names the variable.
+        OutputError
+            If another run is at work in the folder.
         """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with alone_in(self.folder, rule=ONE_RUN) if self.processes.writes else nullcontext():
+            return self._run(resume=resume, stop_after=stop_after, progress=progress)
+
+    def _run(
+        self,
+        *,
+        resume: bool,
+        stop_after: int | None,
+        progress: Callable[[Progress], None] | None,
+    ) -> PhaseResult:
         self._open(resume=resume)
         started, first = time.monotonic(), self.state.step
         last = self.recipe.steps
@@ -178,8 +195,7 @@ class PhaseTrainer:
         )
 
     def _open(self, *, resume: bool) -> None:
-        """Create the folder, or take up the run in it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Begin in an empty folder, or take up the run in it."""
         path = self.folder / "state.safetensors"
         there = path.exists()
         self.processes.wait()  # all have looked before one writes

@@ -17,6 +17,8 @@ from dacno2_s5p.sources.paths import SourcePaths
 from dacno2_s5p.store import Store, day_path, month_path, static_path
 from dacno2_s5p.store_files import read_about
 from dacno2_s5p.variables import Preparation
+from retrieval.errors import OutputError
+from retrieval.locks import alone_in
 from tests.source_files import (
     DAY,
     GRID,
@@ -140,6 +142,16 @@ def test_a_synthetic_store_does_not_become_a_real_one(files, store, tmp_path):
     mixed = make(SourcePaths.in_folder(files), other)
     assert mixed.training_data == "synthetic"
     assert json.loads((other / "store.json").read_text())["training_data"] == "synthetic"
+
+
+def test_one_process_at_a_time_prepares_a_store(files, store):
+    """The other is refused before it writes anything."""
+    folder, before = store
+    paths = SourcePaths.in_folder(files)
+    with alone_in(folder), pytest.raises(OutputError, match="One process at a time prepares it"):
+        make(paths, folder, overwrite=True)
+    assert not written(folder, before)
+    make(paths, folder)
 
 
 def test_an_identity_is_of_name_size_and_time(tmp_path):

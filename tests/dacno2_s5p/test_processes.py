@@ -6,15 +6,19 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from dacno2_s5p.checkpoint import read_info
 from dacno2_s5p.curves import read_rows
 from dacno2_s5p.processes import Processes
 from dacno2_s5p.tensor_file import read_tensors
 from dacno2_s5p.training import new_network, train_phase
+from retrieval.errors import OutputError
+from retrieval.locks import alone_in
 from tests.network_builders import mini_config
 from tests.training_builders import make_days, make_info, make_recipe
 
@@ -53,6 +57,22 @@ def test_micro_batches_are_shared_out():
     """Every one goes to one process, with its number in the batch."""
     shares = [Processes(rank, 3).share("abcdefg") for rank in range(3)]
     assert sorted(item for share in shares for item in share) == list(enumerate("abcdefg"))
+
+
+def test_one_run_at_a_time_trains_in_a_folder(tmp_path):
+    """A second one is refused, not mixed with it, and the folder is free afterwards."""
+    config, days = mini_config(), make_days(n_day=4)
+    recipe = make_recipe(config, steps=1, validate_every=1)
+    info, others = make_info(days, config), replace(recipe, seed=2)
+
+    def interfere(_):
+        with pytest.raises(OutputError, match="One run at a time trains in it"):
+            train_phase(new_network(others), days, info, others, 1, tmp_path, resume=True)
+
+    train_phase(new_network(recipe), days, info, recipe, 1, tmp_path, progress=interfere)
+    assert read_info(tmp_path / "best.safetensors").recipe["seed"] == recipe.seed
+    with alone_in(tmp_path):
+        pass
 
 
 @pytest.mark.slow
