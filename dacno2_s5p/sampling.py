@@ -160,6 +160,10 @@ class PatchSampler:
         """Samples of an epoch."""
         return len(self._train)
 
+    def is_fixed(self, crop: Crop) -> bool:  # noqa: ARG002 (as crops)
+        """Say whether a sample comes again: all patches do."""
+        return True
+
     def draw(self, step: int, batch: int) -> list[Crop]:
         """Return the samples of a step (from 0)."""
         first = step * batch
@@ -213,6 +217,7 @@ class CropSampler:
         count = recipe.validation_samples or 64
         days = np.resize(held, count)
         self.validation = [self._crop(generator, int(day)) for day in days]
+        self._validating = frozenset(self.validation)
 
     @property
     def n_train(self) -> int:
@@ -226,6 +231,10 @@ class CropSampler:
         return [
             self._crop(generator, int(day)) for day in generator.choice(self._train, size=batch)
         ]
+
+    def is_fixed(self, crop: Crop) -> bool:
+        """Say whether a sample comes again: those that validate do."""
+        return crop in self._validating
 
     def at_random(self, generator: np.random.Generator, days: NDArray[np.int_]) -> list[Crop]:
         """Draw a crop of each of some days, as those of a step are drawn."""

@@ -115,7 +115,9 @@ class PhaseTrainer:
             versions=package_versions(),
         )
         self.normaliser = Normaliser(info.inputs, info.statistics)
-        self.reference = Reference(_copy(network)) if self._needs_reference else None
+        self.reference = None
+        if self._needs_reference:
+            self.reference = Reference(_copy(network), self.sampler.is_fixed)
         self.optimiser = make_optimiser(network, self.recipe)
         self.mean = RunningMean(network, self.recipe.mean_decay)
         self.mean_network = _copy(network).eval()
