@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from dacno2_s5p.batch_statistics import SharedStatistics
 from dacno2_s5p.checkpoint import CheckpointInfo, package_versions, save_checkpoint
 from dacno2_s5p.curves import append_row, forget_after
 from dacno2_s5p.errors import ConfigurationError, TrainingError
@@ -237,9 +238,13 @@ class PhaseTrainer:
         training_mode(self.network, freeze_norm=frozen)
         self.optimiser.zero_grad(set_to_none=True)
         sums = dict.fromkeys(TERMS, 0.0)
-        for i, micro in self.processes.share(_parts(crops, recipe.micro_batch)):
+        parts = _parts(crops, recipe.micro_batch)
+        shared = None
+        if self.processes.count > 1 and not frozen:
+            shared = SharedStatistics(self.network, self.processes, len(parts))
+        for i, micro in self.processes.share(parts):
             # dropout follows from seed, phase, step and part, not from what ran before
-            with torch.random.fork_rng(devices=[]):
+            with shared.part(i) if shared else nullcontext(), torch.random.fork_rng(devices=[]):
                 torch.manual_seed(_seed(self.seed, self.info.phase, step, i))
                 terms = self._terms(self.network, micro, totals)
             terms.weighted(recipe.weights).backward()  # type: ignore[no-untyped-call]
@@ -250,8 +255,8 @@ class PhaseTrainer:
         self.processes.add_gradients(self.network)
         self._clip()
         self.optimiser.step()
-        if not frozen:
-            self.processes.average_statistics(self.network)
+        if shared:
+            shared.apply()
         self.mean.update(self.network, step)
         self.state.step += 1
         self.state.add(sums, loss)
