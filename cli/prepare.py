@@ -98,7 +98,8 @@ def prepare(workspace: Path, output: Path | None, as_json: bool, **options: Any)
     """Read your ERA5, CAMS, EEA, emission and geography files into a training store.
 
     Everything is looked for before anything is written; incomplete days are refused unless
-    --skip-missing leaves them out. An interrupted run goes on where it stopped.
+    --skip-missing leaves them out. An interrupted run goes on where it stopped; what was made from
+    files that have changed since is made anew.
 
     Examples:
 

@@ -54,13 +54,9 @@ def held_out_days(store: Store, info: CheckpointInfo, where: str) -> list[np.dat
             "split random, by patches. Train with split = 'blocked' to calibrate."
         )
         raise ConfigurationError(msg)
-    trained: set[np.datetime64] = set()
-    own: list[np.datetime64] = []
-    for phase in sorted(p.phase for p in recipe.phases if p.phase <= info.phase):
-        own = list(days_of_phase(store, recipe, phase).days)
-        held = validation_days(len(own), recipe.sampling, recipe.seed + 1000 * phase)
-        trained |= {day for day, is_held in zip(own, held, strict=True) if not is_held}
-    left = [day for day in own if day not in trained]
+    own = days_of_phase(store, recipe, info.phase).days
+    trained = info.trained_days or _days_drawn_by_phase(store, recipe, info.phase)
+    left = [day for day in own if str(day) not in set(trained)]
     if not left:
         msg = (
             f"Invalid checkpoint {where}. Some days must have been kept back in all phases. Given "
@@ -69,6 +65,19 @@ def held_out_days(store: Store, info: CheckpointInfo, where: str) -> list[np.dat
         )
         raise ConfigurationError(msg)
     return left
+
+
+def _days_drawn_by_phase(store: Store, recipe: Recipe, last: int) -> set[str]:
+    """Return the days that older checkpoints, which name none, were trained on.
+
+    Each of their phases drew for itself what validates.
+    """
+    trained: set[str] = set()
+    for phase in sorted(p.phase for p in recipe.phases if p.phase <= last):
+        own = days_of_phase(store, recipe, phase).days
+        held = validation_days(len(own), recipe.sampling, recipe.seed + 1000 * phase)
+        trained |= {str(day) for day, is_held in zip(own, held, strict=True) if not is_held}
+    return trained
 
 
 def population_of(table: InputTable, inputs: Inputs) -> NDArray[np.float32]:

@@ -65,6 +65,9 @@ class CheckpointInfo:
     training_stations : tuple of str
         Sampling points that this phase and those before it were trained on, sorted; evaluation
         refuses them.
+    trained_days : tuple of str
+        Days that this phase and those before it were trained on, sorted; older checkpoints name
+        none.
     recipe : dict
         The recipe of the run, plain values.
     metrics : dict of str to float
@@ -85,6 +88,7 @@ class CheckpointInfo:
     data_manifest: str = ""
     parent: str = ""
     training_stations: tuple[str, ...] = ()
+    trained_days: tuple[str, ...] = ()
     recipe: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
@@ -122,6 +126,7 @@ class CheckpointInfo:
             "data_manifest": self.data_manifest,
             "parent": self.parent,
             "training_stations": list(self.training_stations),
+            "trained_days": list(self.trained_days),
             "recipe": self.recipe,
             "metrics": self.metrics,
             "versions": self.versions,
@@ -144,6 +149,7 @@ class CheckpointInfo:
             scaling=TargetScaling(tuple(values["layer_ratio"]), values["target_scale"]),
             versions=values["versions"],
             training_stations=tuple(values.get("training_stations", ())),
+            trained_days=tuple(values.get("trained_days", ())),
             **{name: values[name] for name in same},
         )
 

@@ -61,6 +61,7 @@ def describe_checkpoint(path: Path) -> dict[str, Any]:
         "step": info.step,
         "training_data": info.training_data,
         "training_stations": len(info.training_stations),
+        "trained_days": len(info.trained_days) or "not named",
         "parameters": parameters,
         "memory_gigabytes": round(prediction_bytes(info, info.grid) / 1e9, 1),
         "needs": _needs(info.inputs, info.preparation, info.grid),

@@ -2,7 +2,8 @@
 
 First everything is looked for, day by day, and what is missing is named; only then is anything
 written. Days that lack a piece are refused, or left out when that was asked for; they are never
-filled in. A run that was interrupted goes on where it stopped.
+filled in. A run that was interrupted goes on where it stopped; what was made from other files or
+with other settings is made anew.
 """
 
 from __future__ import annotations
@@ -18,17 +19,20 @@ from dacno2_s5p.errors import ConfigurationError, DataError
 from dacno2_s5p.grid import ModelGrid, named_grid
 from dacno2_s5p.sources.cams import CamsTargets
 from dacno2_s5p.sources.eea import Measurements, StationCell, StationRules, cell_record
+from dacno2_s5p.sources.identity import identity_of
 from dacno2_s5p.sources.inputs import InputSources
 from dacno2_s5p.sources.marks import training_data_of
 from dacno2_s5p.store import Store, day_path, month_path, static_path
-from dacno2_s5p.store_write import StoreWriter
+from dacno2_s5p.store_write import ONE_WRITER, StoreWriter
 from dacno2_s5p.variables import InputTable, Preparation
 from retrieval.errors import RetrievalError
+from retrieval.locks import alone_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from dacno2_s5p.sources.identity import Identity
     from dacno2_s5p.sources.paths import SourcePaths
 
     Progress = Callable[[int, int], None]
@@ -86,11 +90,14 @@ class Plan:
         What the other days lack.
     static : list of str
         Rasters without files, and stations; they concern every day.
+    files : dict of datetime64 to list
+        Identity of the files that weather and target of each complete day are read from.
     """
 
     complete: tuple[np.datetime64, ...]
     missing: dict[str, list[str]]
     static: list[str]
+    files: dict[np.datetime64, Identity] = field(default_factory=dict, repr=False)
 
     @property
     def is_complete(self) -> bool:
@@ -129,8 +136,12 @@ class Preparer:
         self._paths, self._settings = paths, settings
         s = settings
         self._inputs = InputSources(paths, s.table, s.preparation, s.grid)
-        self._writer = StoreWriter(folder, s.grid, s.table, s.preparation, s.overwrite)
         self._folder = folder
+
+    @cached_property
+    def _writer(self) -> StoreWriter:
+        s, origin = self._settings, training_data_of(self._paths)
+        return StoreWriter(self._folder, s.grid, s.table, s.preparation, s.overwrite, origin)
 
     @cached_property
     def _cams(self) -> CamsTargets:
@@ -143,18 +154,23 @@ class Preparer:
     def plan(self, progress: Progress | None = None) -> Plan:
         """Look for everything; opens files, reads no fields."""
         missing: dict[str, list[str]] = {}
-        complete = []
+        files: dict[np.datetime64, Identity] = {}
         days = self._settings.days
         for i, day in enumerate(days):
             lacking = self._inputs.missing(day) + self._missing_targets(day)
             if lacking:
                 missing[str(day)] = lacking
             else:
-                complete.append(day)
+                files[day] = self._day_files(day)
             if progress is not None:
                 progress(i + 1, len(days))
         static = self._inputs.missing_static() + self._missing_stations()
-        return Plan(tuple(complete), missing, static)
+        return Plan(tuple(files), missing, static, files)
+
+    def _day_files(self, day: np.datetime64) -> Identity:
+        """Say what a day is read from, while its files are open."""
+        targets = self._cams.files(day) if self._settings.with_targets else set()
+        return identity_of(self._inputs.era5.files(day) | targets)
 
     def _missing_stations(self) -> list[str]:
         if not self._settings.with_stations:
@@ -183,16 +199,22 @@ class Preparer:
         ------
         DataError
             If something is missing and may not be left out, or a value is not what it must be.
+        OutputError
+            If another process prepares the store now.
         """
         self._refuse_gaps(plan)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with alone_in(self._folder, rule=ONE_WRITER):
+            return self._write(plan, progress)
+
+    def _write(self, plan: Plan, progress: Progress | None) -> Store:
         days = plan.complete
         cells = self._station_cells(days)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._write_static()
+        static = self._write_static()
         for month in sorted({day.astype("datetime64[M]") for day in days}):
-            self._write_month(month)
+            self._write_month(month, static)
         for i, day in enumerate(days):
-            self._write_day(day, cells.get(int(str(day)[:4])))
+            self._write_day(day, plan.files[day], cells.get(int(str(day)[:4])))
             if progress is not None:
                 progress(i + 1, len(days))
         held = [d for d in days if int(str(d)[:4]) in self._settings.held_years]
@@ -229,31 +251,48 @@ class Preparer:
             for year in years
         }
 
-    def _write_static(self) -> None:
-        mark = self._writer.mark(chunk="static")
+    def _write_static(self) -> str:
+        """Write the rasters unless they are there, and return their mark."""
+        files = identity_of(self._inputs.static_files())
+        mark = self._writer.mark(chunk="static", files=files)
         if not self._writer.has(static_path(self._folder), mark):
             logger.info("rasters")
             self._writer.write_static(self._inputs.static_maps(), mark)
+        return mark
 
-    def _write_month(self, month: np.datetime64) -> None:
-        mark = self._writer.mark(chunk=f"month {month}")
+    def _write_month(self, month: np.datetime64, static: str) -> None:
+        files = identity_of(self._inputs.month_files(month))
+        # its moments are of the rasters, too
+        mark = self._writer.mark(chunk=f"month {month}", files=files, static=static)
         if not self._writer.has(month_path(self._folder, month), mark):
             logger.info("emissions of %s", month)
             self._writer.write_month(month, self._inputs.month_maps(month), mark)
 
-    def _write_day(self, day: np.datetime64, cells: list[StationCell] | None) -> None:
-        records = None if cells is None else [cell_record(cell) for cell in cells]
-        target = self._settings.with_targets
-        mark = self._writer.mark(chunk=f"day {day}", stations=records, target=target)
+    def _write_day(
+        self, day: np.datetime64, files: Identity, cells: list[StationCell] | None
+    ) -> None:
+        target, window = self._settings.with_targets, self._settings.preparation.target_window
+        records = means = None
+        if cells is not None:
+            records = [cell_record(cell) for cell in cells]
+            means = self._measurements.window_means(day, cells, window)
+        mark = self._writer.mark(
+            chunk=f"day {day}",
+            files=files,
+            # flights and stations are read as a whole before: their values say more than files
+            temporal=self._inputs.temporal(day).tolist(),
+            stations=records,
+            means=None if means is None else means.tolist(),
+            target=target,
+        )
         if self._writer.has(day_path(self._folder, day), mark):
             return
         logger.info("day %s", day)
-        window = self._settings.preparation.target_window
         self._writer.write_day(
             day,
             self._inputs.day_arrays(day),
             self._cams.target(day) if target else None,
-            None if cells is None else self._measurements.window_means(day, cells, window),
+            means,
             mark,
         )
 
@@ -264,7 +303,6 @@ class Preparer:
             "stations": {str(y): [cell_record(c) for c in found] for y, found in cells.items()},
             "left_out": plan.missing,
             "sources": paths,
-            "training_data": training_data_of(self._paths),
         }
 
     def close(self) -> None:

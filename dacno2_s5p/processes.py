@@ -87,15 +87,6 @@ class Processes:
                 parameter.grad = torch.zeros_like(parameter)
         self.add([p.grad for p in held if p.grad is not None])
 
-    def average_statistics(self, network: nn.Module) -> None:
-        """Average the batch statistics, which each process took from its own samples."""
-        if self.count == 1:
-            return
-        held = [b for b in network.buffers() if b.is_floating_point()]
-        self.add(held)
-        for buffer in held:
-            buffer.div_(self.count)
-
     def add_numbers(self, numbers: dict[str, float]) -> dict[str, float]:
         """Sum numbers over all processes."""
         if self.count == 1:

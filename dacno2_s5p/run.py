@@ -20,6 +20,8 @@ from dacno2_s5p.evaluate_split import training_points
 from dacno2_s5p.losses import LossWeights
 from dacno2_s5p.processes import Processes
 from dacno2_s5p.split_scores import require_blocks, split_scores, write_scores
+from dacno2_s5p.store_moments import scaling_of_days
+from dacno2_s5p.trained_days import days_of_own, days_of_parent
 from dacno2_s5p.training import PhaseTrainer, new_network
 
 if TYPE_CHECKING:
@@ -100,8 +102,8 @@ def starting_point(
 ) -> tuple[Dacno2, CheckpointInfo]:
     """Return network and description a phase starts from.
 
-    Without a parent: random weights and the store's statistics. With one: its weights, and its
-    statistics and ratios, whatever store the phase trains on.
+    Without a parent: random weights and the statistics of the store's days. With one: its
+    weights, and its statistics and ratios, whatever store the phase trains on.
 
     Raises
     ------
@@ -112,18 +114,20 @@ def starting_point(
     """
     if parent is None:
         network = new_network(replace(recipe, network=_fitted(recipe, store)))
+        statistics, scaling = scaling_of_days(store)
         info = CheckpointInfo(
             network=network.config,
             inputs=store.table,
             grid=store.grid,
             preparation=store.preparation,
-            statistics=store.statistics,
-            scaling=store.scaling,
+            statistics=statistics,
+            scaling=scaling,
             phase=1,
             step=0,
             training_data=store.training_data,
             data_manifest=store.manifest_hash,
             training_stations=tuple(sorted(_points(store))),
+            trained_days=tuple(sorted(days_of_own(store, recipe))),
         )
         return network, info
     start = load_checkpoint(parent)
@@ -135,15 +139,31 @@ def starting_point(
         )
         raise ConfigurationError(msg)
     origins = {start.info.training_data, store.training_data}
+    earlier, own = days_of_parent(store, start.info), days_of_own(store, recipe)
+    _warn_of_days_seen(store, earlier, own)
     info = replace(
         start.info,
         parent=start.fingerprint,
         data_manifest=store.manifest_hash,
         training_stations=tuple(sorted({*start.info.training_stations, *_points(store)})),
+        trained_days=tuple(sorted(earlier | own)),
         training_data="synthetic" if "synthetic" in origins else "real",
         metrics={},
     )
     return start.network, info
+
+
+def _warn_of_days_seen(store: Store, earlier: frozenset[str], own: frozenset[str]) -> None:
+    """Warn where a phase with blocks held back validates on days that its parent has seen."""
+    held = {str(day) for day in store.days} - own
+    seen = held & earlier
+    if seen:
+        logger.warning(
+            "the checkpoint this phase starts from was trained on %d of the %d days held back: the "
+            "loss there flatters; with the seed and years of its recipe they would be the same",
+            len(seen),
+            len(held),
+        )
 
 
 def _points(store: Store) -> frozenset[str]:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from dacno2_s5p.checkpoint import CheckpointInfo
     from dacno2_s5p.recipe import PhaseRecipe
 
-FORMAT = 1
-"""Version of the state's metadata."""
+FORMAT = 2
+"""Version of the state's metadata; in 1 each phase drew for itself what validates."""
 
 
 @dataclass
@@ -123,7 +123,14 @@ def read_state(
             "Start the phase again in another folder."
         )
         raise TrainingError(msg) from error
-    if metadata.get("format") != FORMAT or state.identity != expected:
+    if metadata.get("format") != FORMAT:
+        msg = (
+            f"Invalid run {path.parent}. Its state must be of format {FORMAT}. Given "
+            f"{metadata.get('format')!r}, of another version of the package. Finish the run with "
+            "that version, or start the phase again in another folder."
+        )
+        raise TrainingError(msg)
+    if state.identity != expected:
         msg = (
             f"Invalid run {path.parent}. It must be of the same data, recipe and starting weights. "
             "Given the state of another run. Resume with its own recipe, or choose another folder."

@@ -1,7 +1,9 @@
 """Which samples are trained on, which validate, and in what order they come.
 
 Samplers have no state: the samples of a step follow from the seed and the step's number, so that
-a resumed run draws what the uninterrupted one would have drawn.
+a resumed run draws what the uninterrupted one would have drawn. What validates follows from the
+recipe's seed and the days alone, so that phases on the same days hold the same samples back; their
+order is of the phase.
 """
 
 from __future__ import annotations
@@ -106,6 +108,19 @@ def validation_days(n_day: int, recipe: SamplingRecipe, seed: int) -> NDArray[np
     return np.asarray(np.isin(np.arange(n_day) // length, blocks))
 
 
+def training_days(n_day: int, recipe: SamplingRecipe, seed: int) -> NDArray[np.bool_]:
+    """Say of each day whether any of its samples is trained on: with random patches of every day.
+
+    Raises
+    ------
+    ConfigurationError
+        If there are too few days to split.
+    """
+    if recipe.split == "random" and not recipe.crop:
+        return np.ones(n_day, bool)
+    return ~validation_days(n_day, recipe, seed)
+
+
 class PatchSampler:
     """The grid's patches of all days, each once in an epoch, in random order.
 
@@ -114,10 +129,15 @@ class PatchSampler:
     source : DaySource
     recipe : SamplingRecipe
     seed : int
+        Of what validates.
+    phase : int
+        The order is another in each.
     """
 
-    def __init__(self, source: DaySource, recipe: SamplingRecipe, seed: int) -> None:
-        self._seed = seed
+    def __init__(
+        self, source: DaySource, recipe: SamplingRecipe, seed: int, phase: int = 0
+    ) -> None:
+        self._order_seed = seed + 1000 * phase
         patches = source.grid.patches()
         days = np.repeat(np.arange(source.n_day), len(patches))
         if recipe.split == "blocked":
@@ -140,6 +160,10 @@ class PatchSampler:
         """Samples of an epoch."""
         return len(self._train)
 
+    def is_fixed(self, crop: Crop) -> bool:  # noqa: ARG002 (as crops)
+        """Say whether a sample comes again: all patches do."""
+        return True
+
     def draw(self, step: int, batch: int) -> list[Crop]:
         """Return the samples of a step (from 0)."""
         first = step * batch
@@ -151,7 +175,7 @@ class PatchSampler:
 
     def _order(self, epoch: int) -> NDArray[np.int_]:
         if self._cached[0] != epoch:
-            order = _generator(self._seed, _ORDER, epoch).permutation(self.n_train)
+            order = _generator(self._order_seed, _ORDER, epoch).permutation(self.n_train)
             self._cached = (epoch, order)
         return self._cached[1]
 
@@ -164,6 +188,9 @@ class CropSampler:
     source : DaySource
     recipe : SamplingRecipe
     seed : int
+        Of what validates.
+    phase : int
+        The training crops are others in each.
 
     Raises
     ------
@@ -171,7 +198,9 @@ class CropSampler:
         If the crop is larger than the grid.
     """
 
-    def __init__(self, source: DaySource, recipe: SamplingRecipe, seed: int) -> None:
+    def __init__(
+        self, source: DaySource, recipe: SamplingRecipe, seed: int, phase: int = 0
+    ) -> None:
         if recipe.crop > min(source.grid.shape):
             msg = (
                 f"Invalid sampling. crop must be at most the grid's {min(source.grid.shape)} "
@@ -180,7 +209,7 @@ class CropSampler:
             raise ConfigurationError(msg)
         self._source = source
         self._recipe = recipe
-        self._seed = seed
+        self._crop_seed = seed + 1000 * phase
         validates = validation_days(source.n_day, recipe, seed)
         self._train = np.flatnonzero(~validates)
         generator = _generator(seed, _VALIDATION, 1)
@@ -188,6 +217,7 @@ class CropSampler:
         count = recipe.validation_samples or 64
         days = np.resize(held, count)
         self.validation = [self._crop(generator, int(day)) for day in days]
+        self._validating = frozenset(self.validation)
 
     @property
     def n_train(self) -> int:
@@ -197,10 +227,14 @@ class CropSampler:
 
     def draw(self, step: int, batch: int) -> list[Crop]:
         """Return the samples of a step (from 0)."""
-        generator = _generator(self._seed, _CROPS, step)
+        generator = _generator(self._crop_seed, _CROPS, step)
         return [
             self._crop(generator, int(day)) for day in generator.choice(self._train, size=batch)
         ]
+
+    def is_fixed(self, crop: Crop) -> bool:
+        """Say whether a sample comes again: those that validate do."""
+        return crop in self._validating
 
     def at_random(self, generator: np.random.Generator, days: NDArray[np.int_]) -> list[Crop]:
         """Draw a crop of each of some days, as those of a step are drawn."""
@@ -228,7 +262,7 @@ def _on_lattice(start: int, largest: int) -> int:
 Sampler = PatchSampler | CropSampler
 
 
-def make_sampler(source: DaySource, recipe: SamplingRecipe, seed: int) -> Sampler:
+def make_sampler(source: DaySource, recipe: SamplingRecipe, seed: int, phase: int = 0) -> Sampler:
     """Return the sampler of a recipe."""
     kind = CropSampler if recipe.crop else PatchSampler
-    return kind(source, recipe, seed)
+    return kind(source, recipe, seed, phase)

@@ -93,7 +93,7 @@ def split_scores(trainer: PhaseTrainer, checkpoint: Path) -> SplitScores:
     """
     weights, _ = read_tensors(checkpoint)
     n = len(trainer.sampler.validation)
-    both = windows(trainer.source, trainer.sampling, trainer.sampling_seed, n)
+    both = windows(trainer.source, trainer.sampling, trainer.seed, n)
     found = [trainer.score(crops, weights) for crops in both]
     total = trainer.recipe.weights
     random, blocked = (

@@ -1,14 +1,13 @@
 """Writing a store: chunks with their moments, then the manifest with the statistics.
 
 Statistics are computed while writing: each chunk keeps count, mean and squared deviations of what
-it holds, and those of the training days are merged at the end (Chan et al., 1979), so that a
+it holds, and those of the training days are merged at the end (`store_moments`), so that a
 resumed run reads nothing twice.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,22 +16,25 @@ import numpy as np
 from dacno2_s5p.errors import DataError
 from dacno2_s5p.normalisation import StatisticsBuilder, Welford
 from dacno2_s5p.sources.inputs import FINE_GROUPS, group_maps
+from dacno2_s5p.sources.marks import WORD
 from dacno2_s5p.store import DAY_GROUPS, FORMAT, day_path, month_path, static_path
 from dacno2_s5p.store_files import MANIFEST, fingerprint, read_about, read_array, write_chunk
+from dacno2_s5p.store_moments import input_statistics, require_about, target_moments
 from retrieval.text_output import write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from dacno2_s5p.grid import ModelGrid
-    from dacno2_s5p.normalisation import InputStatistics
     from dacno2_s5p.sources.cams import Target
     from dacno2_s5p.variables import InputTable, Preparation
 
     Arrays = Mapping[str, NDArray[Any]]
+
+ONE_WRITER = "One process at a time prepares it"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class StoreWriter:
     preparation : Preparation
     overwrite : bool
         Write chunks again that are there.
+    origin : {"real", "synthetic"}
+        What the chunks are made from; kept in each.
     """
 
     folder: Path
@@ -55,6 +59,7 @@ class StoreWriter:
     table: InputTable
     preparation: Preparation
     overwrite: bool = False
+    origin: str = "real"
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -79,7 +84,7 @@ class StoreWriter:
 
     def write_static(self, maps: Arrays, mark: str) -> None:
         """Write the rasters, shape (n_channel, n_y, n_x) each."""
-        write_chunk(static_path(self.folder), maps, {"mark": mark})
+        write_chunk(static_path(self.folder), maps, {"mark": mark, "origin": self.origin})
 
     def write_month(self, month: np.datetime64, maps: Arrays, mark: str) -> None:
         """Write a month's maps with the moments of the fine groups."""
@@ -88,7 +93,7 @@ class StoreWriter:
         for group in FINE_GROUPS:
             builder.add(group, group_maps(self.table, group, {**static, **maps}))
         moments = {group: builder.totals[group].to_dict() for group in FINE_GROUPS}
-        about = {"mark": mark, "moments": moments}
+        about = {"mark": mark, "origin": self.origin, "moments": moments}
         # a store without monthly inputs keeps the moments, with a map of nothing
         arrays = maps or {"none": np.zeros(1, np.float32)}
         write_chunk(month_path(self.folder, month), arrays, about)
@@ -126,6 +131,7 @@ class StoreWriter:
             builder.add(group, arrays[group])
         about: dict[str, Any] = {
             "mark": mark,
+            "origin": self.origin,
             "day": str(day),
             "moments": {group: builder.totals[group].to_dict() for group in DAY_GROUPS},
         }
@@ -154,7 +160,7 @@ class StoreWriter:
         training, held : sequence of datetime64
             Days that make the statistics, and days that do not.
         more : mapping
-            Further entries: stations, left_out, sources, training_data.
+            Further entries: stations, left_out, sources.
 
         Raises
         ------
@@ -167,10 +173,11 @@ class StoreWriter:
                 "complete. Prepare more days, or hold back fewer."
             )
             raise DataError(msg)
-        about = {day: self._about(day_path(self.folder, day)) for day in (*training, *held)}
-        target = _target_moments([about[day] for day in training])
+        about = {day: require_about(day_path(self.folder, day)) for day in (*training, *held)}
+        made_of = {day: about[day] for day in training}
+        target = target_moments(made_of.values())
         # without targets the store serves prediction, with a checkpoint's own statistics
-        statistics = None if target is None else self._statistics(training, about).to_dict()
+        statistics = None if target is None else self._statistics(made_of)
         manifest = {
             **self.settings,
             "days": {
@@ -182,45 +189,18 @@ class StoreWriter:
             },
             "statistics": statistics,
             "target": target,
+            "training_data": self._origin(about),
             **more,
         }
         write_text(self.folder / MANIFEST, json.dumps(manifest, indent=1), overwrite=True)
 
-    def _statistics(
-        self, training: Sequence[np.datetime64], about: Mapping[np.datetime64, Mapping[str, Any]]
-    ) -> InputStatistics:
-        """Merge the moments of the training days and of their months."""
-        builder = StatisticsBuilder(self.table, len(self.preparation.heights))
-        for day in training:
-            for group in DAY_GROUPS:
-                builder.merge(group, Welford.from_dict(about[day]["moments"][group]))
-        months = Counter(day.astype("datetime64[M]") for day in training)
-        for month, n_day in months.items():
-            moments = self._about(month_path(self.folder, month))["moments"]
-            for group in FINE_GROUPS:
-                builder.merge(group, Welford.from_dict(moments[group]).repeated(n_day))
-        return builder.statistics()
+    def _statistics(self, days: Mapping[np.datetime64, Mapping[str, Any]]) -> dict[str, Any]:
+        n_height = len(self.preparation.heights)
+        return input_statistics(self.folder, self.table, n_height, days).to_dict()
 
-    def _about(self, path: Path) -> dict[str, Any]:
-        about = read_about(path)
-        if about is None:
-            msg = (
-                f"Invalid chunk {path}. It must be a whole file of the store. Given none. Run "
-                "prepare again."
-            )
-            raise DataError(msg)
-        return about
-
-
-def _target_moments(days: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Mean and deviation of each layer over days, None where a day has no target."""
-    total: Welford | None = None
-    for about in days:
-        if "target" not in about:
-            return None
-        of_day = Welford.from_dict(about["target"])
-        total = total or Welford(of_day.count.shape)
-        total.merge(of_day)
-    if total is None:
-        return None
-    return {"mean": total.mean.tolist(), "std": total.std.tolist()}
+    def _origin(self, about: Mapping[np.datetime64, Mapping[str, Any]]) -> str:
+        """Return `synthetic` if any chunk is, whenever it was made."""
+        months = {day.astype("datetime64[M]") for day in about}
+        others = [static_path(self.folder), *(month_path(self.folder, m) for m in months)]
+        chunks = [*about.values(), *map(require_about, others)]
+        return next((WORD for c in chunks if c.get("origin", self.origin) == WORD), self.origin)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from dacno2_s5p.batch_statistics import SharedStatistics
 from dacno2_s5p.checkpoint import CheckpointInfo, package_versions, save_checkpoint
 from dacno2_s5p.curves import append_row, forget_after
 from dacno2_s5p.errors import ConfigurationError, TrainingError
@@ -35,6 +37,7 @@ from dacno2_s5p.reference import Reference
 from dacno2_s5p.run_state import RunState, identity, read_state, write_state
 from dacno2_s5p.samples import Inputs, read_targets, station_weight
 from dacno2_s5p.sampling import make_sampler
+from retrieval.locks import alone_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -51,6 +54,8 @@ logger = logging.getLogger(__name__)
 
 ALONE = Processes()
 """One process."""
+
+ONE_RUN = "One run at a time trains in it"
 
 
 class PhaseTrainer:
@@ -97,8 +102,8 @@ class PhaseTrainer:
             raise ConfigurationError(msg)
         self.network = network
         self.source = source
-        self.sampling, self.sampling_seed = recipe.sampling, recipe.seed + 1000 * phase
-        self.sampler = make_sampler(source, self.sampling, self.sampling_seed)
+        self.sampling = recipe.sampling
+        self.sampler = make_sampler(source, self.sampling, recipe.seed, phase)
         self.recipe: PhaseRecipe = recipe.phase(phase).in_steps(self.sampler.n_train)
         self.seed = recipe.seed
         self.folder = folder
@@ -111,7 +116,9 @@ class PhaseTrainer:
             versions=package_versions(),
         )
         self.normaliser = Normaliser(info.inputs, info.statistics)
-        self.reference = Reference(_copy(network)) if self._needs_reference else None
+        self.reference = None
+        if self._needs_reference:
+            self.reference = Reference(_copy(network), self.sampler.is_fixed)
         self.optimiser = make_optimiser(network, self.recipe)
         self.mean = RunningMean(network, self.recipe.mean_decay)
         self.mean_network = _copy(network).eval()
@@ -150,7 +157,20 @@ class PhaseTrainer:
             loss is not finite.
         DataError
             If inputs are not finite; names the variable.
+        OutputError
+            If another run is at work in the folder.
         """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with alone_in(self.folder, rule=ONE_RUN) if self.processes.writes else nullcontext():
+            return self._run(resume=resume, stop_after=stop_after, progress=progress)
+
+    def _run(
+        self,
+        *,
+        resume: bool,
+        stop_after: int | None,
+        progress: Callable[[Progress], None] | None,
+    ) -> PhaseResult:
         self._open(resume=resume)
         started, first = time.monotonic(), self.state.step
         last = self.recipe.steps
@@ -178,8 +198,7 @@ class PhaseTrainer:
         )
 
     def _open(self, *, resume: bool) -> None:
-        """Create the folder, or take up the run in it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Begin in an empty folder, or take up the run in it."""
         path = self.folder / "state.safetensors"
         there = path.exists()
         self.processes.wait()  # all have looked before one writes
@@ -219,9 +238,13 @@ class PhaseTrainer:
         training_mode(self.network, freeze_norm=frozen)
         self.optimiser.zero_grad(set_to_none=True)
         sums = dict.fromkeys(TERMS, 0.0)
-        for i, micro in self.processes.share(_parts(crops, recipe.micro_batch)):
+        parts = _parts(crops, recipe.micro_batch)
+        shared = None
+        if self.processes.count > 1 and not frozen:
+            shared = SharedStatistics(self.network, self.processes, len(parts))
+        for i, micro in self.processes.share(parts):
             # dropout follows from seed, phase, step and part, not from what ran before
-            with torch.random.fork_rng(devices=[]):
+            with shared.part(i) if shared else nullcontext(), torch.random.fork_rng(devices=[]):
                 torch.manual_seed(_seed(self.seed, self.info.phase, step, i))
                 terms = self._terms(self.network, micro, totals)
             terms.weighted(recipe.weights).backward()  # type: ignore[no-untyped-call]
@@ -232,8 +255,8 @@ class PhaseTrainer:
         self.processes.add_gradients(self.network)
         self._clip()
         self.optimiser.step()
-        if not frozen:
-            self.processes.average_statistics(self.network)
+        if shared:
+            shared.apply()
         self.mean.update(self.network, step)
         self.state.step += 1
         self.state.add(sums, loss)

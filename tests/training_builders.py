@@ -120,7 +120,7 @@ def make_recipe(config=None, sampling=None, **changes) -> Recipe:
 def write_days(folder, days: ArrayDays, first="2019-07-01") -> Store:
     """Write days in memory as a finished store; every third station cell is held back."""
     preparation = Preparation(weather_steps=days.days[0].single.shape[0], weather_step_hours=3)
-    writer = StoreWriter(folder, days.grid, TABLE, preparation)
+    writer = StoreWriter(folder, days.grid, TABLE, preparation, origin="synthetic")
     fine = {
         variable.name: getattr(days.days[0], group).numpy()[list(channels)]
         for group in ("emission", "geography")
@@ -140,7 +140,7 @@ def write_days(folder, days: ArrayDays, first="2019-07-01") -> Store:
         arrays = {g: getattr(days.days[i], g).numpy() for g in ("temporal", "single", "multi")}
         target = Target(days.cams_fields[i].numpy(), "validated")
         writer.write_day(date, arrays, target, days.stations(i).values, "")
-    more = {"stations": {first[:4]: cells}, "sources": {}, "training_data": "synthetic"}
+    more = {"stations": {first[:4]: cells}, "sources": {}}
     writer.finish(list(dates), [], {**more, "left_out": {}})
     return Store.open(folder)
 

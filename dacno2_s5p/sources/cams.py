@@ -90,6 +90,11 @@ class CamsTargets:
         """
         return self._choose(day)[1]
 
+    def files(self, day: np.datetime64) -> set[Path]:
+        """Return the files that the target of a day is read from."""
+        files, lacking = self._choose(day)
+        return set() if lacking else {s.located.source.path for s in files.locate(day).slices}
+
     def _choose(self, day: np.datetime64) -> tuple[LevelFiles, list[str]]:
         """Return the layout a day is read from and what it lacks; names tell more than content."""
         lacking = self._months.missing(day)

@@ -94,7 +94,7 @@ class StationCell:
     members : tuple of str
         Sampling points averaged in it.
     is_evaluation : bool
-        Held back: a cell with any evaluation station is.
+        Held back: a cell with any evaluation station, of whatever year, is.
     kind, area : str
         Type and area of its stations (of the first).
     longitude, latitude : float
@@ -150,6 +150,8 @@ class Measurements:
         self._known = frozenset(known)
         self.stations = {p: s for p, s in known.items() if s.kind in KINDS and self._inside(s)}
         self.evaluation = split_stations(self.stations, folder, self._rules)
+        # of all years: a cell trained on in one would be known in the others
+        self._held = frozenset(self._cell(self.stations[point]) for point in self.evaluation)
         self._values: dict[int, tuple[list[str], NDArray[np.float32]]] = {}
 
     def _inside(self, station: Station) -> bool:
@@ -201,7 +203,11 @@ class Measurements:
         return names, np.stack(stacked) if stacked else np.zeros((0, n_hour), np.float32)
 
     def cells(self, year: int, days: Sequence[np.datetime64]) -> list[StationCell]:
-        """Return the cells of a year: stations that pass the 20 % rule over its days."""
+        """Return the cells of a year: stations that pass the 20 % rule over its days.
+
+        A cell with an evaluation station of any year is never trained on; in years without one it
+        is left out, as the others may be known to what the network is compared with.
+        """
         names, values = self._year(year)
         hours = np.concatenate([_hour_of_year(d, range(24)) for d in days])
         share = np.isfinite(values[:, hours]).mean(axis=1)
@@ -212,16 +218,20 @@ class Measurements:
         by_cell: dict[tuple[int, int], list[Station]] = {}
         for name in passed:
             by_cell.setdefault(self._cell(self.stations[name]), []).append(self.stations[name])
-        return [self._as_cell(place, found) for place, found in sorted(by_cell.items())]
+        cells = [self._as_cell(place, found) for place, found in sorted(by_cell.items())]
+        return [cell for cell in cells if cell is not None]
 
-    def _as_cell(self, place: tuple[int, int], found: list[Station]) -> StationCell:
+    def _as_cell(self, place: tuple[int, int], found: list[Station]) -> StationCell | None:
         best = min(found, key=lambda s: KINDS.index(s.kind)).kind
         members = [s for s in found if s.kind == best]
+        is_held = place in self._held
+        if is_held and not any(s.sampling_point in self.evaluation for s in members):
+            return None
         first = members[0]
         return StationCell(
             *place,
             tuple(s.sampling_point for s in members),
-            any(s.sampling_point in self.evaluation for s in members),
+            is_held,
             first.kind,
             first.area,
             first.longitude,

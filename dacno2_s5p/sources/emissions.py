@@ -66,6 +66,12 @@ class Inventory:
         ]
         return [f"CAMS-GLOB-ANT of {month} ({', '.join(lacking)})"] if lacking else []
 
+    def files(self, month: np.datetime64) -> set[Path]:
+        """Return the files that a month is read from."""
+        first = month.astype("datetime64[M]")
+        wanted = (found for v in self._variables for found in self._stamps_of(v, first))
+        return {path for name, stamp in wanted for path in self._files.paths(name, [stamp])}
+
     def month(self, month: np.datetime64) -> NDArray[np.float32]:
         """Return the inputs of a month [kg m-2 s-1], shape (n_variable, n_y, n_x).
 

@@ -97,6 +97,17 @@ class Era5:
 
     def missing(self, day: np.datetime64) -> list[str]:
         """Say what a day lacks, one sentence for each variable."""
+        wanted = self._wanted(day)
+        lacking = {name: self._files.missing(name, times) for name, times in wanted.items()}
+        return _grouped(lacking)
+
+    def files(self, day: np.datetime64) -> set[Path]:
+        """Return the files that a day is read from."""
+        wanted = self._wanted(day)
+        return {path for name, times in wanted.items() for path in self._files.paths(name, times)}
+
+    def _wanted(self, day: np.datetime64) -> dict[str, list[np.datetime64]]:
+        """Return the variables of the files that a day needs, and when."""
         wanted: dict[str, set[np.datetime64]] = {}
         times = weather_times(self._preparation, day)
         for variable in (*self._table.group("single"), *self._table.group("multi")):
@@ -106,8 +117,7 @@ class Era5:
         if self._preparation.vertical == "height":
             for name in (*SURFACE_VARIABLES, *COLUMN_VARIABLES):
                 wanted.setdefault(name, set()).update(times)
-        lacking = {name: self._files.missing(name, sorted(t)) for name, t in wanted.items()}
-        return _grouped(lacking)
+        return {name: sorted(times) for name, times in wanted.items()}
 
     def _stamps(self, variable: Variable, time: np.datetime64) -> NDArray[np.datetime64]:
         """Stamps a step needs: accumulations of all its hours, their mean is the input."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from dacno2_s5p.errors import DataError
 from retrieval.formats.containers import FileKind, list_sources, sniff
 from retrieval.formats.field import Field, find_field
-from retrieval.formats.filenames import is_near
+from retrieval.formats.filenames import dates_in_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,6 +27,12 @@ FILES_KEPT = 8
 
 NEAR_DAYS = 1
 """Files whose names give dates farther than this from a wanted day are not opened."""
+
+FEW_FILES = 4
+"""So many files are opened whatever their names say."""
+
+_YEAR = re.compile(r"(?<!\d)(?<!\d[-_.])((?:19|20)\d{2})(?![-_.]?\d)")
+"""A year that is no part of a date."""
 
 _DATA = (FileKind.ZIP, FileKind.CLASSIC, FileKind.HDF5, FileKind.GRIB)
 
@@ -57,6 +64,29 @@ class _OpenFile:
             source.close()
 
 
+def may_hold(name: str, day: np.datetime64) -> bool:
+    """Tell whether a file may hold a day, or one beside it, by the dates in its name.
+
+    A name without dates may; several dates, or a date and a year apart from it, are the ends of
+    one period, as the second may be a day of the data or that of the download.
+
+    Examples
+    --------
+    >>> day = np.datetime64("2019-07-05")
+    >>> may_hold("single_20190630-20190710.nc", day), may_hold("single_20190630.nc", day)
+    (True, False)
+    >>> may_hold("single_2019_downloaded_20240115.nc", day), may_hold("2018-07-05.nc", day)
+    (True, False)
+    """
+    periods = dates_in_name(name)
+    if not periods:
+        return True
+    years = [np.datetime64(year, "Y") for year in _YEAR.findall(name)]
+    periods += [(y.astype("datetime64[D]"), (y + 1).astype("datetime64[D]") - 1) for y in years]
+    first, last = min(p[0] for p in periods), max(p[1] for p in periods)
+    return bool(first - NEAR_DAYS <= day <= last + NEAR_DAYS)
+
+
 class GriddedFiles:
     """The files behind a path.
 
@@ -78,6 +108,7 @@ class GriddedFiles:
         self.path, self.what = Path(path), what
         self.files = self._list()
         self._open: OrderedDict[Path, _OpenFile] = OrderedDict()
+        self._near_day: dict[np.datetime64, list[Path]] = {}
         self._spans: dict[tuple[Path, str], tuple[np.datetime64, np.datetime64] | None] = {}
 
     def _list(self) -> list[Path]:
@@ -120,6 +151,11 @@ class GriddedFiles:
         """Return the times at which no file has a variable."""
         return [time for time in times if self.find(name, time) is None]
 
+    def paths(self, name: str, times: Iterable[np.datetime64]) -> set[Path]:
+        """Return the files that a variable is read from at some times."""
+        found = (self.find(name, time) for time in times)
+        return {one.field.source.path for one in found if one is not None}
+
     def names(self, time: np.datetime64) -> list[str]:
         """Return the variables of the files near a time."""
         found: dict[str, None] = {}
@@ -160,7 +196,13 @@ class GriddedFiles:
         return span is not None and bool(span[0] <= time <= span[1])
 
     def _near(self, time: np.datetime64) -> list[Path]:
-        return [path for path in self.files if is_near(path.name, time, NEAR_DAYS)]
+        """Return the files worth opening for a time; of a few files all are."""
+        if len(self.files) <= FEW_FILES:
+            return self.files
+        day = time.astype("datetime64[D]")
+        if day not in self._near_day:
+            self._near_day[day] = [p for p in self.files if may_hold(p.name, day)]
+        return self._near_day[day]
 
     def _file(self, path: Path) -> _OpenFile:
         if path in self._open:

@@ -18,6 +18,7 @@ from dacno2_s5p.sources.checks import check_values
 from dacno2_s5p.sources.emissions import Inventory
 from dacno2_s5p.sources.era5 import Era5
 from dacno2_s5p.sources.flights import Flights
+from dacno2_s5p.sources.identity import files_below
 from dacno2_s5p.sources.landcover import read_land_cover
 from dacno2_s5p.sources.nightlight import read_night_light
 from dacno2_s5p.sources.population import read_population
@@ -137,6 +138,15 @@ class InputSources:
             if not getattr(self.paths, name).exists()
         ]
 
+    def static_files(self) -> list[Path]:
+        """Return the files of the rasters."""
+        folders = {getattr(self.paths, _STATIC[v.source][0]) for v in self.static}
+        return [file for folder in folders for file in files_below(folder)]
+
+    def month_files(self, month: np.datetime64) -> set[Path]:
+        """Return the files that a month's emissions are read from."""
+        return self.inventory.files(month) if self.monthly else set()
+
     def static_maps(self) -> dict[str, NDArray[np.float32]]:
         """Read the rasters, each variable's channels, shape (n_channel, n_y, n_x).
 
@@ -167,12 +177,13 @@ class InputSources:
             If anything is missing or not finite.
         """
         return {
-            "temporal": self._temporal(day),
+            "temporal": self.temporal(day),
             "single": self.era5.single(day),
             "multi": self.era5.multi(day),
         }
 
-    def _temporal(self, day: np.datetime64) -> NDArray[np.float32]:
+    def temporal(self, day: np.datetime64) -> NDArray[np.float32]:
+        """Return a day's calendar and flights, shape (n_channel,)."""
         channels: list[float] = []
         for variable in self.table.group("temporal"):
             value = day_of_week(day) if variable.source == "calendar" else self.flights.day(day)

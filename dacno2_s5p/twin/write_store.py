@@ -16,10 +16,11 @@ from dacno2_s5p.errors import ConfigurationError
 from dacno2_s5p.grid import ModelGrid, named_grid
 from dacno2_s5p.sources.eea import KINDS, StationCell, cell_record
 from dacno2_s5p.store import Store, day_path, month_path, static_path
-from dacno2_s5p.store_write import StoreWriter
+from dacno2_s5p.store_write import ONE_WRITER, StoreWriter
 from dacno2_s5p.twin.training_days import TwinInputs
 from dacno2_s5p.twin.twin import SEED, Twin
 from dacno2_s5p.variables import InputTable, Preparation
+from retrieval.locks import alone_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -129,15 +130,31 @@ def write_twin_store(
         `europe-2km` or a window of it.
     twin : Twin, optional
         The world, where it is there already.
+
+    Raises
+    ------
+    OutputError
+        If another process writes the store now.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone_in(folder, rule=ONE_WRITER):
+        return _write(folder, choice, progress, grid, twin)
+
+
+def _write(
+    folder: Path,
+    choice: TwinDays,
+    progress: Progress | None,
+    grid: ModelGrid | None,
+    twin: Twin | None,
+) -> Store:
     grid = grid or named_grid("europe-2km")
     table, preparation = InputTable.default(), choice.preparation
     days = choice.days
     twin = twin or Twin(choice.seed)
     source = TwinInputs(twin, table, preparation, grid)
-    writer = StoreWriter(folder, grid, table, preparation)
+    writer = StoreWriter(folder, grid, table, preparation, origin="synthetic")
     network = _Network.of(twin, grid)
-    folder.mkdir(parents=True, exist_ok=True)
     world = f"twin world, seed {choice.seed}"
     mark = writer.mark(chunk="static", world=world)
     if not writer.has(static_path(folder), mark):
@@ -158,7 +175,7 @@ def write_twin_store(
     training = [day for day in days if int(str(day)[:4]) not in choice.held_years]
     stations = {str(year): [cell_record(c) for c in network.cells] for year in choice.years}
     about = {"stations": stations, "left_out": {}, "sources": {"twin": world}}
-    writer.finish(training, held, {**about, "training_data": "synthetic"})
+    writer.finish(training, held, about)
     return Store.open(folder)
 
 

@@ -35,7 +35,8 @@ def benchmark_store(folder: Path, *, tiny: bool = False) -> Store:
 def _write_small(folder: Path) -> None:
     """Write the days of `training_builders.make_days` as a store."""
     table, steps = InputTable.default(), Preparation(weather_steps=8, weather_step_hours=3)
-    days, writer = make_days(n_day=4), StoreWriter(folder, GRID, table, steps)
+    days = make_days(n_day=4)
+    writer = StoreWriter(folder, GRID, table, steps, origin="synthetic")
     maps, monthly = {}, set()
     for group in FINE_GROUPS:
         channels, first = getattr(days.days[0], group).numpy(), 0
@@ -55,7 +56,7 @@ def _write_small(folder: Path) -> None:
     places = zip(days.stations(0).rows, days.stations(0).columns, strict=True)
     cells = [_cell(int(row), int(column)) for row, column in places]
     more = {"stations": {"2023": cells}, "left_out": {}, "sources": {}}
-    writer.finish(dates, [], {**more, "training_data": "synthetic"})
+    writer.finish(dates, [], more)
 
 
 def _cell(row: int, column: int) -> dict[str, Any]:

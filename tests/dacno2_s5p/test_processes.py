@@ -6,15 +6,19 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from dacno2_s5p.checkpoint import read_info
 from dacno2_s5p.curves import read_rows
 from dacno2_s5p.processes import Processes
 from dacno2_s5p.tensor_file import read_tensors
 from dacno2_s5p.training import new_network, train_phase
+from retrieval.errors import OutputError
+from retrieval.locks import alone_in
 from tests.network_builders import mini_config
 from tests.training_builders import make_days, make_info, make_recipe
 
@@ -27,16 +31,27 @@ import torch
 torch.set_num_threads(1)
 from dacno2_s5p.processes import Processes
 from tests.dacno2_s5p.test_processes import train
-train(Path(sys.argv[1]), Processes.join())
+train(Path(sys.argv[1]), Processes.join(), sys.argv[2])
 torch.distributed.destroy_process_group()
 """
 
 
-def train(folder, processes):
-    """Train two steps of phase 2 with dropout and frozen norms, two micro-batches a step."""
+NORMS = {
+    # two micro-batches a step
+    "frozen": {"freeze_norm": True},
+    # three, so that one process has more than the other
+    "learnt": {"batch": 3, "learning_rate": 1e-4},
+    # one, so that the other process is idle
+    "idle": {"batch": 1, "learning_rate": 1e-4},
+}
+"""Phases whose norms are frozen, or learn from micro-batches that are not shared out evenly."""
+
+
+def train(folder, processes, norms):
+    """Train two steps of phase 2 with dropout."""
     config = mini_config(dropout=0.1)
     days = make_days(n_day=4)
-    recipe = make_recipe(config, steps=2, validate_every=2, freeze_norm=True)
+    recipe = make_recipe(config, steps=2, validate_every=2, **NORMS[norms])
     train_phase(new_network(recipe), days, make_info(days, config), recipe, 2, folder, processes)
 
 
@@ -55,18 +70,35 @@ def test_micro_batches_are_shared_out():
     assert sorted(item for share in shares for item in share) == list(enumerate("abcdefg"))
 
 
+def test_one_run_at_a_time_trains_in_a_folder(tmp_path):
+    """A second one is refused, not mixed with it, and the folder is free afterwards."""
+    config, days = mini_config(), make_days(n_day=4)
+    recipe = make_recipe(config, steps=1, validate_every=1)
+    info, others = make_info(days, config), replace(recipe, seed=2)
+
+    def interfere(_):
+        with pytest.raises(OutputError, match="One run at a time trains in it"):
+            train_phase(new_network(others), days, info, others, 1, tmp_path, resume=True)
+
+    train_phase(new_network(recipe), days, info, recipe, 1, tmp_path, progress=interfere)
+    assert read_info(tmp_path / "best.safetensors").recipe["seed"] == recipe.seed
+    with alone_in(tmp_path):
+        pass
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no distributed")
-def test_two_processes_train_the_same_network(tmp_path):
+@pytest.mark.parametrize("norms", NORMS)
+def test_two_processes_train_the_same_network(tmp_path, norms):
     """Weights and curves agree with one process to round-off; files are written once."""
-    train(tmp_path / "one", Processes())
+    train(tmp_path / "one", Processes(), norms)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, str(tmp_path / "two")],
+            [sys.executable, "-c", SCRIPT, str(tmp_path / "two"), norms],
             env={**os.environ, **common, "RANK": rank, "PYTHONPATH": str(ROOT)},
             stderr=subprocess.PIPE,
             text=True,

@@ -52,7 +52,7 @@ def test_scores_are_of_the_best_network_on_either_kind_of_days(days, tmp_path, m
     recipe = make_recipe(mini_config(), BLOCKED, steps=2, validate_every=1)
     trainer = trainer_of(days, recipe, tmp_path / "run")
     result = trainer.run()
-    held = validation_days(days.n_day, BLOCKED, trainer.sampling_seed)
+    held = validation_days(days.n_day, BLOCKED, trainer.seed)
     best, _ = read_tensors(result.checkpoint)
 
     def score(crops, weights):

@@ -82,6 +82,40 @@ def test_stations_with_too_few_hours_do_not_count(tmp_path):
     assert [c.members for c in cells] == [("SPO-FR002",)]
 
 
+@pytest.mark.parametrize("goes_on", [False, True])
+@pytest.mark.parametrize("kind", ["background", "industrial"])
+def test_a_cell_is_on_one_side_in_all_years(tmp_path, goes_on, kind):
+    """A training station that closes before a held-out one opens beside it is not trained on."""
+    later = DAY + 4 * 365
+    stations = [("FR001", kind, 5.2, 5.2), ("FR002", kind, 5.7, 5.7), ("FR003", kind, 8.5, 8.5)]
+    write_metadata(tmp_path, stations)
+    lists(tmp_path, ["FR001", "FR003"], ["FR002"])
+    both = np.concatenate([hours_of(DAY), hours_of(later)])
+    for code, ends in (
+        ("FR001", both if goes_on else both[:24]),
+        ("FR002", both[24:]),
+        ("FR003", both),
+    ):
+        write_parquet(tmp_path, code, ends, np.full(ends.size, 5.0))
+    data = Measurements(tmp_path, GRID)
+    first, second = data.cells(2019, [DAY]), data.cells(2023, [later])
+    assert [(c.row, c.is_evaluation) for c in first] == [(8, False)]
+    assert [(c.row, c.is_evaluation) for c in second] == [(5, True), (8, False)]
+    members = ("SPO-FR001", "SPO-FR002") if goes_on else ("SPO-FR002",)
+    assert second[0].members == members
+
+
+def test_a_held_out_industrial_station_holds_back_the_background_beside_it(tmp_path):
+    """The background station would win in the cell, and is left out: it is in neither part."""
+    write_metadata(tmp_path, [("FR001", "background", 5.2, 5.2), ("FR002", "industrial", 5.7, 5.7)])
+    lists(tmp_path, ["FR001"], ["FR002"])
+    write_parquet(tmp_path, "FR001", ENDS[:24], np.full(24, 5.0))
+    write_parquet(tmp_path, "FR002", ENDS, np.full(48, 9.0))
+    data = Measurements(tmp_path, GRID)
+    assert data.cells(2019, DAYS) == []
+    assert [c.is_evaluation for c in data.cells(2019, DAYS[1:])] == [True]
+
+
 def test_a_window_needs_most_of_its_hours(tmp_path):
     """One of three hours missing is no mean; below detection (2) is valid, -99 is not."""
     write_metadata(tmp_path, [("FR001", "background", 1.5, 1.5)])
