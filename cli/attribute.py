@@ -136,6 +136,7 @@ def attribute(**given: Any) -> None:
 
     from dacno2_s5p.checkpoint import load_checkpoint
     from dacno2_s5p.runtime import tune_process
+    from retrieval.atomic import make_folder
 
     tune_process(given["threads"])
     models = {name: load_checkpoint(path) for name, path in paths.items()}
@@ -146,7 +147,7 @@ def attribute(**given: Any) -> None:
         rows += _attribute(name, model, store, crops, given)
     _warn(rows, given["tolerance"])
     notes = notes_of(store, models, crops, given)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     origin = provenance_of(models, store, given)
     written = write_results(outputs, rows, notes, origin, given)
     show_results(rows, notes, origin, written, given)

@@ -142,6 +142,7 @@ def evaluate(**given: Any) -> None:
     )
     from cli.evaluate_sets import checkpoint_of
     from dacno2_s5p.evaluate import evaluate as rows_of
+    from retrieval.atomic import make_folder
 
     folder: Path = given["output"]
     targets = _targets(folder, given["suffix"], overwrite=given["overwrite"])
@@ -166,7 +167,7 @@ def evaluate(**given: Any) -> None:
     notes = _notes(evidence, given, is_synthetic=is_synthetic) + said
     if evidence.cells:
         notes += _unchecked(given, made_by)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     written = _write(targets, evidence, rows, notes, overwrite=given["overwrite"])
     write_origin(
         targets["provenance"],

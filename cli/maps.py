@@ -89,6 +89,7 @@ def maps(**given: Any) -> None:
       dacno2-s5p maps map_2km.nc
       dacno2-s5p maps map_2km.nc --pair DACNO2/CAMS --region "Po valley=7.5,44.5,12,46" -o po
     """
+    from retrieval.atomic import make_folder
     from retrieval.l3_file import read_l3
     from retrieval.map_data import map_data, polluted_and_clean
 
@@ -105,7 +106,7 @@ def maps(**given: Any) -> None:
         sampling=rule,
     )
     data = _with_intervals(data, path, given)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     written = _draw(data, targets)
     _write_table(targets["numbers"], data.numbers)
     _write_table(targets["numbers_shifted"], _shifted(data))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retrieval.atomic import check_output
+from retrieval.atomic import check_output, make_folder
 from retrieval.crop import find_crop
 from retrieval.errors import NothingToDoError, OutputError
 from retrieval.orbit import Orbit
@@ -114,7 +114,7 @@ def do_orbit(task: OrbitTask, progress: Callable[[float, float], None] | None = 
         if task.dry_run:
             return OrbitDone(target, plan=_plan(task.orbit, target, job))
         if task.into_folder:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent)
         return OrbitDone(target, reretrieve(task.orbit, job, target, progress=progress))
     except NothingToDoError as error:
         if task.is_named:

@@ -13,7 +13,7 @@ from retrieval.apriori.base import HeightLevels, Quantity
 from retrieval.apriori.file_set import FileSet
 from retrieval.apriori.profile_file import KIND as PROFILE_FILE
 from retrieval.apriori.registry import open_apriori
-from retrieval.atomic import check_output
+from retrieval.atomic import check_output, make_folder
 from retrieval.coarsen import CellWeights, Resolution, average, cell_weights, in_pieces
 from retrieval.errors import AprioriError
 from retrieval.formats.cf_time import decode
@@ -101,7 +101,7 @@ def coarsen_files(
         _check_kind(opened)
         cells = cell_weights(opened.grid, resolution.cells_per_degree)
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         parts = _parts(opened)
         targets = [folder / f"{part.stem}_{resolution.label}.nc" for part in parts]
         for target in targets:
