@@ -53,6 +53,7 @@ def coarsen(
       dacno2-s5p reretrieve ORBIT -a dacno2=profiles -a dacno2at10km=profiles_10km -a cams=cams
       dacno2-s5p maps map.nc --pair DACNO2/DACNO2AT10KM --pair DACNO2AT10KM/CAMS
     """
+    from retrieval.apriori.sidecar import with_a_name
     from retrieval.coarsen import BOXES, RESOLUTIONS
     from retrieval.coarsen_files import coarsen_files
 
@@ -62,6 +63,7 @@ def coarsen(
             msg = "--boxes is for --to 1deg. Sets of 10 km are averaged over pixels as they are."
             raise click.UsageError(msg)
         resolution = BOXES
+    path = with_a_name(path)
     folder = output or path.with_name(f"{path.stem}_{resolution.label}")
     with progress_bar("files") as progress:
         written = coarsen_files(

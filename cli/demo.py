@@ -101,9 +101,10 @@ def _run(output: Path, day: str) -> dict[Above, Columns]:
 def _figures(columns: Columns, folder: Path, day: str) -> list[Path]:
     from cli.story_figures import draw_changes, draw_columns, draw_profiles, draw_regions
     from cli.story_numbers import gridded
+    from retrieval.atomic import make_folder
     from retrieval.compare import default_pairs
 
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     l3 = gridded(columns, day)
     pairs = default_pairs([name for name in columns.products if name not in ("TRUTH", "TRUE")])
     with progress_bar("Drawing") as progress:

@@ -39,9 +39,10 @@ def twin_inputs(given: dict[str, Any]) -> dict[str, Any]:
     from cli.twin_files import Request, date_range, missing, plan, progress_units
     from dacno2_s5p.twin.twin import SEED, Twin
     from dacno2_s5p.twin.write_rasters import write_population
+    from retrieval.atomic import make_folder
 
     folder: Path = given["output"] / "twin"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     start = str(given["first"].date()) if given["first"] else TWIN_START
     end = str(np.datetime64(start, "D") + np.timedelta64(given["twin_days"] - 1, "D"))
     request = Request(Twin(SEED), folder, False, False)
@@ -52,7 +53,7 @@ def twin_inputs(given: dict[str, Any]) -> dict[str, Any]:
                 progress(i, len(units))
             note(f"twin world: {unit.kind} {unit.label}")
     people = folder / "geostat"
-    people.mkdir(exist_ok=True)
+    make_folder(people)
     if not any(people.iterdir()):
         write_population(request.twin, people)
     return {

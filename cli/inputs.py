@@ -47,10 +47,13 @@ class Orbits:
         In the order given; what was looked for, by name.
     are_many : bool
         Whether the call may mean several, however many there are.
+    named : frozenset of Path
+        Those of the paths that were named one by one, not looked for.
     """
 
     paths: tuple[Path, ...]
     are_many: bool
+    named: frozenset[Path]
 
 
 def find_orbits(
@@ -95,7 +98,8 @@ def find_orbits(
     if not chosen:
         raise click.UsageError(_nothing(arguments, first, last))
     is_one = len(arguments) == 1 and not _is_searched(arguments[0])
-    return Orbits(tuple(chosen), not is_one)
+    by_name = frozenset(path for path in chosen if path.absolute() in named)
+    return Orbits(tuple(chosen), not is_one, by_name)
 
 
 def _is_searched(path: Path) -> bool:

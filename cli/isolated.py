@@ -15,7 +15,9 @@ import threading
 import time
 import traceback
 from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
@@ -25,7 +27,7 @@ from retrieval.atomic import remove_leftovers
 from retrieval.scratch import remove_scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import FrameType
 
@@ -149,7 +151,10 @@ class Isolated:
         limit = limit and limit * parts_of(task)
         for _ in range(ATTEMPTS):
             try:
-                self._running = self._pool.schedule(_in_child, args=(function, task), timeout=limit)
+                with _interrupts_blocked():  # the first task starts the child
+                    self._running = self._pool.schedule(
+                        _in_child, args=(function, task), timeout=limit
+                    )
                 return self._running.result()
             except CancelledError:
                 raise
@@ -182,6 +187,21 @@ class Isolated:
         self.cancel()
         self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Let no Ctrl-C reach a child before it can ignore it; threads and children inherit this.
+
+    A terminal sends Ctrl-C to all processes. The parent alone takes it, after the block at the
+    latest, and ends its children.
+    """
+    resource_tracker.ensure_running()  # it is started with the first child, and would unblock
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _how(code: int | None) -> str:

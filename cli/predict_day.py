@@ -19,7 +19,7 @@ from dacno2_s5p.profiles import profile_name, profiles_of_day
 from dacno2_s5p.runtime import tune_allocator
 from dacno2_s5p.sources.paths import SourcePaths
 from dacno2_s5p.store import Store
-from retrieval.atomic import check_output
+from retrieval.atomic import check_output, make_folder
 from retrieval.errors import OutputError
 from retrieval.formats.profile_file import write_profile_file
 from retrieval.provenance import fingerprint, stored_fingerprint
@@ -175,7 +175,7 @@ def do_day(task: DayTask, progress: Callable[[float, float], None] | None = None
             return DayDone(path, is_skipped=True)
         raise OutputError(_made_otherwise(path))
     if not task.dry_run:
-        prediction.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(prediction.folder)
         try:
             _write(task, use, inputs, made, progress)
         except OutputError:

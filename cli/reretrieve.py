@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from cli.console import command_line, note, print_json, print_table, progress_bar
+from cli.console import EXIT_DATA, command_line, note, print_json, print_table, progress_bar
 from cli.fanout import Failures, Workers, fan_out, worker_options
 from cli.inputs import ENDINGS, Orbits, find_orbits
 from cli.options import (
@@ -135,7 +135,8 @@ def reretrieve(**given: Any) -> None:
     """Write new tropospheric columns, air mass factors and kernels for each L2 ORBIT.
 
     ORBIT is a file, a folder, or a quoted glob; in folders and globs only original orbits count. An
-    orbit whose output was made from the same content with the same options is skipped.
+    orbit whose output was made from the same content with the same options is skipped. One that was
+    found by looking is passed over where it is dark or lies elsewhere.
 
     Examples:
 
@@ -154,6 +155,7 @@ def reretrieve(**given: Any) -> None:
     from cli.reretrieve_orbit import do_orbit
 
     failures, results = Failures("orbits", len(tasks)), []
+    passed_over: list[str] = []
     if given["dry_run"]:
         workers = Workers()
     with progress_bar("orbits" if found.are_many else tasks[0].orbit.name) as progress:
@@ -161,14 +163,20 @@ def reretrieve(**given: Any) -> None:
         for task, outcome in zip(tasks, outcomes, strict=True):
             if failures.check(str(task.orbit), outcome):
                 results.append(outcome.value.as_dict() | _named(task, outcome.value))
+                if outcome.value.passed_over:
+                    passed_over.append(f"{task.orbit}: {outcome.value.passed_over}")
                 if not given["as_json"]:
-                    _show(outcome.value)
+                    _show(task.orbit, outcome.value)
             elif found.are_many:
                 results.append({"orbit": task.orbit.name, "error": outcome.error})
     if given["as_json"] and (results or found.are_many):
         print_json(results if found.are_many else results[0])
     if failures:
         sys.exit(failures.tell())
+    if len(passed_over) == len(tasks):
+        rest = f" All {len(tasks)} were passed over." if len(tasks) > 1 else ""
+        click.echo(f"Error: {passed_over[0]}{rest}", err=True)
+        sys.exit(EXIT_DATA)
 
 
 def _tasks(found: Orbits, job: Job, given: dict[str, Any], *, find_sets: bool) -> list[OrbitTask]:
@@ -177,7 +185,9 @@ def _tasks(found: Orbits, job: Job, given: dict[str, Any], *, find_sets: bool) -
     output: Path | None = given["output"]
     into_folder = output is not None and (output.is_dir() or found.are_many)
     return [
-        OrbitTask(orbit, job, output, into_folder, find_sets, given["dry_run"])
+        OrbitTask(
+            orbit, job, output, into_folder, find_sets, given["dry_run"], orbit in found.named
+        )
         for orbit in found.paths
     ]
 
@@ -276,12 +286,14 @@ def _above(given: dict[str, Any]) -> tuple[str, Path | None]:
     return "upper" if upper is not None else (above or "constant-vmr"), upper
 
 
-def _show(done: OrbitDone) -> None:
+def _show(orbit: Path, done: OrbitDone) -> None:
     if done.plan is not None:
         for key, value in done.plan.items():
             click.echo(f"{key}: {value}")
     elif done.summary is not None:
         _show_summary(done.summary)
+    elif done.passed_over:
+        click.echo(f"passed over {orbit}: {done.passed_over}")
     else:
         click.echo(f"skipped {done.target}: done before, from the same content and options")
 

@@ -1,4 +1,4 @@
-"""One orbit of `dacno2-s5p reretrieve`: skip it, show its plan, or do it; on any process."""
+"""One orbit of `dacno2-s5p reretrieve`: skip it, pass it over, plan or do it; on any process."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retrieval.atomic import check_output
+from retrieval.atomic import check_output, make_folder
 from retrieval.crop import find_crop
-from retrieval.errors import OutputError
+from retrieval.errors import NothingToDoError, OutputError
 from retrieval.orbit import Orbit
 from retrieval.provenance import stored_fingerprint
 from retrieval.reretrieve import Job, default_output, is_done, open_sets, reretrieve
@@ -36,6 +36,9 @@ class OrbitTask:
         Whether only those sets of the job are used that hold the orbit's day.
     dry_run : bool
         Compute and write nothing.
+    is_named : bool
+        Whether the orbit was asked for by its name: then it is an error where there is nothing to
+        do. One that was looked for is passed over.
     """
 
     orbit: Path
@@ -44,6 +47,7 @@ class OrbitTask:
     into_folder: bool = False
     find_sets: bool = False
     dry_run: bool = False
+    is_named: bool = True
 
     @property
     def folder(self) -> Path:
@@ -65,11 +69,14 @@ class OrbitDone:
         None where nothing was computed.
     plan : dict, optional
         With `dry_run`.
+    passed_over : str
+        Why there is nothing to do: it is dark, or lies elsewhere. Else empty.
     """
 
     target: Path
     summary: OrbitSummary | None = None
     plan: dict[str, Any] | None = None
+    passed_over: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain types, ready for JSON."""
@@ -77,6 +84,8 @@ class OrbitDone:
             return self.plan
         if self.summary is not None:
             return self.summary.as_dict()
+        if self.passed_over:
+            return {"passed_over": self.passed_over}
         return {"output": str(self.target), "skipped": "done before"}
 
 
@@ -101,12 +110,16 @@ def do_orbit(task: OrbitTask, progress: Callable[[float, float], None] | None = 
         return OrbitDone(target)
     if target.parent.exists() or not task.into_folder:
         _check(target, task.orbit, overwrite=job.overwrite)
-    if task.dry_run:
-        return OrbitDone(target, plan=_plan(task.orbit, target, job))
-    if task.into_folder:
-        target.parent.mkdir(parents=True, exist_ok=True)
     try:
+        if task.dry_run:
+            return OrbitDone(target, plan=_plan(task.orbit, target, job))
+        if task.into_folder:
+            make_folder(target.parent)
         return OrbitDone(target, reretrieve(task.orbit, job, target, progress=progress))
+    except NothingToDoError as error:
+        if task.is_named:
+            raise
+        return OrbitDone(target, passed_over=str(error))
     except OutputError:
         if not job.overwrite and is_done(task.orbit, job, target):
             return OrbitDone(target)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from retrieval.atomic import make_folder
 from retrieval.grids import domain_grid
 from retrieval.options import Above, Options
 from retrieval.orbit import Orbit
@@ -81,7 +82,7 @@ def write_day(twin: Twin, date: str, swath: Swath, folder: Path) -> DayFiles:
     from dacno2_s5p.twin.write_profiles import write_moment, write_true_profiles
 
     for name in ("ctm", *SETS):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+        make_folder(folder / name)
     write_ctmana(twin, folder / "ctm", date, overwrite=True)
     write_cams_reanalysis(twin, folder / "cams", [date], overwrite=True)
     write_true_profiles(twin, folder / "truth8", date, overwrite=True)
@@ -127,7 +128,7 @@ def predict_profiles(
     profiles = profiles_of_day(
         model, day, field, grid, input_files=days.names(day), inputs_origin=days.origin
     )
-    (folder / PROFILES).mkdir(parents=True, exist_ok=True)
+    make_folder(folder / PROFILES)
     write_profile_file(folder / PROFILES / profile_name(day), profiles, overwrite=True)
     files.sets = {DACNO2: folder / PROFILES, **files.sets}
 
@@ -157,7 +158,7 @@ def simulate_day(
     # Only slant noise: every other error is shared by all products and would hide the a priori.
     options = SimulationOptions(seed=twin.seed)
     orbit = simulate_orbit(truth, model, scene, swath, options, progress=progress)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     files.orbit, files.truth = orbit.write(folder, overwrite=True)
     truth.close()
     model.close()
@@ -172,7 +173,7 @@ def retrieve_day(
     outputs = {}
     for mode in MODES:
         output = folder / mode.value / f"{files.orbit.stem}_reduced.nc"
-        output.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(output.parent)
         job = Job(
             files.sets,
             Options(above=mode, profiles=mode is HEADLINE, kernels=mode is HEADLINE),

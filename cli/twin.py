@@ -87,8 +87,9 @@ def _write(
 ) -> None:
     from cli.twin_files import Request, date_range, missing, plan, progress_units
     from dacno2_s5p.twin.twin import SEED, Twin
+    from retrieval.atomic import make_folder
 
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     request = Request(Twin(SEED if seed is None else seed), folder, full, all_hours)
     units = plan(kinds, date_range(first, last))
     to_do = missing(units, request)

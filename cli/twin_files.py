@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from retrieval.atomic import make_folder
 from retrieval.errors import RetrievalError
 from retrieval.reading import content_errors
 from retrieval.regions import INPUT_BOX
@@ -128,7 +129,7 @@ def date_range(start: str, end: str) -> list[str]:
 
 def _subfolder(request: Request, name: str) -> Path:
     folder = request.folder / name
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     return folder
 
 

@@ -84,11 +84,8 @@ def atomic_output(
         _flush(temporary)
         check_output(path, overwrite=overwrite, inputs=inputs)
         give_its_name(temporary, path, overwrite=overwrite)
-    except OSError as error:
-        _remove(temporary)
-        raise output_error(path, error) from error
-    except RuntimeError as error:
-        reason = _netcdf_failure(error, temporary)
+    except (OSError, RuntimeError) as error:
+        reason = _reason(error, temporary)
         _remove(temporary)
         if reason is None:
             raise
@@ -131,6 +128,23 @@ def check_outputs(
     for path in paths:
         if path.parent.is_dir():
             check_output(path, overwrite=overwrite, inputs=inputs)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder for outputs, and those it lies in, where they are missing.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be made, or a file has its name.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        msg = f"Invalid output {path}. It must be a folder. Given a file. Choose another name."
+        raise OutputError(msg) from error
+    except OSError as error:
+        raise output_error(path, error) from error
 
 
 def remove_leftovers(folder: Path) -> int:
@@ -208,12 +222,16 @@ def write_errno(error: BaseException) -> int | None:
     return number if number in _REASONS else None
 
 
-def _netcdf_failure(error: RuntimeError, temporary: Path) -> BaseException | None:
-    """Return what is behind an error of the netCDF library, None for any other error.
+def _reason(error: OSError | RuntimeError, temporary: Path) -> BaseException | None:
+    """Return what is behind a failed write, None for an error of another kind.
 
-    It says "NetCDF: HDF error" of a full disk, too; the system says more when asked for room.
+    Of a full disk the netCDF library says "NetCDF: HDF error", or that a file may not be created
+    in a folder that is writable; the system says more when asked for room.
     """
-    if not str(error).startswith("NetCDF:"):
+    if isinstance(error, OSError):
+        if write_errno(error) not in (errno.EACCES, errno.EPERM):
+            return error
+    elif not str(error).startswith("NetCDF:"):
         return None
     try:
         with temporary.open("ab") as file:

@@ -8,7 +8,7 @@ import shutil
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from retrieval.atomic import check_outputs, give_its_name, output_error
+from retrieval.atomic import check_outputs, give_its_name, make_folder
 from retrieval.errors import OutputError
 from retrieval.process_names import owner_is_dead, unique_name
 
@@ -65,10 +65,8 @@ def results_together(
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     named: list[Path] = []
     try:
-        try:
-            hidden.mkdir(parents=True)
-        except OSError as error:
-            raise output_error(folder, error) from error
+        make_folder(folder)
+        make_folder(hidden)
         _remove_leftovers(folder)
         drafts = {name: hidden / path.name for name, path in targets.items()}
         yield drafts

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.errors import NoOverlapError
+from retrieval.errors import NoOverlapError, NothingToDoError
 from retrieval.grid_geometry import BoundingBox
 from retrieval.orbit import Crop, Orbit
 from retrieval.quadrilaterals import FULL_CIRCLE, project
@@ -48,8 +48,10 @@ def find_crop(
 
     Raises
     ------
-    NoOverlapError
+    NothingToDoError
         If no pixel lies inside.
+    NoOverlapError
+        If the orbit has no geolocation.
     """
     crop = orbit.full
     if grid is not None:
@@ -66,7 +68,7 @@ def _narrow(orbit: Orbit, crop: Crop, is_inside: Test, box: BoundingBox, what: s
     lon = orbit.read("longitude", crop)
     rows = np.flatnonzero(_in_box(lat, lon, _widened(box)).any(axis=1))
     if rows.size == 0:
-        raise NoOverlapError(_outside(lat, lon, what))
+        raise _outside(lat, lon, what)
     block = slice(int(rows[0]), int(rows[-1]) + 1)
     first = crop.scanline.start
     near = Crop(slice(first + block.start, first + block.stop), crop.ground_pixel)
@@ -77,12 +79,24 @@ def _narrow(orbit: Orbit, crop: Crop, is_inside: Test, box: BoundingBox, what: s
         inside |= is_inside(lat_corner[..., corner], lon_corner[..., corner])
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     if rows.size == 0:
-        raise NoOverlapError(_outside(lat, lon, what))
+        raise _outside(lat, lon, what)
     scanline, pixel = near.scanline.start, near.ground_pixel.start
     return Crop(
         slice(scanline + int(rows[0]), scanline + int(rows[-1]) + 1),
         slice(pixel + int(columns[0]), pixel + int(columns[-1]) + 1),
     )
+
+
+def any_within(
+    orbit: Orbit, crop: Crop, grid: RectilinearGrid, is_wanted: NDArray[np.bool_]
+) -> bool:
+    """Tell whether any of the wanted pixels of a crop lies in a grid with all its corners."""
+    inside = is_wanted.copy()
+    lat = orbit.read("latitude_bounds", crop)
+    lon = orbit.read("longitude_bounds", crop)
+    for corner in range(lat.shape[-1]):
+        inside &= _in_grid(lat[..., corner], lon[..., corner], grid)
+    return bool(inside.any())
 
 
 def _grid_box(grid: RectilinearGrid) -> BoundingBox:
@@ -130,10 +144,11 @@ def _in_box(lat: Float, lon: Float, bbox: BoundingBox) -> NDArray[np.bool_]:
         return np.asarray((lat >= south) & (lat <= north) & ((lon - west) % FULL_CIRCLE <= width))
 
 
-def _outside(lat: Float, lon: Float, what: str) -> str:
+def _outside(lat: Float, lon: Float, what: str) -> NoOverlapError:
     if not np.isfinite(lat).any():
-        return f"The orbit has no valid geolocation, so it does not meet {what}. Nothing to do."
-    return (
+        msg = f"The orbit has no valid geolocation, so it does not meet {what}. Nothing to do."
+        return NoOverlapError(msg)
+    return NothingToDoError(
         f"No pixel of the orbit lies in {what}. The orbit covers {np.nanmin(lat):.2f} to "
         f"{np.nanmax(lat):.2f} N, {np.nanmin(lon):.2f} to {np.nanmax(lon):.2f} E. "
         "Choose another orbit, set or box."

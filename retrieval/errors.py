@@ -21,5 +21,9 @@ class NoOverlapError(RetrievalError):
     """Orbit and a-priori set do not meet, in place or in time."""
 
 
+class NothingToDoError(NoOverlapError):
+    """The orbit is dark where the sets are, or elsewhere: no fault of a file, and common."""
+
+
 class OutputError(RetrievalError):
     """The output cannot be written, or exists and may not be replaced."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.apriori.registry import open_apriori
-from retrieval.apriori.sidecar import find_sidecar
+from retrieval.apriori.sidecar import find_sidecar, with_a_name
 from retrieval.atomic import check_output
 from retrieval.columns import reretrieved_sets
 from retrieval.errors import NoOverlapError
@@ -360,8 +360,8 @@ def _provenance(job: Job, inputs: tuple[InputFile, ...], crop: Crop) -> Provenan
             "crop": options.crop,
             "bbox": options.bbox or "off",
             "layout": str(job.layout),
-            "upper": job.upper.name if job.upper else "off",
-            "meteo": job.meteo.name if job.meteo else "standard atmosphere",
+            "upper": with_a_name(job.upper).name if job.upper else "off",
+            "meteo": with_a_name(job.meteo).name if job.meteo else "standard atmosphere",
             "scanlines": f"{crop.scanline.start}:{crop.scanline.stop}",
             "ground_pixels": f"{crop.ground_pixel.start}:{crop.ground_pixel.stop}",
         },

@@ -16,8 +16,8 @@ from retrieval.apriori.base import AprioriSet, HybridLayers, PressureLevels, Tim
 from retrieval.assemble import Assembly
 from retrieval.blocks import OrbitBlocks, take_block
 from retrieval.collocate import Collocator
-from retrieval.crop import find_crop
-from retrieval.errors import AprioriError, NoOverlapError
+from retrieval.crop import any_within, find_crop
+from retrieval.errors import AprioriError, NoOverlapError, NothingToDoError
 from retrieval.layers import StandardAtmosphere, pressure_edges
 from retrieval.options import Above, Options
 from retrieval.profiles import PixelColumns
@@ -76,6 +76,8 @@ def substitute(
     ------
     ProductError, AprioriError, NoOverlapError
         If files are damaged, unusable, or do not belong together.
+    NothingToDoError
+        If no pixel that is valid in the orbit itself lies in the primary set's area.
     ValueError
         If there is no set, names clash, or mode `upper` has no upper set.
     """
@@ -115,7 +117,7 @@ def substitute(
             meteo_collocator.n_missing,
         )
     result = assembly.result([_attributes(collocator) for collocator in collocators])
-    _check_any_pixel(result)
+    _check_any_pixel(result, orbit, crop, primary)
     return result, crop
 
 
@@ -215,7 +217,7 @@ def _attributes(collocator: Collocator) -> dict[str, str | int | float]:
     }
 
 
-def _check_any_pixel(result: OrbitResult) -> None:
+def _check_any_pixel(result: OrbitResult, orbit: Orbit, crop: Crop, primary: AprioriSet) -> None:
     """Stop where a set does not serve a single pixel."""
     for fields in result.sets:
         flag = fields.substitution_flag
@@ -226,15 +228,18 @@ def _check_any_pixel(result: OrbitResult) -> None:
             f"{count} x {SubstitutionFlag(int(value)).name.lower().replace('_', ' ')}"
             for value, count in zip(values, counts, strict=True)
         )
-        if set(values) <= {SubstitutionFlag.NO_KERNEL, SubstitutionFlag.NO_TROPOPAUSE}:
+        is_valid = ~np.isin(flag, (SubstitutionFlag.NO_KERNEL, SubstitutionFlag.NO_TROPOPAUSE))
+        if not is_valid.any():
             msg = (
                 f"No pixel of the crop can be re-retrieved. One at least must be valid in the "
                 f"orbit itself. Given {reasons}. Choose another orbit."
             )
-        else:
-            msg = (
-                f"Set {fields.name} serves no pixel of the orbit. It must hold NO2 where and when "
-                f"the orbit has pixels. Given, read as {fields.attributes['kind']}: {reasons}. "
-                "Check its area and times against the orbit's with `dacno2-s5p inspect`."
-            )
-        raise NoOverlapError(msg)
+            raise NothingToDoError(msg)
+        msg = (
+            f"Set {fields.name} serves no pixel of the orbit. It must hold NO2 where and when "
+            f"the orbit has pixels. Given, read as {fields.attributes['kind']}: {reasons}. "
+            "Check its area and times against the orbit's with `dacno2-s5p inspect`."
+        )
+        # valid pixels that only touch the edge of the area are no fault of a set
+        is_missed = any_within(orbit, crop, primary.grid, is_valid)
+        raise NoOverlapError(msg) if is_missed else NothingToDoError(msg)

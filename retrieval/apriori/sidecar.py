@@ -84,6 +84,18 @@ class Sidecar:
         return GivenLevels(self.text("level_kind"), values, self.text("level_unit"))
 
 
+def with_a_name(path: Path) -> Path:
+    """Resolve `.` and `..`, which have no name that others could be made of.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> with_a_name(Path("cams/2023")).name, with_a_name(Path("/data/cams/..")).name
+    ('2023', 'data')
+    """
+    return path.resolve() if path.name in ("", "..") else path
+
+
 def find_sidecar(path: Path) -> Sidecar:
     """Read the TOML of a file, archive or folder; an empty `Sidecar` where there is none.
 
@@ -92,6 +104,7 @@ def find_sidecar(path: Path) -> Sidecar:
     AprioriError
         If the TOML cannot be read, has unknown keys, or values of a wrong kind.
     """
+    path = with_a_name(path)
     if path.is_dir():
         places = [path / FOLDER_NAME, path.with_name(path.name + ".toml")]
     else:

@@ -30,6 +30,16 @@ def test_a_set_becomes_a_set(run, profiles, tmp_path):
     assert "profile file" in run("inspect", tmp_path / "profiles_10km").out
 
 
+def test_the_current_folder_is_a_set(run, profiles, monkeypatch):
+    """`.` goes into a folder beside it, named after it; `inspect` reads it, too."""
+    monkeypatch.chdir(profiles)
+    assert run("inspect", ".").status == 0
+    outcome = run("coarsen", ".", "--to", "10km")
+    assert outcome.status == 0
+    assert outcome.out == f"{profiles}_10km\n"
+    assert len(list(profiles.with_name(f"{profiles.name}_10km").iterdir())) == 1
+
+
 def test_boxes_and_summary(run, profiles, tmp_path):
     """Boxes have a name and a folder of their own; --json lists files."""
     done = run("coarsen", profiles, "--to", "1deg", "--boxes", "-o", tmp_path / "b", "--json")

@@ -158,6 +158,43 @@ def test_workers_end_with_the_process_that_started_them(tmp_path, how):
     assert (tmp_path / "log").read_text() == "0 "
 
 
+EARLY = """
+import sys, time
+from pathlib import Path
+
+if __name__ == "__main__":
+    from cli.fanout import Workers, fan_out
+    from tests.cli.fanout_tasks import Numbered, square
+    tasks = [Numbered(Path(sys.argv[1]), number) for number in range(3)]
+    try:
+        list(fan_out(square, tasks, Workers(jobs=2)))
+    except KeyboardInterrupt:
+        sys.exit(7)
+else:
+    (Path(sys.argv[1]) / "started").touch()
+    time.sleep(3)
+"""
+"""A worker imports the script that started it, before anything else: here it takes its time."""
+
+
+def test_an_interrupt_while_workers_start_is_told_by_no_worker(tmp_path):
+    """Ctrl-C goes to all processes of a terminal; those that have just begun leave it alone."""
+    script = tmp_path / "script.py"
+    script.write_text(EARLY)
+    parent = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    wait_for((tmp_path / "started").exists)
+    os.killpg(parent.pid, signal.SIGINT)
+    _, told = parent.communicate(timeout=60)
+    assert (parent.returncode, told) == (7, "")
+
+
 def is_alive(pid):
     try:
         os.kill(pid, 0)

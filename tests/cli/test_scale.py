@@ -9,6 +9,7 @@ from pathlib import Path
 
 import h5py
 import netCDF4
+import numpy as np
 import pytest
 
 from tests.cli.conftest import contents, names
@@ -120,6 +121,75 @@ def test_one_bad_orbit_does_not_stop_the_rest(many, orbits, tmp_path):
         assert [entry["orbit"] for entry in entries] == names(folder)
         assert done.error == f"Error: {bad}: {entries[1]['error']}"
         assert len(names(tmp_path / name)) == 3
+
+
+@pytest.fixture
+def dark_among_others(orbits, tmp_path):
+    """Return a folder of orbits of which the second is dark, and the last lies elsewhere."""
+    folder = Path(shutil.copytree(orbits / "l2", tmp_path / "l2"))
+    found = sorted(folder.iterdir())
+    with netCDF4.Dataset(found[1], "r+") as file:
+        kernel = file["PRODUCT/averaging_kernel"]
+        kernel[:] = np.ma.masked_all(kernel.shape, "f4")
+    with netCDF4.Dataset(found[3], "r+") as file:
+        file["PRODUCT/longitude"][:] += 30.0
+        file["PRODUCT/SUPPORT_DATA/GEOLOCATIONS/longitude_bounds"][:] += 30.0
+    return folder
+
+
+@pytest.mark.parametrize("workers", [(), ("--jobs", "1")], ids=["here", "there"])
+def test_dark_and_far_orbits_of_a_folder_are_passed_over(
+    many, dark_among_others, tmp_path, workers
+):
+    """They are named with the reason, the status is 0, and the same on every repeat."""
+    out, found = tmp_path / "out", sorted(dark_among_others.iterdir())
+    for _ in range(2):
+        done = many("-o", out, "--json", *workers, source=dark_among_others)
+        assert (done.status, done.err) == (0, "")
+        entries = json.loads(done.out)
+        assert ["passed_over" in entry for entry in entries] == [False, True, False, True]
+        assert [entries[i]["orbit"] for i in (1, 3)] == [found[i].name for i in (1, 3)]
+        assert len(names(out)) == 2
+    lines = many("-o", out, *workers, source=dark_among_others).out.splitlines()
+    assert [line.split(":")[0] for line in lines if line.startswith("passed over")] == [
+        f"passed over {found[i]}" for i in (1, 3)
+    ]
+
+
+def test_orbits_outside_of_the_box_are_passed_over(many, dark_among_others):
+    """With --dry-run, too."""
+    args = ("--bbox", "1", "47", "3", "49", "--crop", "none", "--dry-run", "--json")
+    done = many(*args, source=dark_among_others)
+    assert done.status == 0
+    assert [e["orbit"] for e in json.loads(done.out) if "passed_over" in e] == [
+        sorted(dark_among_others.iterdir())[3].name
+    ]
+
+
+def test_where_nothing_is_done_it_is_an_error(many, dark_among_others, tmp_path):
+    """An orbit that is named, and a folder all of which is passed over."""
+    _, dark, _, far = sorted(dark_among_others.iterdir())
+    for path in (dark, far):
+        assert many("-o", tmp_path / "out.nc", source=path).status == 1
+    only = tmp_path / "only"
+    only.mkdir()
+    for path in (dark, far):
+        path.rename(only / path.name)
+    done = many("-o", tmp_path / "out", source=only)
+    assert done.status == 1
+    assert f"{dark.name}: No pixel of the crop" in done.error
+    assert "All 2 were passed over." in done.error
+
+
+def test_a_day_that_the_sets_lack_is_no_reason_to_pass_over(many, orbits, tmp_path):
+    """Orbits in daylight without their day's profiles are errors, in a folder, too."""
+    sets = Path(shutil.copytree(orbits / "profiles", tmp_path / "profiles"))
+    (sets / "no2_2019-06-02.nc").unlink()
+    done = many("-o", tmp_path / "out", sets=sets)
+    assert done.status == 1
+    assert len(done.err.splitlines()) == 2
+    assert "within 12 h" in done.err
+    assert len(names(tmp_path / "out")) == 2
 
 
 def test_the_output_carries_its_fingerprint(done_before):

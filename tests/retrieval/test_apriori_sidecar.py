@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import netCDF4
 import numpy as np
 import pytest
@@ -152,3 +154,14 @@ def test_no_toml_is_an_empty_one(tmp_path):
     """Without a TOML nothing is described."""
     sidecar = find_sidecar(tmp_path)
     assert not sidecar.describes_layout and sidecar.text("unit") == ""
+
+
+@pytest.mark.parametrize("given", [".", "deep/.."])
+def test_a_folder_without_a_name_has_its_sidecar(tmp_path, monkeypatch, given):
+    """`.` and `..` find what lies beside the folder that they mean."""
+    folder = tmp_path / "set"
+    (folder / "deep").mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    assert find_sidecar(Path(given)).path is None
+    (tmp_path / "set.toml").write_text('title = "a"')
+    assert find_sidecar(Path(given)).text("title") == "a"

@@ -6,12 +6,14 @@ import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from retrieval.atomic import (
     atomic_output,
     check_output,
+    make_folder,
     output_error,
     remove_leftovers,
     write_errno,
@@ -115,6 +117,40 @@ def test_full_disk_is_named(tmp_path):
             write_then_fail(tmp_path / "out.nc", error)
         assert "\n" not in str(raised.value)
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM])
+def test_a_library_that_may_not_create_is_asked_for_room(tmp_path, number):
+    """The netCDF library says so of a full disk, too; with room it is what it says."""
+    with pytest.raises(OutputError, match="not writable"):
+        write_then_fail(tmp_path / "out.nc", PermissionError(number, "denied"))
+    with pytest.raises(OutputError, match="no space left"):
+        create_on_full_disk(tmp_path / "out.nc", PermissionError(number, "denied"))
+    assert names(tmp_path) == []
+
+
+def create_on_full_disk(path, error):
+    with atomic_output(path) as temporary:
+        temporary.unlink()
+        temporary.symlink_to("/dev/full")
+        raise error
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path, monkeypatch):
+    """A file of its name, and a file system that is read-only."""
+    make_folder(tmp_path / "a" / "b")
+    make_folder(tmp_path / "a" / "b")
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "b"):
+        with pytest.raises(OutputError, match="must be a folder"):
+            make_folder(path)
+
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system", "c")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(OutputError, match="The file system is read-only"):
+        make_folder(tmp_path / "c")
 
 
 def test_unknown_system_errors_stay_one_line(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from retrieval.crop import find_crop
-from retrieval.errors import NoOverlapError
+from retrieval.errors import NoOverlapError, NothingToDoError
 from retrieval.grids import RectilinearGrid, domain_grid
 from retrieval.orbit import Orbit
 from retrieval.quadrilaterals import project
@@ -152,7 +152,7 @@ def test_global_grids_keep_everything(truth):
 )
 def test_nothing_inside_is_an_error(truth, keywords):
     """One line with the orbit's extent and what to choose."""
-    with Orbit.open(truth.path) as orbit, pytest.raises(NoOverlapError) as error:
+    with Orbit.open(truth.path) as orbit, pytest.raises(NothingToDoError) as error:
         find_crop(orbit, **keywords)
     assert "No pixel of the orbit lies in" in str(error.value)
     assert "\n" not in str(error.value)

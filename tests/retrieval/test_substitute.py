@@ -11,7 +11,7 @@ import pytest
 from retrieval import collocate, footprint
 from retrieval.apriori.base import HeightLevels, Quantity, TimeRule
 from retrieval.assemble import ENSEMBLE, OWN_UNCERTAINTY
-from retrieval.errors import AprioriError, NoOverlapError, ProductError
+from retrieval.errors import AprioriError, NoOverlapError, NothingToDoError, ProductError
 from retrieval.grids import RectilinearGrid
 from retrieval.options import Above, Options
 from retrieval.orbit import Orbit
@@ -462,15 +462,33 @@ def test_an_orbit_of_invalid_pixels_is_an_error(truth, tmp_path):
     def edit(found):
         found["tm5_tropopause_layer_index"][:] = -2147483647
 
-    with pytest.raises(NoOverlapError, match="valid in the orbit itself"):
+    with pytest.raises(NothingToDoError, match="valid in the orbit itself"):
         run(changed(truth, tmp_path / "none.nc", edit))
 
 
 def test_missing_values_over_the_whole_set_are_not_zero(truth):
     """A set of NaN: coverage 0, flag 5 everywhere, told as an error."""
     nan = array_set(np.full((8, *MIDDLE.shape), np.nan), grid=MIDDLE)
-    with pytest.raises(NoOverlapError, match="low coverage"):
+    with pytest.raises(NoOverlapError, match="low coverage") as error:
         run(truth.path, {"a": nan})
+    assert not isinstance(error.value, NothingToDoError)
+
+
+def test_valid_pixels_at_the_edge_of_a_set_only_are_nothing_to_do(truth, tmp_path):
+    """Dark where the set is and lit beside it: the orbit's state, not a fault of the set."""
+
+    def edit(found):
+        lat, lon = found["latitude"][0], found["longitude"][0]
+        is_near = (lat > 47.4) & (lat < 48.6) & (lon > 1.4) & (lon < 2.6)
+        kernel = found["averaging_kernel"]
+        kernel[:] = np.where(is_near[None, ..., None], kernel.getncattr("_FillValue"), kernel[:])
+
+    small = box_grid(0.1, SMALL)
+    with pytest.raises(NothingToDoError, match="outside set"):
+        run(
+            changed(truth, tmp_path / "dark.nc", edit),
+            {"a": array_set(contrast_field(small, 1), grid=small)},
+        )
 
 
 def test_orbits_without_optional_variables_are_computed(truth, tmp_path):
