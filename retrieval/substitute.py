@@ -90,7 +90,7 @@ def substitute(
     outline = (blocks.latitude_bounds, blocks.longitude_bounds)
     check_corner_order(*outline)
     collocators = [
-        Collocator(name, apriori, _rule(apriori, options), times, outline)
+        Collocator(name, apriori, rule_of(apriori, options), times, outline)
         for name, apriori in zip(names, sets.values(), strict=True)
     ]
     upper_collocator = None
@@ -198,7 +198,8 @@ def _check_upper(upper: AprioriSet | None) -> None:
         raise AprioriError(msg)
 
 
-def _rule(apriori: AprioriSet, options: Options) -> TimeRule:
+def rule_of(apriori: AprioriSet, options: Options) -> TimeRule:
+    """Return the time rule of a set: its own, or the user's where it has several fields a day."""
     if options.time_rule is None or apriori.time_rule is TimeRule.DAILY:
         return apriori.time_rule
     return options.time_rule

@@ -100,7 +100,8 @@ def _month_candidate(month: layout.Month, request: Request) -> Candidate:
             _check_same(lowest, other, request)
         return [lowest, *others]
 
-    slab = Slab(fields, lowest.times, levels.order, unit)
+    paths = tuple(source.path for source in month.sources)
+    slab = Slab(fields, lowest.times, levels.order, unit, paths)
     return Candidate(slab, lowest, HeightLevels(heights))
 
 

@@ -13,7 +13,8 @@ from retrieval.errors import AprioriError
 from retrieval.formats.units import check_plausible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -41,6 +42,8 @@ class Slab:
     order : ndarray of int
         For each level, surface first, its place among the levels read.
     unit : Unit
+    paths : tuple of Path
+        The files, or the archives that hold them.
     uncertainty : tuple of (str, Unit) or None
         Variable of the 1-sigma uncertainty beside the field.
     surface_altitude : str or None
@@ -51,6 +54,7 @@ class Slab:
     times: NDArray[np.datetime64]
     order: NDArray[np.int64]
     unit: Unit
+    paths: tuple[Path, ...]
     uncertainty: tuple[str, Unit] | None = None
     surface_altitude: str | None = None
 
@@ -106,6 +110,13 @@ class FileSet(AprioriSet):
         altitude = first.read(0, rows, columns, slab.surface_altitude)
         return np.asarray(altitude.reshape(altitude.shape[-2:]), dtype=np.float32)
 
+    def files_of(self, i_times: Iterable[int]) -> list[Path]:
+        """Return the files that hold some of the times, and the one of the orography."""
+        used = {self.places[i][0] for i in i_times}
+        if used and self.slabs[0].surface_altitude is not None:
+            used.add(0)
+        return sorted({path for i in used for path in self.slabs[i].paths}) or self.files
+
     def close(self) -> None:
         """Close all files."""
         for source in self.sources:
@@ -139,7 +150,8 @@ def one_file(
     surface_altitude: str | None = None,
 ) -> Slab:
     """Build the slab of a file that holds all levels."""
-    return Slab(lambda: [located], located.times, order, unit, uncertainty, surface_altitude)
+    paths = (located.source.path,)
+    return Slab(lambda: [located], located.times, order, unit, paths, uncertainty, surface_altitude)
 
 
 @dataclass(frozen=True)
@@ -167,7 +179,8 @@ def build_set(
     candidates : list of Candidate
         In order of preference: where two hold a field of the same time, the first one's is used.
     time_rule : TimeRule or None
-        None to tell it from the spacing of the times.
+        Of the kind of files; None to tell it from the spacing of the times. A set with one field
+        a day is `DAILY` whatever its kind, but for `NEAREST`, which is as strict.
     around : datetime64, optional
         Where files differ in grid or levels, those nearest to this time make the set.
 
@@ -185,13 +198,16 @@ def build_set(
         )
         raise AprioriError(msg)
     reference = kept[0]
+    rule = rule_from_spacing(times)
+    if time_rule is not None and (rule is not TimeRule.DAILY or time_rule is TimeRule.NEAREST):
+        rule = time_rule
     return FileSet(
         kind=kind,
         grid=reference.located.grid,
         vertical=reference.vertical,
         quantity=reference.slab.unit.quantity,
         times=times,
-        time_rule=time_rule or rule_from_spacing(times),
+        time_rule=rule,
         files=sorted({source.path for source in sources}),
         is_synthetic=is_synthetic(sources),
         attributes=attributes,

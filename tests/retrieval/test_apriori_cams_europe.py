@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from contextlib import closing
 
+import netCDF4
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from retrieval.apriori.base import HeightLevels, Quantity, TimeRule
 from retrieval.apriori.registry import open_apriori
 from retrieval.constants import MICROGRAM_M3_TO_MOL_M3
 from retrieval.errors import AprioriError
+from tests.files import write_cams
 from tests.set_builders import (
     CAMS_HEIGHTS,
     concentration,
@@ -184,3 +187,14 @@ def test_values_impossible_in_their_unit_are_refused_on_reading(tmp_path):
     opened = open_apriori(tmp_path)
     with pytest.raises(AprioriError, match=r"'kg m-3': as declared .* read as ug m-3"):
         opened.read(0, ALL, ALL)
+
+
+def test_one_field_a_day_follows_the_daily_rule(tmp_path):
+    """Contract 5: months that hold noon alone serve three hours round it."""
+    folder = write_cams(tmp_path / "cams")
+    with closing(open_apriori(folder)) as opened:
+        assert opened.time_rule is TimeRule.OVERPASS_MEAN
+    for path in folder.iterdir():
+        with netCDF4.Dataset(path, "a") as file:
+            file["time"][:] = 12.0 + 24.0 * np.arange(24)
+    assert open_apriori(folder).time_rule is TimeRule.DAILY
