@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.apriori.base import AprioriSet, HybridLayers, PressureLevels, TimeRule
+from retrieval.apriori.base import (
+    AprioriSet,
+    HeightLevels,
+    HybridLayers,
+    PressureLevels,
+    TimeRule,
+    Vertical,
+)
 from retrieval.assemble import Assembly
 from retrieval.blocks import OrbitBlocks, take_block
 from retrieval.collocate import Collocator
@@ -111,7 +118,8 @@ def substitute(
             progress(rows.stop, n_scanline)
     if meteo_collocator is not None and meteo_collocator.n_missing:
         logger.warning(
-            "meteo has no temperature at %d pixels: they are not computed (flag 8)",
+            "meteo has no temperature at %d pixels: sets that need one are not computed there "
+            "(flag 8)",
             meteo_collocator.n_missing,
         )
     result = assembly.result([_attributes(collocator) for collocator in collocators])
@@ -209,11 +217,19 @@ def _attributes(collocator: Collocator) -> dict[str, str | int | float]:
     apriori = collocator.apriori
     return {
         "kind": apriori.kind,
+        "levels": _levels(apriori.vertical),
         "time_rule": str(collocator.rule),
         "fields_used": ", ".join(collocator.times_used),
         "negative_values_counted_as_zero": collocator.n_negative,
         "synthetic": "yes" if apriori.is_synthetic else "no",
     }
+
+
+def _levels(vertical: Vertical) -> str:
+    """Say which levels a set has, so that a missing one shows in the file."""
+    if isinstance(vertical, HeightLevels):
+        return ", ".join(f"{height:g}" for height in vertical.height) + " m"
+    return f"{vertical.n_level} {type(vertical).__name__}"
 
 
 def _check_any_pixel(result: OrbitResult) -> None:

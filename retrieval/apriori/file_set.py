@@ -11,6 +11,7 @@ import numpy as np
 from retrieval.apriori.base import AprioriSet, TimeRule
 from retrieval.errors import AprioriError
 from retrieval.formats.units import check_plausible
+from retrieval.provenance import file_checksum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -171,6 +172,7 @@ def build_set(
     attributes: dict[str, str],
     *,
     around: np.datetime64 | None = None,
+    is_ranked: bool = True,
 ) -> FileSet:
     """Join files into one set.
 
@@ -183,13 +185,18 @@ def build_set(
         a day is `DAILY` whatever its kind, but for `NEAREST`, which is as strict.
     around : datetime64, optional
         Where files differ in grid or levels, those nearest to this time make the set.
+    is_ranked : bool
+        Whether the order is one of preference. Else two different files of one time are an error.
 
     Raises
     ------
     AprioriError
-        If the files differ in grid, levels or quantity and no time tells which to use.
+        If the files differ in grid, levels or quantity and no time tells which to use, or two are
+        of one time and nothing tells which.
     """
     kept = _consistent(kind, candidates, around)
+    if not is_ranked:
+        _refuse_rivals(kind, candidates)
     times, places = join_times([c.slab.times for c in kept], kind)
     if times.size == 0:
         msg = (
@@ -241,6 +248,34 @@ def join_times(
         )
     places = [(int(numbers[i]), int(inner[i])) for i in order[first]]
     return unique.astype("datetime64[ms]"), places
+
+
+def _refuse_rivals(kind: str, candidates: list[Candidate]) -> None:
+    """Refuse two different files of which one has no time that the other has not.
+
+    Files that share some times, as the last and first of neighbouring days, are no rivals.
+    """
+    all_times = np.concatenate([c.slab.times for c in candidates])
+    if np.unique(all_times).size == all_times.size:
+        return
+    for i, one in enumerate(candidates):
+        for other in candidates[i + 1 :]:
+            common = np.intersect1d(one.slab.times, other.slab.times)
+            shorter = min(one.slab.times.size, other.slab.times.size)
+            if common.size == 0 or common.size < shorter or _same_content(one, other):
+                continue
+            msg = (
+                f"Invalid {kind}. A time must be in one file. Given "
+                f"{common[0].astype('datetime64[m]')} in {one.located.source} and "
+                f"{other.located.source}. Put one of them into another folder."
+            )
+            raise AprioriError(msg)
+
+
+def _same_content(one: Candidate, other: Candidate) -> bool:
+    paths = [*one.slab.paths, *other.slab.paths]
+    is_one_archive = len(set(paths)) < len(paths)
+    return not is_one_archive and len({file_checksum(path) for path in paths}) == 1
 
 
 def _consistent(
