@@ -53,6 +53,7 @@ class Assembly:
     def __init__(self, orbit: Orbit, crop: Crop, options: Options, names: list[str]) -> None:
         self._shape = crop.shape
         self._n_layer = orbit.layers.n_layer
+        self._is_reversed = orbit.layers.is_reversed
         self._has_strat = orbit.has(*STRATOSPHERE)
         self._sets = [self._allocate(name, orbit, options) for name in names]
         self._tm5 = self._empty() if self._has_strat else None
@@ -173,7 +174,14 @@ class Assembly:
         """Hand over the result, with the provenance of each set."""
         for fields, given in zip(self._sets, attributes, strict=True):
             fields.attributes = {**given, "profile_error_source": self._error_source[fields.name]}
+            if self._is_reversed:  # as the other variables of the file are
+                fields.averaging_kernel_troposphere = _flipped(fields.averaging_kernel_troposphere)
+                fields.apriori_partial_column = _flipped(fields.apriori_partial_column)
         return OrbitResult(self._sets, self._tm5, self._relative)
+
+
+def _flipped(values: Float | None) -> Float | None:
+    return None if values is None else values[..., ::-1]
 
 
 class _Target:

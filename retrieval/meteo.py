@@ -21,6 +21,8 @@ from retrieval.formats.field import Field, find_field
 from retrieval.formats.levels import Levels, find_levels
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from retrieval.grids import RectilinearGrid
@@ -40,6 +42,10 @@ class _Series:
     levels: Levels
     times: NDArray[np.datetime64]
     places: list[tuple[int, int]]
+
+    def path(self, i_time: int) -> Path:
+        """Return the file, or the archive, of a time."""
+        return self.fields[self.places[i_time][0]].source.path
 
     def read(
         self, i_time: int, rows: slice, columns: slice, allowed: tuple[float, float]
@@ -87,6 +93,12 @@ class Meteo:
     _temperature: _Series = field(repr=False)
     _humidity: _Series | None = field(repr=False, default=None)
     _sources: list[NetcdfSource] = field(repr=False, default_factory=list)
+
+    def files_of(self, i_times: Iterable[int]) -> list[Path]:
+        """Return the files that hold some of the times; all where none is asked for."""
+        used = list(i_times)
+        series = [one for one in (self._temperature, self._humidity) if one is not None]
+        return sorted({one.path(i) for one in series for i in used}) or self.files
 
     @property
     def has_humidity(self) -> bool:

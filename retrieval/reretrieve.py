@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.apriori.registry import open_apriori
-from retrieval.apriori.sidecar import find_sidecar, with_a_name
+from retrieval.apriori.sidecar import with_a_name
 from retrieval.atomic import check_output
 from retrieval.columns import reretrieved_sets
 from retrieval.errors import NoOverlapError
+from retrieval.inputs_used import input_file, input_paths, set_files
 from retrieval.options import Above, Options
 from retrieval.orbit import Orbit
 from retrieval.product import Layout, not_original, write_product
@@ -28,7 +29,6 @@ from retrieval.product_table import TM5
 from retrieval.provenance import (
     InputFile,
     Provenance,
-    file_checksum,
     fingerprint,
     stored_fingerprint,
 )
@@ -160,10 +160,10 @@ def reretrieve(
         opened = stack.enter_context(Orbit.open(source))
         _check_original(opened)
         found = open_sets(opened, job, stack)
-        inputs = _input_paths(source, job, found)
-        check_output(target, overwrite=job.overwrite, inputs=[path for _, path in inputs])
+        check_output(target, overwrite=job.overwrite, inputs=[source, *set_files(job, found)])
+        inputs = input_paths(opened, job, found)
         _say_what_is_assumed(opened, found)
-        pending = checksums.map(_input_file, *zip(*inputs, strict=True))
+        pending = checksums.map(input_file, *zip(*inputs, strict=True))
         result, crop = substitute(
             opened,
             found.sets,
@@ -207,7 +207,7 @@ def is_done(orbit: Path, job: Job, target: Path) -> bool:
     with ExitStack() as stack:
         opened = stack.enter_context(Orbit.open(orbit))
         found = open_sets(opened, job, stack)
-        files = [_input_file(*named) for named in _input_paths(orbit, job, found)]
+        files = [input_file(*named) for named in input_paths(opened, job, found)]
     return known == _fingerprint(job, files)
 
 
@@ -275,19 +275,6 @@ def orbit_time(orbit: Orbit) -> np.datetime64:
     return middle
 
 
-def _input_paths(source: Path, job: Job, found: OpenedSets) -> list[tuple[str, Path]]:
-    paths = [("orbit", source)]
-    paths += [(name.upper(), p) for name, apriori in found.sets.items() for p in apriori.files]
-    if found.upper is not None:
-        paths += [("upper", p) for p in found.upper.files]
-    if found.meteo is not None:
-        paths += [("meteo", p) for p in found.meteo.files]
-    named = {name.upper(): path for name, path in job.sets.items()}
-    named |= {"upper": job.upper} if job.upper and found.upper else {}
-    sidecars = {role: find_sidecar(path).path for role, path in named.items()}
-    return paths + [(f"{role} TOML", path) for role, path in sidecars.items() if path]
-
-
 def _say_what_is_assumed(orbit: Orbit, found: OpenedSets) -> None:
     """Warn of what the orbit lacks, and where a synthetic set meets a real orbit (contract 2)."""
     for assumption in orbit.assumptions:
@@ -317,17 +304,6 @@ def _warn_of_empty_sets(summary: OrbitSummary) -> None:
                 product.name,
                 100.0 * share,
             )
-
-
-def _input_file(role: str, path: Path) -> InputFile:
-    stat = path.stat()
-    return InputFile(path.name, role, _cached_checksum(path, stat.st_size, stat.st_mtime_ns))
-
-
-@lru_cache(maxsize=4096)
-def _cached_checksum(path: Path, _size: int, _mtime: int) -> str:
-    """Checksum of a file, once a process: monthly files serve many orbits."""
-    return file_checksum(path)
 
 
 def _describe(result: OrbitResult, orbit: Orbit, found: OpenedSets) -> None:

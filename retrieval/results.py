@@ -44,8 +44,9 @@ class SetResult:
     """New fields of one a-priori set, all float32 with NaN where fill.
 
     Shapes are (scanline, ground_pixel) of the crop, kernels and profiles
-    (scanline, ground_pixel, layer). Units: columns mol m-2, the rest 1. Fields that cannot be
-    computed for the file at hand (no V_strat, say) are None. `name` is in capitals.
+    (scanline, ground_pixel, layer) in the file's order of layers. Units: columns mol m-2, the rest
+    1. Fields that cannot be computed for the file at hand (no V_strat, say) are None. `name` is in
+    capitals.
     """
 
     name: str

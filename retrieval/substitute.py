@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.apriori.base import AprioriSet, HybridLayers, PressureLevels, TimeRule
+from retrieval.apriori.base import (
+    AprioriSet,
+    HeightLevels,
+    HybridLayers,
+    PressureLevels,
+    TimeRule,
+    Vertical,
+)
 from retrieval.assemble import Assembly
 from retrieval.blocks import OrbitBlocks, take_block
 from retrieval.collocate import Collocator
@@ -92,7 +99,7 @@ def substitute(
     outline = (blocks.latitude_bounds, blocks.longitude_bounds)
     check_corner_order(*outline)
     collocators = [
-        Collocator(name, apriori, _rule(apriori, options), times, outline)
+        Collocator(name, apriori, rule_of(apriori, options), times, outline)
         for name, apriori in zip(names, sets.values(), strict=True)
     ]
     upper_collocator = None
@@ -113,7 +120,8 @@ def substitute(
             progress(rows.stop, n_scanline)
     if meteo_collocator is not None and meteo_collocator.n_missing:
         logger.warning(
-            "meteo has no temperature at %d pixels: they are not computed (flag 8)",
+            "meteo has no temperature at %d pixels: sets that need one are not computed there "
+            "(flag 8)",
             meteo_collocator.n_missing,
         )
     result = assembly.result([_attributes(collocator) for collocator in collocators])
@@ -200,7 +208,8 @@ def _check_upper(upper: AprioriSet | None) -> None:
         raise AprioriError(msg)
 
 
-def _rule(apriori: AprioriSet, options: Options) -> TimeRule:
+def rule_of(apriori: AprioriSet, options: Options) -> TimeRule:
+    """Return the time rule of a set: its own, or the user's where it has several fields a day."""
     if options.time_rule is None or apriori.time_rule is TimeRule.DAILY:
         return apriori.time_rule
     return options.time_rule
@@ -210,11 +219,19 @@ def _attributes(collocator: Collocator) -> dict[str, str | int | float]:
     apriori = collocator.apriori
     return {
         "kind": apriori.kind,
+        "levels": _levels(apriori.vertical),
         "time_rule": str(collocator.rule),
         "fields_used": ", ".join(collocator.times_used),
         "negative_values_counted_as_zero": collocator.n_negative,
         "synthetic": "yes" if apriori.is_synthetic else "no",
     }
+
+
+def _levels(vertical: Vertical) -> str:
+    """Say which levels a set has, so that a missing one shows in the file."""
+    if isinstance(vertical, HeightLevels):
+        return ", ".join(f"{height:g}" for height in vertical.height) + " m"
+    return f"{vertical.n_level} {type(vertical).__name__}"
 
 
 def _check_any_pixel(result: OrbitResult, orbit: Orbit, crop: Crop, primary: AprioriSet) -> None:

@@ -10,6 +10,8 @@ import numpy as np
 from retrieval.apriori.base import TimeRule
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     Times = NDArray[np.datetime64]
@@ -22,6 +24,8 @@ OVERPASS_WINDOW = (10, 15)
 """UTC hours of the pixels that the overpass mean serves."""
 DAILY_TOLERANCE = 3 * HOUR
 """A field that stands for a day serves pixels this near to its time."""
+LARGEST_GAP = 6 * HOUR
+"""Nothing is interpolated over more: NO2 at noon is not halfway between two midnights."""
 FARTHEST_FIELD = 12 * HOUR
 """With no field nearer than this to any pixel, set and orbit do not belong together."""
 
@@ -73,6 +77,15 @@ def time_weights(times: Times, rule: TimeRule, scanline_times: Times) -> TimeWei
     return TimeWeights(index, np.where(is_served[:, None], weight, 0.0), is_served)
 
 
+def fields_in_use(times: Times, rules: Iterable[TimeRule], scanline_times: Times) -> list[int]:
+    """Return the indices of the fields that any scanline asks for by one of the rules."""
+    used: set[int] = set()
+    for rule in rules if times.size else ():
+        found = time_weights(times, rule, scanline_times)
+        used |= set(found.index[found.weight > 0].tolist())
+    return sorted(used)
+
+
 def nearest_distance(times: Times, scanline_times: Times) -> np.timedelta64:
     """Smallest distance in time between any field and any scanline."""
     valid = scanline_times[~np.isnat(scanline_times)]
@@ -122,7 +135,8 @@ def _linear(
     gap = times[right] - times[right - 1]
     fraction = (at - times[right - 1]) / gap
     # A missing field is not bridged: it leaves a gap of twice the usual step.
-    is_served = (fraction >= 0) & (fraction <= 1) & (gap < 2 * _typical_step(times))
+    is_served = (fraction >= 0) & (fraction <= 1)
+    is_served &= (gap < 2 * _typical_step(times)) & (gap <= LARGEST_GAP)
     return (
         np.stack([right - 1, right], axis=1),
         np.stack([1.0 - fraction, fraction], axis=1),

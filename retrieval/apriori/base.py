@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -156,6 +157,10 @@ class AprioriSet(ABC):
     ) -> NDArray[np.floating] | None:
         """Return the model's own orography [m], shape (n_y, n_x), or None where unknown."""
         return None
+
+    def files_of(self, i_times: Iterable[int]) -> list[Path]:  # noqa: ARG002
+        """Return the files that hold some of the times; all of the set where that is unknown."""
+        return self.files
 
     def close(self) -> None:  # noqa: B027
         """Release files; reading afterwards is an error."""

@@ -74,6 +74,8 @@ def _open_months(sources: list[NetcdfSource], request: Request) -> FileSet:
     if request.around is not None:
         near = request.around.astype("datetime64[M]")
         months = [m for m in months if abs((m.month - near).astype(int)) <= 1] or months
+    for month in months:
+        layout.warn_of_missing_levels(f"CAMS European reanalysis {month.month}", month.levels)
     candidates = [_month_candidate(month, request) for month in months]
     used = [s for month in months for s in month.sources]
     name = parse_cams_europe(used[0].name)
@@ -100,7 +102,8 @@ def _month_candidate(month: layout.Month, request: Request) -> Candidate:
             _check_same(lowest, other, request)
         return [lowest, *others]
 
-    slab = Slab(fields, lowest.times, levels.order, unit)
+    paths = tuple(source.path for source in month.sources)
+    slab = Slab(fields, lowest.times, levels.order, unit, paths)
     return Candidate(slab, lowest, HeightLevels(heights))
 
 

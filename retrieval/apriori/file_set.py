@@ -11,9 +11,11 @@ import numpy as np
 from retrieval.apriori.base import AprioriSet, TimeRule
 from retrieval.errors import AprioriError
 from retrieval.formats.units import check_plausible
+from retrieval.provenance import file_checksum
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -41,6 +43,8 @@ class Slab:
     order : ndarray of int
         For each level, surface first, its place among the levels read.
     unit : Unit
+    paths : tuple of Path
+        The files, or the archives that hold them.
     uncertainty : tuple of (str, Unit) or None
         Variable of the 1-sigma uncertainty beside the field.
     surface_altitude : str or None
@@ -51,6 +55,7 @@ class Slab:
     times: NDArray[np.datetime64]
     order: NDArray[np.int64]
     unit: Unit
+    paths: tuple[Path, ...]
     uncertainty: tuple[str, Unit] | None = None
     surface_altitude: str | None = None
 
@@ -106,6 +111,13 @@ class FileSet(AprioriSet):
         altitude = first.read(0, rows, columns, slab.surface_altitude)
         return np.asarray(altitude.reshape(altitude.shape[-2:]), dtype=np.float32)
 
+    def files_of(self, i_times: Iterable[int]) -> list[Path]:
+        """Return the files that hold some of the times, and the one of the orography."""
+        used = {self.places[i][0] for i in i_times}
+        if used and self.slabs[0].surface_altitude is not None:
+            used.add(0)
+        return sorted({path for i in used for path in self.slabs[i].paths}) or self.files
+
     def close(self) -> None:
         """Close all files."""
         for source in self.sources:
@@ -139,7 +151,8 @@ def one_file(
     surface_altitude: str | None = None,
 ) -> Slab:
     """Build the slab of a file that holds all levels."""
-    return Slab(lambda: [located], located.times, order, unit, uncertainty, surface_altitude)
+    paths = (located.source.path,)
+    return Slab(lambda: [located], located.times, order, unit, paths, uncertainty, surface_altitude)
 
 
 @dataclass(frozen=True)
@@ -159,6 +172,7 @@ def build_set(
     attributes: dict[str, str],
     *,
     around: np.datetime64 | None = None,
+    is_ranked: bool = True,
 ) -> FileSet:
     """Join files into one set.
 
@@ -167,16 +181,22 @@ def build_set(
     candidates : list of Candidate
         In order of preference: where two hold a field of the same time, the first one's is used.
     time_rule : TimeRule or None
-        None to tell it from the spacing of the times.
+        Of the kind of files; None to tell it from the spacing of the times. A set with one field
+        a day is `DAILY` whatever its kind, but for `NEAREST`, which is as strict.
     around : datetime64, optional
         Where files differ in grid or levels, those nearest to this time make the set.
+    is_ranked : bool
+        Whether the order is one of preference. Else two different files of one time are an error.
 
     Raises
     ------
     AprioriError
-        If the files differ in grid, levels or quantity and no time tells which to use.
+        If the files differ in grid, levels or quantity and no time tells which to use, or two are
+        of one time and nothing tells which.
     """
     kept = _consistent(kind, candidates, around)
+    if not is_ranked:
+        _refuse_rivals(kind, candidates)
     times, places = join_times([c.slab.times for c in kept], kind)
     if times.size == 0:
         msg = (
@@ -185,13 +205,16 @@ def build_set(
         )
         raise AprioriError(msg)
     reference = kept[0]
+    rule = rule_from_spacing(times)
+    if time_rule is not None and (rule is not TimeRule.DAILY or time_rule is TimeRule.NEAREST):
+        rule = time_rule
     return FileSet(
         kind=kind,
         grid=reference.located.grid,
         vertical=reference.vertical,
         quantity=reference.slab.unit.quantity,
         times=times,
-        time_rule=time_rule or rule_from_spacing(times),
+        time_rule=rule,
         files=sorted({source.path for source in sources}),
         is_synthetic=is_synthetic(sources),
         attributes=attributes,
@@ -225,6 +248,34 @@ def join_times(
         )
     places = [(int(numbers[i]), int(inner[i])) for i in order[first]]
     return unique.astype("datetime64[ms]"), places
+
+
+def _refuse_rivals(kind: str, candidates: list[Candidate]) -> None:
+    """Refuse two different files of which one has no time that the other has not.
+
+    Files that share some times, as the last and first of neighbouring days, are no rivals.
+    """
+    all_times = np.concatenate([c.slab.times for c in candidates])
+    if np.unique(all_times).size == all_times.size:
+        return
+    for i, one in enumerate(candidates):
+        for other in candidates[i + 1 :]:
+            common = np.intersect1d(one.slab.times, other.slab.times)
+            shorter = min(one.slab.times.size, other.slab.times.size)
+            if common.size == 0 or common.size < shorter or _same_content(one, other):
+                continue
+            msg = (
+                f"Invalid {kind}. A time must be in one file. Given "
+                f"{common[0].astype('datetime64[m]')} in {one.located.source} and "
+                f"{other.located.source}. Put one of them into another folder."
+            )
+            raise AprioriError(msg)
+
+
+def _same_content(one: Candidate, other: Candidate) -> bool:
+    paths = [*one.slab.paths, *other.slab.paths]
+    is_one_archive = len(set(paths)) < len(paths)
+    return not is_one_archive and len({file_checksum(path) for path in paths}) == 1
 
 
 def _consistent(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 HEIGHTS = (0, 50, 100, 250, 500, 750, 1000, 2000, 3000, 5000)
 """Levels of the data store [m above the model's surface]."""
+
+PAPER_HEIGHTS = (0, 50, 250, 500, 1000, 2000, 3000, 5000)
+"""Those of the paper (section 2), without which a profile is another one."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,44 @@ def months_of(sources: Sequence[NetcdfSource], species: str = "no2") -> list[Mon
     months = []
     for month in sorted({n.month for n, _ in wanted}):
         of_month = [(n, s) for n, s in wanted if n.month == month]
-        stages = {n.stage for n, _ in of_month}
-        stage = "vra" if "vra" in stages else "ira"
-        if len(stages) > 1:
-            logger.info("CAMS European reanalysis %s: validated files are used, not interim", month)
+        stage = _stage(month, [n for n, _ in of_month])
         months.append(_month(month, stage, [(n, s) for n, s in of_month if n.stage == stage]))
     return months
+
+
+def _stage(month: np.datetime64, names: list[CamsEuropeName]) -> str:
+    """Return the stage of a month: validated, unless interim files hold more levels."""
+    levels = {stage: {n.level for n in names if n.stage == stage} for stage in ("vra", "ira")}
+    validated, interim = levels["vra"], levels["ira"]
+    if not validated or interim - validated:
+        if validated:
+            logger.warning(
+                "CAMS European reanalysis %s: interim files are used, as the validated ones lack "
+                "the levels %s m",
+                month,
+                ", ".join(map(str, sorted(interim - validated))),
+            )
+        return "ira"
+    if interim:
+        logger.info("CAMS European reanalysis %s: validated files are used, not interim", month)
+    return "vra"
+
+
+@cache
+def warn_of_missing_levels(name: str, levels: tuple[int, ...]) -> None:
+    """Say once which heights of the paper a set lacks: they are files that are not there.
+
+    What lies above the highest level is not the set's; between levels it is interpolated.
+    """
+    missing = [height for height in PAPER_HEIGHTS if height not in levels]
+    if missing:
+        logger.warning(
+            "%s: there is no file of %s m. The profile has %s m only; download the others for the "
+            "full one.",
+            name,
+            ", ".join(map(str, missing)),
+            ", ".join(map(str, levels)),
+        )
 
 
 def _month(

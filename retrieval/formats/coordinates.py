@@ -139,6 +139,8 @@ def horizontal(
             "Give crs = 'EPSG:...' in a TOML beside the file."
         )
         raise AprioriError(msg)
+    if not name_of_crs and text_attribute(y_variable, "standard_name") == "grid_latitude":
+        raise AprioriError(rotated_message(where))
     if name_of_crs in ("", GEOGRAPHIC):
         _check_degrees(x_variable[:], y_variable[:], where)
         x = longitude_axis(x_variable[:], f"{x_name} of {where}")
@@ -197,6 +199,14 @@ def crs_of(dataset: netCDF4.Dataset, variable: str, where: str) -> str:
     return _crs_by_pyproj({k: mapping.getncattr(k) for k in mapping.ncattrs()}, where)
 
 
+def rotated_message(where: str) -> str:
+    """Return what to say of a grid whose latitudes are those of a rotated pole."""
+    return (
+        f"Invalid grid of {where}. It must be of true longitudes and latitudes, or projected. "
+        "Given a rotated pole. Regrid it first, for example with cdo remapcon."
+    )
+
+
 def _crs_by_pyproj(attributes: dict[str, Any], where: str) -> str:
     import pyproj  # a fifth of a second, needed only for grid mappings without a code
 
@@ -209,6 +219,8 @@ def _crs_by_pyproj(attributes: dict[str, Any], where: str) -> str:
             "Give crs = 'EPSG:...' in a TOML beside the file."
         )
         raise AprioriError(msg) from error
+    if crs.is_geographic and crs.is_derived:
+        raise AprioriError(rotated_message(where))
     if crs.is_geographic:
         return GEOGRAPHIC
     code = crs.to_epsg()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from contextlib import closing
 
+import netCDF4
 import numpy as np
 import pytest
 
@@ -11,6 +13,8 @@ from retrieval.apriori.base import HeightLevels, Quantity, TimeRule
 from retrieval.apriori.registry import open_apriori
 from retrieval.constants import MICROGRAM_M3_TO_MOL_M3
 from retrieval.errors import AprioriError
+from retrieval.formats.cams_europe import warn_of_missing_levels
+from tests.files import write_cams
 from tests.set_builders import (
     CAMS_HEIGHTS,
     concentration,
@@ -184,3 +188,39 @@ def test_values_impossible_in_their_unit_are_refused_on_reading(tmp_path):
     opened = open_apriori(tmp_path)
     with pytest.raises(AprioriError, match=r"'kg m-3': as declared .* read as ug m-3"):
         opened.read(0, ALL, ALL)
+
+
+def test_one_field_a_day_follows_the_daily_rule(tmp_path):
+    """Contract 5: months that hold noon alone serve three hours round it."""
+    folder = write_cams(tmp_path / "cams")
+    with closing(open_apriori(folder)) as opened:
+        assert opened.time_rule is TimeRule.OVERPASS_MEAN
+    for path in folder.iterdir():
+        with netCDF4.Dataset(path, "a") as file:
+            file["time"][:] = 12.0 + 24.0 * np.arange(24)
+    assert open_apriori(folder).time_rule is TimeRule.DAILY
+
+
+def test_interim_months_with_more_levels_are_preferred(tmp_path, caplog):
+    """Three stray validated files do not hide a whole interim month."""
+    for level in CAMS_HEIGHTS:
+        write_cams_month(tmp_path, level, stage="ira")
+    for level in (0, 50, 100):
+        write_cams_month(tmp_path, level, stage="vra")
+    with closing(open_apriori(tmp_path)) as opened:
+        assert opened.vertical.height.tolist() == list(CAMS_HEIGHTS)
+    (warning,) = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert "interim files are used" in warning
+    assert "lack the levels 250, 500, 750" in warning
+
+
+def test_missing_levels_are_told_once(tmp_path, caplog):
+    """Files that were not downloaded are heights that the profile has not."""
+    warn_of_missing_levels.cache_clear()
+    for level in (0, 50, 100, 250, 1000, 5000):
+        write_cams_month(tmp_path, level)
+    for _ in range(2):
+        open_apriori(tmp_path).close()
+    (warning,) = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert "there is no file of 500, 2000, 3000 m" in warning
+    assert "0, 50, 100, 250, 1000, 5000 m only" in warning

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
+import netCDF4
 import numpy as np
 import pytest
 
@@ -103,3 +106,13 @@ def test_an_archive_with_any_name_is_read(tmp_path):
     inner = write_cams_global(tmp_path / "data_plev.nc", spacing=SPACING)
     opened = open_apriori(zip_files(tmp_path / "download.nc", [inner]))
     np.testing.assert_allclose(opened.read(0, ALL, ALL), expected(opened, 0.0), rtol=3e-7)
+
+
+def test_one_field_a_day_follows_the_daily_rule(tmp_path):
+    """Contract 5: a noon field serves three hours; midnights are not drawn together over a day."""
+    path = write_cams_global(tmp_path / "days.nc", spacing=SPACING)
+    with closing(open_apriori(path)) as opened:
+        assert opened.time_rule is TimeRule.LINEAR
+    with netCDF4.Dataset(path, "a") as file:
+        file["valid_time"][:] = file["valid_time"][0] + 86400 * np.arange(3) + 12 * 3600
+    assert open_apriori(path).time_rule is TimeRule.DAILY

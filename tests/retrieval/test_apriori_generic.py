@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import tempfile
 from contextlib import closing
 from pathlib import Path
@@ -23,6 +24,7 @@ from retrieval.apriori.base import (
 from retrieval.apriori.registry import open_apriori, readers
 from retrieval.constants import AVOGADRO, MOLAR_MASS_NO2
 from retrieval.errors import AprioriError
+from tests.files import DAY, write_profiles
 from tests.set_builders import write_cams_forecast
 
 ALL = slice(None)
@@ -360,3 +362,34 @@ def test_a_new_kind_is_one_module():
     assert len(set(kinds)) == len(kinds) == 5
     priorities = [reader.PRIORITY for reader in readers()]
     assert all(a <= b for a, b in itertools.pairwise(priorities))
+
+
+def test_two_different_files_of_one_time_are_refused(tmp_path):
+    """Which is meant cannot be told; a copy, and files that share some times, are no question."""
+    first = write_profiles(tmp_path / "a.nc")
+    shutil.copy(first, tmp_path / "copy.nc")
+    open_apriori(tmp_path).close()
+    write_profiles(tmp_path / "b.nc", step=0.2)
+    with pytest.raises(AprioriError, match=r"A time must be in one file.*a\.nc and .*b\.nc"):
+        open_apriori(tmp_path, np.datetime64(f"{DAY}T12:30"))
+
+
+@pytest.mark.parametrize("has_mapping", [True, False])
+def test_rotated_poles_are_refused(tmp_path, has_mapping):
+    """Their latitudes are not those of the Earth."""
+    path = write_profiles(tmp_path / "a.nc")
+    with netCDF4.Dataset(path, "a") as file:
+        file["latitude"].standard_name, file["longitude"].standard_name = (
+            "grid_latitude",
+            "grid_longitude",
+        )
+        if "grid_mapping" in file["no2"].ncattrs():
+            file["no2"].delncattr("grid_mapping")
+        if has_mapping:
+            pole = file.createVariable("rotated_pole", "i4", ())
+            pole.grid_mapping_name = "rotated_latitude_longitude"
+            pole.grid_north_pole_latitude = 39.25
+            pole.grid_north_pole_longitude = -162.0
+            file["no2"].grid_mapping = "rotated_pole"
+    with pytest.raises(AprioriError, match="rotated pole"):
+        open_apriori(path)

@@ -12,9 +12,16 @@ from retrieval.apriori.registry import open_apriori
 from retrieval.errors import NoOverlapError, OutputError
 from retrieval.options import Options
 from retrieval.orbit import Orbit
-from retrieval.reretrieve import Job, check_set_name, default_output, orbit_time, reretrieve
+from retrieval.reretrieve import (
+    Job,
+    check_set_name,
+    default_output,
+    is_done,
+    orbit_time,
+    reretrieve,
+)
 from retrieval.substitute import substitute
-from tests.files import build_workspace
+from tests.files import build_workspace, write_profiles
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +85,27 @@ def test_the_file_holds_what_substitute_computes(workspace, tmp_path):
             np.testing.assert_array_equal(flags[0], fields.substitution_flag)
     assert found.n_common > 0
     assert [p.name for p in found.products] == ["TM5", "DACNO2", "CAMS"]
+
+
+def test_files_of_other_days_are_no_inputs(workspace, tmp_path):
+    """A folder that is filled day by day: what is done stays done and names what it used."""
+    folder = tmp_path / "profiles"
+    folder.mkdir()
+    write_profiles(folder / "b.nc")
+    job, output = Job({"x": folder}), tmp_path / "out.nc"
+    reretrieve(workspace.orbit, job, output)
+    for name, day in (("a.nc", "2019-05-31"), ("c.nc", "2019-06-02")):
+        write_profiles(folder / name, day=day)
+    assert is_done(workspace.orbit, job, output)
+    again = tmp_path / "again.nc"
+    reretrieve(workspace.orbit, job, again)
+    for path in (output, again):
+        with netCDF4.Dataset(path) as file:
+            named = [line for line in file["PRODUCT"].apriori_inputs.split(chr(10)) if line]
+        assert [line.split(" sha256")[0] for line in named if line.startswith("X")] == ["X: b.nc"]
+    (folder / "b.nc").unlink()
+    write_profiles(folder / "b.nc", bounds=(0.0, 46.0, 4.1, 50.0))
+    assert not is_done(workspace.orbit, job, output)
 
 
 def test_existing_outputs_and_the_orbit_itself_are_safe(workspace, tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.apriori.base import TimeRule
-from retrieval.times import nearest_distance, time_weights
+from retrieval.times import fields_in_use, nearest_distance, time_weights
 from tests.array_sets import DAY, hours
 from tests.strategies import quick
 
@@ -111,6 +111,24 @@ def test_linear_does_not_bridge_a_missing_field():
     """With 12:00 missing from three-hourly fields 10:30 has no field, 8:00 has."""
     found = weights(hours(0, 3, 6, 9, 15, 18, 21), TimeRule.LINEAR, 10.5, 8.0)
     assert found.is_served.tolist() == [False, True]
+
+
+def test_linear_does_not_reach_over_more_than_six_hours():
+    """Two midnights say nothing of noon; 6-hourly fields say something."""
+    assert not weights(hours(0, 24, 48), TimeRule.LINEAR, 12.0, 1.0).is_served.any()
+    assert not weights(hours(0, 12, 24), TimeRule.LINEAR, 13.0).is_served[0]
+    assert weights(hours(0, 6, 12, 18), TimeRule.LINEAR, 13.0).is_served[0]
+
+
+def test_fields_in_use_are_those_of_any_scanline_and_rule():
+    """Of half-hourly fields round two scanlines; none where there is no field."""
+    times = hours(*np.arange(10.0, 16.0, 0.5))
+    scanlines = hours(12.1, 13.4)
+    found = fields_in_use(times, [TimeRule.NEAREST], scanlines)
+    assert times[found].tolist() == hours(12.0, 13.5).tolist()
+    found = fields_in_use(times, [TimeRule.NEAREST, TimeRule.LINEAR], scanlines)
+    assert times[found].tolist() == hours(12.0, 12.5, 13.0, 13.5).tolist()
+    assert fields_in_use(times[:0], [TimeRule.DAILY], scanlines) == []
 
 
 def test_linear_with_one_field_serves_its_own_time_only():
