@@ -149,7 +149,7 @@ class CheckpointInfo:
             scaling=TargetScaling(tuple(values["layer_ratio"]), values["target_scale"]),
             versions=values["versions"],
             training_stations=tuple(values.get("training_stations", ())),
-            trained_days=tuple(values.get("trained_days", ())),
+            trained_days=tuple(map(str, values.get("trained_days", ()))),
             **{name: values[name] for name in same},
         )
 

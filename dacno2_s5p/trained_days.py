@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dacno2_s5p.recipe import Recipe
 from dacno2_s5p.sampling import training_days
 
 if TYPE_CHECKING:
     from dacno2_s5p.checkpoint import CheckpointInfo
-    from dacno2_s5p.recipe import Recipe
     from dacno2_s5p.store import Store
 
 
@@ -39,6 +39,6 @@ def days_of_parent(store: Store, info: CheckpointInfo) -> frozenset[str]:
     """
     if info.trained_days:
         return frozenset(info.trained_days)
-    data = info.recipe.get("data", {})
+    data = Recipe.from_dict(info.recipe).data
     years = {str(year) for key in ("years", "adaptation_years") for year in data.get(key, ())}
     return frozenset(d for d in store.manifest["days"] if not data.get("years") or d[:4] in years)

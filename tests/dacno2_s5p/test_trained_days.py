@@ -8,7 +8,7 @@ import pytest
 
 from dacno2_s5p.calibration_data import held_out_days
 from dacno2_s5p.checkpoint import CheckpointInfo, read_info
-from dacno2_s5p.errors import ConfigurationError
+from dacno2_s5p.errors import ConfigurationError, TrainingError
 from dacno2_s5p.run import days_of_phase, run_phase, starting_point
 from dacno2_s5p.sampling import SamplingRecipe, make_sampler, training_days, validation_days
 from dacno2_s5p.tensor_file import read_tensors, write_tensors
@@ -84,6 +84,17 @@ def test_a_parent_that_names_no_days_has_seen_all_of_its_years(store, tmp_path):
         held_out_days(store, replace(info, phase=2, recipe=recipe.to_dict()), "c")
     older = replace(read_info(path), recipe={"data": {"years": [2018]}})
     assert days_of_parent(store, older) == frozenset()
+
+
+def test_a_run_of_the_older_split_is_not_resumed(store, tmp_path):
+    """Its validation samples were others: one line says so."""
+    recipe = recipe_of(1, 1)
+    run_phase(store, recipe, 1, tmp_path)
+    path = tmp_path / "phase1" / "state.safetensors"
+    tensors, metadata = read_tensors(path)
+    write_tensors(path, tensors, {**metadata, "format": 1})
+    with pytest.raises(TrainingError, match=r"must be of format 2. Given 1, of another version"):
+        run_phase(store, recipe, 1, tmp_path, resume=True)
 
 
 def test_random_patches_are_of_every_day(store):
