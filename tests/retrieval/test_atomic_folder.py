@@ -92,7 +92,7 @@ def test_errors_name_the_result(tmp_path):
 def test_a_folder_that_cannot_be_is_one_line(tmp_path):
     """A file where the folder should be is refused, and stays."""
     (tmp_path / "taken").write_text("mine")
-    with pytest.raises(OutputError, match="It could not be written"):
+    with pytest.raises(OutputError, match="It must be a folder"):
         _write(tmp_path / "taken" / "maps")
     assert _names(tmp_path) == ["taken"]
 
