@@ -148,7 +148,7 @@ def _nearest(
     times: Times, at: Times
 ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.bool_]]:
     index, distance = _nearest_index(times, at)
-    is_served = distance <= _typical_step(times) / 2
+    is_served = distance <= min(_typical_step(times) / 2, DAILY_TOLERANCE)
     return index[:, None], np.ones((at.size, 1)), is_served
 
 

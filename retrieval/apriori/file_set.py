@@ -64,12 +64,14 @@ class Slab:
 class FileSet(AprioriSet):
     """An a-priori set over files; opening reads coordinates, `read` only the wanted block.
 
-    `slabs` are the groups of files; `places` gives for each time (slab, index within it).
+    `slabs` are the groups of files; `places` gives for each time (slab, index within it);
+    `i_orography` is the slab of the surface altitude.
     """
 
     slabs: list[Slab] = field(default_factory=list, repr=False)
     places: list[tuple[int, int]] = field(default_factory=list, repr=False)
     sources: list[NetcdfSource] = field(default_factory=list, repr=False)
+    i_orography: int = 0
 
     def read(self, i_time: int, rows: slice, columns: slice) -> NDArray[np.float32]:
         """Return one field, shape (n_level, n_y, n_x), in SI, NaN where missing.
@@ -104,7 +106,7 @@ class FileSet(AprioriSet):
 
     def read_surface_altitude(self, rows: slice, columns: slice) -> NDArray[np.float32] | None:
         """Return the model orography [m], shape (n_y, n_x), or None where the files have none."""
-        slab = self.slabs[0]
+        slab = self.slabs[self.i_orography]
         if slab.surface_altitude is None:
             return None
         first = slab.fields()[0]
@@ -114,8 +116,8 @@ class FileSet(AprioriSet):
     def files_of(self, i_times: Iterable[int]) -> list[Path]:
         """Return the files that hold some of the times, and the one of the orography."""
         used = {self.places[i][0] for i in i_times}
-        if used and self.slabs[0].surface_altitude is not None:
-            used.add(0)
+        if used and self.slabs[self.i_orography].surface_altitude is not None:
+            used.add(self.i_orography)
         return sorted({path for i in used for path in self.slabs[i].paths}) or self.files
 
     def close(self) -> None:
@@ -205,6 +207,8 @@ def build_set(
         )
         raise AprioriError(msg)
     reference = kept[0]
+    # of the file nearest in time, so that files of other days stay unused
+    nearest = 0 if around is None else int(np.abs(times - around).argmin())
     rule = rule_from_spacing(times)
     if time_rule is not None and (rule is not TimeRule.DAILY or time_rule is TimeRule.NEAREST):
         rule = time_rule
@@ -221,6 +225,7 @@ def build_set(
         slabs=[c.slab for c in kept],
         places=places,
         sources=sources,
+        i_orography=places[nearest][0],
     )
 
 

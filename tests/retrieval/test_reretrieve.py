@@ -21,7 +21,8 @@ from retrieval.reretrieve import (
     reretrieve,
 )
 from retrieval.substitute import substitute
-from tests.files import build_workspace, write_profiles
+from tests.files import DAY, build_workspace, write_profiles
+from tests.set_builders import write_ctmana
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +107,19 @@ def test_files_of_other_days_are_no_inputs(workspace, tmp_path):
     (folder / "b.nc").unlink()
     write_profiles(folder / "b.nc", bounds=(0.0, 46.0, 4.1, 50.0))
     assert not is_done(workspace.orbit, job, output)
+
+
+def test_an_orography_is_of_the_orbits_own_day(workspace, tmp_path):
+    """A later day's file, which is preferred as a version, does not become an input."""
+    folder = tmp_path / "ctm"
+    folder.mkdir()
+    name = "S5P_OPER_AUX_CTMANA_201906{:02d}T000000_201906{:02d}T000000_201907{:02d}T000000.nc"
+    bounds = (-4.0, 42.0, 8.0, 54.0)
+    write_ctmana(folder / name.format(1, 2, 9), date=DAY, bounds=bounds)
+    job, output = Job({"x": folder}), tmp_path / "out.nc"
+    reretrieve(workspace.orbit, job, output)
+    write_ctmana(folder / name.format(2, 3, 10), date="2019-06-02", bounds=bounds)
+    assert is_done(workspace.orbit, job, output)
 
 
 def test_existing_outputs_and_the_orbit_itself_are_safe(workspace, tmp_path):

@@ -120,6 +120,12 @@ def test_linear_does_not_reach_over_more_than_six_hours():
     assert weights(hours(0, 6, 12, 18), TimeRule.LINEAR, 13.0).is_served[0]
 
 
+def test_nearest_does_not_reach_over_more_than_three_hours():
+    """Fields of two midnights are half a step from noon and serve it no more than one does."""
+    found = weights(hours(0, 24, 48), TimeRule.NEAREST, 12.0, 23.0, 3.1, 2.9)
+    assert found.is_served.tolist() == [False, True, False, True]
+
+
 def test_fields_in_use_are_those_of_any_scanline_and_rule():
     """Of half-hourly fields round two scanlines; none where there is no field."""
     times = hours(*np.arange(10.0, 16.0, 0.5))
