@@ -87,7 +87,6 @@ class MeteoCollocator:
             files=meteo.files,
             meteo=meteo,
         )
-        self.n_missing = 0
         self._collocator = Collocator("meteo", fields, rule, scanline_times, outline)
 
     def atmosphere(
@@ -107,13 +106,11 @@ class MeteoCollocator:
         Returns
         -------
         LayeredAtmosphere
-            NaN where the meteorology has no value: such pixels get flag 8; `n_missing` counts
-            them.
+            `is_missing` where the meteorology has no value: sets that need a temperature get flag
+            8 there.
         """
         weights = bilinear_weights(geometry.latitude, geometry.longitude, self._collocator.grid)
         values = self._collocator.profiles(geometry, weights).value
-        missing = ~np.isfinite(values).all(axis=1)
-        self.n_missing += int(missing.sum())
         if isinstance(self.vertical, HybridLayers):
             layered = _on_layers(values, self.vertical, surface_pressure, edges)
         else:

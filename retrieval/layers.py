@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     Float = NDArray[np.floating]
+    Bool = NDArray[np.bool_]
 
 MINIMUM_PRESSURE = 1e-3
 """Stands for the zero pressure of the topmost interface where a logarithm is taken [Pa]."""
@@ -164,6 +165,11 @@ class LayeredAtmosphere(Atmosphere):
     def height_edges(self) -> Float:
         """Heights of the interfaces above ground [m], shape (n, layer + 1)."""
         return self._height
+
+    @property
+    def is_missing(self) -> Bool:
+        """True where a layer has no temperature, shape (n,)."""
+        return np.asarray(np.isnan(self._layer_temperature).any(axis=1))
 
     def height_at(self, pressure: Float) -> Float:
         """Height above ground [m] of pressures [Pa], linear in ln p within a layer."""

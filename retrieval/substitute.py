@@ -25,12 +25,12 @@ from retrieval.blocks import OrbitBlocks, take_block
 from retrieval.collocate import Collocator
 from retrieval.crop import any_within, find_crop
 from retrieval.errors import AprioriError, NoOverlapError, NothingToDoError
-from retrieval.layers import StandardAtmosphere, pressure_edges
+from retrieval.layers import LayeredAtmosphere, StandardAtmosphere, pressure_edges
 from retrieval.options import Above, Options
 from retrieval.profiles import PixelColumns
 from retrieval.quadrilaterals import check_corner_order
 from retrieval.results import OrbitResult, SubstitutionFlag
-from retrieval.set_columns import COMPUTED, UpperPart, compute_set
+from retrieval.set_columns import COMPUTED, SetColumns, UpperPart, compute_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -118,12 +118,7 @@ def substitute(
         chain.compute(rows)
         if progress is not None:
             progress(rows.stop, n_scanline)
-    if meteo_collocator is not None and meteo_collocator.n_missing:
-        logger.warning(
-            "meteo has no temperature at %d pixels: sets that need one are not computed there "
-            "(flag 8)",
-            meteo_collocator.n_missing,
-        )
+    chain.warn_of_missing_temperatures()
     result = assembly.result([_attributes(collocator) for collocator in collocators])
     _check_any_pixel(result, orbit, crop, primary)
     return result, crop
@@ -143,6 +138,7 @@ class _Chain:
     ) -> None:
         self.blocks, self.options, self.assembly = blocks, options, assembly
         self.collocators, self.upper, self.meteo = collocators, upper, meteo
+        self._n_missing = dict.fromkeys((one.name for one in collocators), 0)
 
     def compute(self, rows: slice) -> None:
         whole = self.blocks.read(rows)
@@ -163,7 +159,26 @@ class _Chain:
             done.append(
                 compute_set(collocator.apriori, profiles, block, columns, self.options, upper)
             )
+        self._count_missing(columns.atmosphere, done)
         self.assembly.store(rows, whole, index, block, done)
+
+    def _count_missing(self, atmosphere: Atmosphere, done: list[SetColumns]) -> None:
+        """Count the pixels that a set lost for want of a temperature: not all sets need one."""
+        if isinstance(atmosphere, LayeredAtmosphere):
+            for name, part in zip(self._n_missing, done, strict=True):
+                is_lost = atmosphere.is_missing & (part.flag == SubstitutionFlag.BAD_AMF)
+                self._n_missing[name] += int(is_lost.sum())
+
+    def warn_of_missing_temperatures(self) -> None:
+        """Say how many pixels each set lost where the meteorology has no temperature."""
+        for name, n in self._n_missing.items():
+            if n:
+                logger.warning(
+                    "meteo has no temperature at %d pixels of set %s: they are not computed "
+                    "(flag 8)",
+                    n,
+                    name,
+                )
 
     def _pixel_columns(self, block: Block) -> PixelColumns:
         layers = self.blocks.orbit.layers

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.apriori.base import HybridLayers, PressureLevels, TimeRule
+from retrieval.apriori.base import HybridLayers, PressureLevels, Quantity, TimeRule
 from retrieval.atmospheres import MeteoCollocator
 from retrieval.collocate import Geometry
 from retrieval.constants import GAS_CONSTANT_DRY_AIR, GRAVITY
@@ -14,7 +14,9 @@ from retrieval.grids import RectilinearGrid
 from retrieval.meteo import open_meteo
 from retrieval.orbit import Orbit
 from retrieval.substitute import substitute
+from tests.array_sets import TM5_LAYERS, URBAN, array_set
 from tests.files import build_workspace
+from tests.orbit_builder import build_orbit
 
 TIMES = np.array(["2019-06-26T12:00", "2019-06-26T13:00"], dtype="datetime64[ms]")
 PRESSURES = np.array([100000.0, 92500.0, 85000.0, 70000.0, 50000.0, 30000.0, 10000.0])
@@ -131,17 +133,40 @@ def test_an_hour_before_the_first_field_takes_the_nearest_one():
     far = collocator(meteo, "2019-06-26T11:20")
     missing = far.atmosphere(geometry(), np.array([100500.0]), EDGES)
     assert np.isnan(missing.height_edges[0, 1:]).all()
-    assert far.n_missing == 1
+    assert missing.is_missing.tolist() == [True]
 
 
-def test_pixels_beyond_the_meteorology_are_counted():
-    """Nothing is extrapolated: a pixel outside has no atmosphere, and is told."""
+def test_pixels_beyond_the_meteorology_have_no_atmosphere():
+    """Nothing is extrapolated: a pixel outside has no temperature, and is told."""
     profile = np.full(PRESSURES.size, 250.0)
     meteo = FakeMeteo(PressureLevels(PRESSURES), np.stack([profile] * 2))
     found = collocator(meteo)
     atmosphere = found.atmosphere(geometry(latitude=52.0), np.array([100500.0]), EDGES)
     assert np.isnan(atmosphere.height_edges[0, 1:]).all()
-    assert found.n_missing == 1
+    assert atmosphere.is_missing.tolist() == [True]
+    inside = found.atmosphere(geometry(), np.array([100500.0]), EDGES)
+    assert inside.is_missing.tolist() == [False]
+
+
+def test_only_sets_that_need_a_temperature_are_told_of_one_that_is_missing(tmp_path, caplog):
+    """Mixing ratios on hybrid layers are computed without; the count is that of flag 8."""
+    orbit = build_orbit(tmp_path, n_scanline=12, n_ground_pixel=12)
+    profile = np.full(PRESSURES.size, 250.0)
+    west = RectilinearGrid.from_centres(np.arange(0.0, 2.3, 0.2), np.arange(46.0, 51.0))
+    meteo = FakeMeteo(PressureLevels(PRESSURES), np.stack([profile] * 2), grid=west)
+    sets = {
+        "a": array_set(URBAN),
+        "b": array_set(np.full(34, 5e-11), vertical=TM5_LAYERS, quantity=Quantity.MOLE_FRACTION),
+    }
+    with Orbit.open(orbit.path) as opened:
+        result, _ = substitute(opened, sets, meteo=meteo)
+    lost, whole = ((fields.substitution_flag == 8).sum() for fields in result.sets)
+    assert lost > 0
+    assert whole == 0
+    found = [one.getMessage() for one in caplog.records if "temperature" in one.getMessage()]
+    assert found == [
+        f"meteo has no temperature at {lost} pixels of set A: they are not computed (flag 8)"
+    ]
 
 
 def test_ctmana_as_meteo_changes_columns_little(tmp_path):
