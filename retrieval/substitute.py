@@ -14,11 +14,10 @@ import numpy as np
 
 from retrieval.apriori.base import (
     AprioriSet,
-    HeightLevels,
     HybridLayers,
     PressureLevels,
     TimeRule,
-    Vertical,
+    levels_text,
 )
 from retrieval.assemble import Assembly
 from retrieval.blocks import OrbitBlocks, take_block
@@ -234,19 +233,12 @@ def _attributes(collocator: Collocator) -> dict[str, str | int | float]:
     apriori = collocator.apriori
     return {
         "kind": apriori.kind,
-        "levels": _levels(apriori.vertical),
+        "levels": levels_text(apriori.vertical),
         "time_rule": str(collocator.rule),
         "fields_used": ", ".join(collocator.times_used),
         "negative_values_counted_as_zero": collocator.n_negative,
         "synthetic": "yes" if apriori.is_synthetic else "no",
     }
-
-
-def _levels(vertical: Vertical) -> str:
-    """Say which levels a set has, so that a missing one shows in the file."""
-    if isinstance(vertical, HeightLevels):
-        return ", ".join(f"{height:g}" for height in vertical.height) + " m"
-    return f"{vertical.n_level} {type(vertical).__name__}"
 
 
 def _check_any_pixel(result: OrbitResult, orbit: Orbit, crop: Crop, primary: AprioriSet) -> None:

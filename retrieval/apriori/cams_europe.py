@@ -64,9 +64,12 @@ def open_set(sources: list[NetcdfSource], request: Request) -> FileSet:
             "them in folders of their own."
         )
         raise AprioriError(msg)
-    if per_level:
-        return _open_months(per_level, request)
-    return _open_whole(whole, request)
+    opened = _open_months(per_level, request) if per_level else _open_whole(whole, request)
+    if isinstance(opened.vertical, HeightLevels):
+        paths = {source.path for source in sources}
+        where = paths.pop() if len(paths) == 1 else sources[0].path.parent
+        layout.warn_of_missing_heights(str(where), opened.vertical.height.tolist())
+    return opened
 
 
 def _open_months(sources: list[NetcdfSource], request: Request) -> FileSet:
@@ -74,8 +77,6 @@ def _open_months(sources: list[NetcdfSource], request: Request) -> FileSet:
     if request.around is not None:
         near = request.around.astype("datetime64[M]")
         months = [m for m in months if abs((m.month - near).astype(int)) <= 1] or months
-    for month in months:
-        layout.warn_of_missing_levels(f"CAMS European reanalysis {month.month}", month.levels)
     candidates = [_month_candidate(month, request) for month in months]
     used = [s for month in months for s in month.sources]
     name = parse_cams_europe(used[0].name)

@@ -21,7 +21,7 @@ from retrieval.formats.filenames import CamsEuropeName, parse_cams_europe
 from retrieval.formats.levels import height_levels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import netCDF4
     from numpy.typing import NDArray
@@ -36,6 +36,9 @@ HEIGHTS = (0, 50, 100, 250, 500, 750, 1000, 2000, 3000, 5000)
 PAPER_HEIGHTS = (0, 50, 250, 500, 1000, 2000, 3000, 5000)
 """Those of the paper (section 2), without which a profile is another one."""
 
+STAGES = ("vra", "ira")
+"""Validated and interim reanalysis, the preferred first."""
+
 
 @dataclass(frozen=True)
 class Month:
@@ -48,7 +51,9 @@ class Month:
 
 
 def months_of(sources: Sequence[NetcdfSource], species: str = "no2") -> list[Month]:
-    """Sort per-level reanalysis files into months; validated ones (vra) before interim (ira).
+    """Sort per-level reanalysis files into months, each of one stage.
+
+    Validated files (vra) go before interim ones (ira), unless they lack more of the paper's levels.
 
     Raises
     ------
@@ -67,44 +72,57 @@ def months_of(sources: Sequence[NetcdfSource], species: str = "no2") -> list[Mon
     months = []
     for month in sorted({n.month for n, _ in wanted}):
         of_month = [(n, s) for n, s in wanted if n.month == month]
-        stage = _stage(month, [n for n, _ in of_month])
+        stage = _stage(month, of_month)
         months.append(_month(month, stage, [(n, s) for n, s in of_month if n.stage == stage]))
     return months
 
 
-def _stage(month: np.datetime64, names: list[CamsEuropeName]) -> str:
-    """Return the stage of a month: validated, unless interim files hold more levels."""
-    levels = {stage: {n.level for n in names if n.stage == stage} for stage in ("vra", "ira")}
-    validated, interim = levels["vra"], levels["ira"]
-    if not validated or interim - validated:
-        if validated:
-            logger.warning(
-                "CAMS European reanalysis %s: interim files are used, as the validated ones lack "
-                "the levels %s m",
-                month,
-                ", ".join(map(str, sorted(interim - validated))),
-            )
-        return "ira"
-    if interim:
+def _stage(month: np.datetime64, files: list[tuple[CamsEuropeName, NetcdfSource]]) -> str:
+    """Return the stage of a month that lacks fewest of the paper's heights, else the validated."""
+    given = {stage: sorted(n.level for n, _ in files if n.stage == stage) for stage in STAGES}
+    levels = {stage: found for stage, found in given.items() if found}
+    best = min(levels, key=lambda stage: len(missing_heights(levels[stage])))
+    if len(levels) == 1:
+        return best
+    if levels["vra"] == levels["ira"]:
         logger.info("CAMS European reanalysis %s: validated files are used, not interim", month)
-    return "vra"
+    else:
+        warn_once(
+            f"CAMS European reanalysis {month} in {files[0][1].path.parent}: validated files (vra) "
+            f"have {_metres(levels['vra'])}, interim ones (ira) {_metres(levels['ira'])}; {best} "
+            "is used. Give the levels of one stage."
+        )
+    return best
+
+
+def missing_heights(levels: Iterable[float]) -> list[int]:
+    """Return the heights of the paper that are not among some levels [m]."""
+    return [height for height in PAPER_HEIGHTS if height not in set(levels)]
+
+
+def warn_of_missing_heights(where: str, levels: Sequence[float]) -> None:
+    """Say once which heights of the paper a set lacks: often files that were not downloaded.
+
+    What lies above the highest level is not the set's, below the lowest it is constant, and
+    between levels it is interpolated.
+    """
+    missing = missing_heights(levels)
+    if missing:
+        warn_once(
+            f"CAMS European set {where} lacks the heights {_metres(missing)}: it has "
+            f"{_metres(levels)}. Other profiles come of it, above all near the ground and above "
+            "its top. Download all levels."
+        )
+
+
+def _metres(levels: Iterable[float]) -> str:
+    return ", ".join(f"{level:g}" for level in levels) + " m"
 
 
 @cache
-def warn_of_missing_levels(name: str, levels: tuple[int, ...]) -> None:
-    """Say once which heights of the paper a set lacks: they are files that are not there.
-
-    What lies above the highest level is not the set's; between levels it is interpolated.
-    """
-    missing = [height for height in PAPER_HEIGHTS if height not in levels]
-    if missing:
-        logger.warning(
-            "%s: there is no file of %s m. The profile has %s m only; download the others for the "
-            "full one.",
-            name,
-            ", ".join(map(str, missing)),
-            ", ".join(map(str, levels)),
-        )
+def warn_once(text: str) -> None:
+    """Log a warning the first time: a set is opened again for each orbit."""
+    logger.warning("%s", text)
 
 
 def _month(

@@ -13,7 +13,6 @@ from retrieval.apriori.base import HeightLevels, Quantity, TimeRule
 from retrieval.apriori.registry import open_apriori
 from retrieval.constants import MICROGRAM_M3_TO_MOL_M3
 from retrieval.errors import AprioriError
-from retrieval.formats.cams_europe import warn_of_missing_levels
 from tests.files import write_cams
 from tests.set_builders import (
     CAMS_HEIGHTS,
@@ -201,26 +200,56 @@ def test_one_field_a_day_follows_the_daily_rule(tmp_path):
     assert open_apriori(folder).time_rule is TimeRule.DAILY
 
 
-def test_interim_months_with_more_levels_are_preferred(tmp_path, caplog):
-    """Three stray validated files do not hide a whole interim month."""
-    for level in CAMS_HEIGHTS:
-        write_cams_month(tmp_path, level, stage="ira")
-    for level in (0, 50, 100):
-        write_cams_month(tmp_path, level, stage="vra")
-    with closing(open_apriori(tmp_path)) as opened:
-        assert opened.vertical.height.tolist() == list(CAMS_HEIGHTS)
-    (warning,) = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
-    assert "interim files are used" in warning
-    assert "lack the levels 250, 500, 750" in warning
+def warnings_of(caplog):
+    return [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+
+
+@pytest.mark.parametrize(
+    ("validated", "interim", "used"),
+    [
+        ((0, 50, 100), CAMS_HEIGHTS, CAMS_HEIGHTS),
+        ((0, 50, 250, 500, 1000, 2000, 3000, 5000), CAMS_HEIGHTS, None),
+        (tuple(h for h in CAMS_HEIGHTS if h != 2000), (0, 2000), None),
+    ],
+    ids=["stray", "optional", "worse"],
+)
+def test_the_more_complete_stage_of_a_month_is_used(tmp_path, caplog, validated, interim, used):
+    """Stray validated files do not hide an interim month; optional levels do not decide."""
+    for stage, levels in (("vra", validated), ("ira", interim)):
+        for level in levels:
+            write_cams_month(tmp_path, level, stage=stage)
+    for _ in range(2):
+        with closing(open_apriori(tmp_path)) as opened:
+            assert opened.vertical.height.tolist() == list(used or validated)
+    said = [line for line in warnings_of(caplog) if "validated files" in line]
+    assert len(said) == 1
+    assert f"; {'ira' if used else 'vra'} is used" in said[0]
 
 
 def test_missing_levels_are_told_once(tmp_path, caplog):
     """Files that were not downloaded are heights that the profile has not."""
-    warn_of_missing_levels.cache_clear()
-    for level in (0, 50, 100, 250, 1000, 5000):
-        write_cams_month(tmp_path, level)
-    for _ in range(2):
-        open_apriori(tmp_path).close()
-    (warning,) = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
-    assert "there is no file of 500, 2000, 3000 m" in warning
-    assert "0, 50, 100, 250, 1000, 5000 m only" in warning
+    for month in ("2019-05", "2019-06", "2019-07"):
+        for level in (0, 50, 100, 250, 1000, 5000):
+            write_cams_month(tmp_path, level, month=month)
+    for around in ("2019-05-01T12:00", "2019-06-02T12:00"):
+        open_apriori(tmp_path, np.datetime64(around)).close()
+    (warning,) = warnings_of(caplog)
+    assert f"{tmp_path} lacks the heights 500, 2000, 3000 m" in warning
+    assert "it has 0, 50, 100, 250, 1000, 5000 m" in warning
+
+
+def test_another_months_gaps_are_not_told(tmp_path, caplog):
+    """The set of an orbit is that of its month."""
+    for level in CAMS_HEIGHTS:
+        write_cams_month(tmp_path, level, month="2019-06")
+    write_cams_month(tmp_path, 0, month="2019-07")
+    open_apriori(tmp_path, np.datetime64("2019-06-02T12:00")).close()
+    assert not warnings_of(caplog)
+
+
+def test_files_with_all_levels_may_lack_some_too(tmp_path, caplog):
+    """Of an extract that ends at 1000 m the heights above are missed."""
+    path = write_cams_all_levels(tmp_path / "e.nc", units="ug/m3", heights=(0, 50, 250, 500, 1000))
+    open_apriori(path).close()
+    (warning,) = warnings_of(caplog)
+    assert f"{path} lacks the heights 2000, 3000, 5000 m" in warning
