@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from retrieval.apriori.base import TimeRule
 from retrieval.apriori.sidecar import find_sidecar
-from retrieval.provenance import InputFile, file_checksum
+from retrieval.provenance import InputFile, checksum
 from retrieval.substitute import rule_of
 from retrieval.times import fields_in_use
 
@@ -55,12 +54,5 @@ def _sidecars(job: Job, found: OpenedSets) -> dict[str, Path]:
 
 
 def input_file(role: str, path: Path) -> InputFile:
-    """Return a file with its checksum, which is computed once a process."""
-    stat = path.stat()
-    return InputFile(path.name, role, _cached_checksum(path, stat.st_size, stat.st_mtime_ns))
-
-
-@lru_cache(maxsize=4096)
-def _cached_checksum(path: Path, _size: int, _mtime: int) -> str:
-    """Checksum of a file, once a process: monthly files serve many orbits."""
-    return file_checksum(path)
+    """Return a file with its checksum."""
+    return InputFile(path.name, role, checksum(path))

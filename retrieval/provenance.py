@@ -139,6 +139,17 @@ def package_version() -> str:
         return "unknown"
 
 
+def checksum(path: Path) -> str:
+    """Return the SHA-256 of a file, computed once a process: monthly files serve many orbits."""
+    stat = path.stat()
+    return _cached_checksum(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _cached_checksum(path: Path, _size: int, _mtime: int) -> str:
+    return file_checksum(path)
+
+
 def file_checksum(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -129,17 +130,12 @@ def _check_same(lowest: Field, other: Field, request: Request) -> None:
 def _open_whole(sources: list[NetcdfSource], request: Request) -> FileSet:
     candidates = [_whole_candidate(source, request) for source in sources]
     is_analysis = [layout.is_analysis(source) for source in sources]
-    # analyses before forecasts; of forecasts the later run first, as their times start later
-    ranked = sorted(
-        range(len(sources)),
-        key=lambda i: (not is_analysis[i], -int(candidates[i].slab.times[0].astype(int))),
-    )
     kind = f"{KIND} analysis" if all(is_analysis) else f"{KIND} forecast"
     if not any(layout.is_forecast(s) for s in sources) and not any(is_analysis):
         kind = KIND
     return build_set(
         kind,
-        [candidates[i] for i in ranked],
+        candidates,
         TimeRule.OVERPASS_MEAN,
         sources,
         provenance(sources[0]),
@@ -161,4 +157,9 @@ def _whole_candidate(source: NetcdfSource, request: Request) -> Candidate:
     if level is not None and level in source.dataset().variables:
         heights = np.asarray(source.dataset().variables[level][:], dtype=np.float64)
         levels = height_levels(heights, f"{level} of {source}")
-    return locate(source, variable, request, levels=levels)
+    located = locate(source, variable, request, levels=levels)
+    # analyses before forecasts, of forecasts the later run first
+    run = layout.run_of(source)
+    if run is None:
+        run = min(located.slab.times, default=np.datetime64(0, "ms"))
+    return replace(located, rank=(not layout.is_analysis(source), -int(run.astype(int))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,8 +39,6 @@ def open_set(sources: list[NetcdfSource], request: Request) -> FileSet:
         If levels have gaps, files differ in grid or levels, or a file is damaged.
     """
     candidates = [_candidate(source, request) for source in sources]
-    # the later run first: its lead is the shorter one
-    candidates.sort(key=lambda c: -int(c.slab.times[0].astype(int)) if c.slab.times.size else 0)
     attributes = provenance(sources[0])
     rule = TimeRule.LINEAR
     return build_set(KIND, candidates, rule, sources, attributes, around=request.around)
@@ -47,7 +46,10 @@ def open_set(sources: list[NetcdfSource], request: Request) -> FileSet:
 
 def _candidate(source: NetcdfSource, request: Request) -> Candidate:
     variable = no2_of(source, request)
-    return locate(source, variable, request, levels=_model_levels(source, variable))
+    located = locate(source, variable, request, levels=_model_levels(source, variable))
+    times = located.slab.times
+    # the later run first: its lead is the shorter one
+    return replace(located, rank=(-int(times[0].astype(int)) if times.size else 0,))
 
 
 def _model_levels(source: NetcdfSource, variable: str) -> Levels | None:

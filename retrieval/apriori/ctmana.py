@@ -48,6 +48,7 @@ def open_set(sources: list[NetcdfSource], request: Request) -> FileSet:
                 request,
                 unit=_unit(source, request),
                 surface_altitude=layout.surface_altitude_name(dataset),
+                rank=layout.preference(source.name),
             )
         )
     rule = TimeRule.NEAREST

@@ -11,7 +11,7 @@ import numpy as np
 from retrieval.apriori.base import AprioriSet, TimeRule
 from retrieval.errors import AprioriError
 from retrieval.formats.units import check_plausible
-from retrieval.provenance import file_checksum
+from retrieval.provenance import checksum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -159,11 +159,21 @@ def one_file(
 
 @dataclass(frozen=True)
 class Candidate:
-    """One slab with the grid and levels it has, before files are joined."""
+    """One slab with the grid and levels it has, before files are joined.
+
+    Attributes
+    ----------
+    slab, located, vertical
+        Its fields, where they lie, their levels.
+    rank : tuple of int
+        Of two that hold a field of the same time the one of lower rank is used. Of one rank they
+        must not differ: nothing says which is meant.
+    """
 
     slab: Slab
     located: Field
     vertical: Vertical
+    rank: tuple[int, ...] = ()
 
 
 def build_set(
@@ -174,21 +184,18 @@ def build_set(
     attributes: dict[str, str],
     *,
     around: np.datetime64 | None = None,
-    is_ranked: bool = True,
 ) -> FileSet:
     """Join files into one set.
 
     Parameters
     ----------
     candidates : list of Candidate
-        In order of preference: where two hold a field of the same time, the first one's is used.
+        In any order; where two hold a field of the same time, that of lower rank is used.
     time_rule : TimeRule or None
         Of the kind of files; None to tell it from the spacing of the times. A set with one field
         a day is `DAILY` whatever its kind, but for `NEAREST`, which is as strict.
     around : datetime64, optional
         Where files differ in grid or levels, those nearest to this time make the set.
-    is_ranked : bool
-        Whether the order is one of preference. Else two different files of one time are an error.
 
     Raises
     ------
@@ -196,9 +203,9 @@ def build_set(
         If the files differ in grid, levels or quantity and no time tells which to use, or two are
         of one time and nothing tells which.
     """
+    candidates = sorted(candidates, key=lambda candidate: candidate.rank)
     kept = _consistent(kind, candidates, around)
-    if not is_ranked:
-        _refuse_rivals(kind, candidates)
+    _refuse_rivals(kind, candidates)
     times, places = join_times([c.slab.times for c in kept], kind)
     if times.size == 0:
         msg = (
@@ -256,31 +263,38 @@ def join_times(
 
 
 def _refuse_rivals(kind: str, candidates: list[Candidate]) -> None:
-    """Refuse two different files of which one has no time that the other has not.
+    """Refuse two different files of one rank with fields of the same times.
 
-    Files that share some times, as the last and first of neighbouring days, are no rivals.
+    The last time of a file may be the first of another's: days from midnight to midnight.
     """
-    all_times = np.concatenate([c.slab.times for c in candidates])
-    if np.unique(all_times).size == all_times.size:
-        return
     for i, one in enumerate(candidates):
         for other in candidates[i + 1 :]:
-            common = np.intersect1d(one.slab.times, other.slab.times)
-            shorter = min(one.slab.times.size, other.slab.times.size)
-            if common.size == 0 or common.size < shorter or _same_content(one, other):
+            if one.rank != other.rank:
                 continue
+            common = np.intersect1d(one.slab.times, other.slab.times)
+            if common.size == 0 or _only_meet(one, other, common) or _same_content(one, other):
+                continue
+            first, second = sorted(str(c.located.source) for c in (one, other))
             msg = (
                 f"Invalid {kind}. A time must be in one file. Given "
-                f"{common[0].astype('datetime64[m]')} in {one.located.source} and "
-                f"{other.located.source}. Put one of them into another folder."
+                f"{common[0].astype('datetime64[m]')} in {first} and {second}, which differ. Give "
+                "one of them, or put the other into a folder of its own."
             )
             raise AprioriError(msg)
 
 
+def _only_meet(one: Candidate, other: Candidate, common: NDArray[np.datetime64]) -> bool:
+    ends = [(c.slab.times.min(), c.slab.times.max()) for c in (one, other)]
+    is_end = ends[0][1] == ends[1][0] or ends[1][1] == ends[0][0]
+    has_others = min(one.slab.times.size, other.slab.times.size) > 1
+    return common.size == 1 and is_end and has_others
+
+
 def _same_content(one: Candidate, other: Candidate) -> bool:
-    paths = [*one.slab.paths, *other.slab.paths]
-    is_one_archive = len(set(paths)) < len(paths)
-    return not is_one_archive and len({file_checksum(path) for path in paths}) == 1
+    paths = {*one.slab.paths, *other.slab.paths}
+    if one.located.source.path == other.located.source.path:
+        return False  # two members of an archive
+    return len({path.stat().st_size for path in paths}) == 1 == len(set(map(checksum, paths)))
 
 
 def _consistent(

@@ -38,9 +38,7 @@ def open_files(kind: str, sources: list[NetcdfSource], request: Request) -> File
     attributes = provenance(sources[0])
     if request.sidecar.text("title"):
         attributes["title"] = request.sidecar.text("title")
-    opened = build_set(
-        kind, candidates, None, sources, attributes, around=request.around, is_ranked=False
-    )
+    opened = build_set(kind, candidates, None, sources, attributes, around=request.around)
     opened.is_synthetic |= bool(request.sidecar.keys.get("synthetic", False))
     return opened
 

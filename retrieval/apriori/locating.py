@@ -93,6 +93,7 @@ def locate(
     levels: Levels | None = None,
     unit: Unit | None = None,
     surface_altitude: str | None = None,
+    rank: tuple[int, ...] = (),
 ) -> Candidate:
     """Locate the field of one file that holds all levels; reads coordinates only.
 
@@ -100,6 +101,8 @@ def locate(
     ----------
     levels, unit : optional
         What the kind of file already tells; else read from the file (the user's TOML wins).
+    rank : tuple of int
+        Its preference among the files of a set (`Candidate`).
 
     Raises
     ------
@@ -117,7 +120,7 @@ def locate(
     slab = one_file(
         located, levels.order, unit, _uncertainty(located, unit, request), surface_altitude
     )
-    return Candidate(slab, located, levels.vertical)
+    return Candidate(slab, located, levels.vertical, rank)
 
 
 def check_column_unit(located: Field, unit: Unit, *, is_layers: bool) -> None:

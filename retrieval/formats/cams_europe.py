@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.errors import AprioriError
+from retrieval.formats.cf_time import base_date_in_words
 from retrieval.formats.containers import damage_as_error
 from retrieval.formats.coordinates import role_of, text_attribute
 from retrieval.formats.field import Field, Names, find_field
@@ -243,6 +244,14 @@ def is_forecast(source: NetcdfSource) -> bool:
 def is_analysis(source: NetcdfSource) -> bool:
     """Tell whether a file says that it is an analysis (D.2)."""
     return _says(source, "ANALYSIS")
+
+
+def run_of(source: NetcdfSource) -> np.datetime64 | None:
+    """Return the date of the run that a forecast or analysis names in words (D.2), or None."""
+    dataset = source.dataset()
+    long_name = getattr(dataset.variables.get("time"), "long_name", "")
+    words = (getattr(dataset, key, "") for key in ("FORECAST", "ANALYSIS"))
+    return base_date_in_words(long_name, *words)
 
 
 def _says(source: NetcdfSource, word: str) -> bool:

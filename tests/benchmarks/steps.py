@@ -47,7 +47,7 @@ RETRIEVAL_STEPS = (
     ("write: new", "retrieval.product", "_add_results"),
     ("write: flush, rename", "retrieval.reretrieve", "write_product"),
     ("(thread) deflate", "retrieval.chunk_writer", "encode"),
-    ("(thread) checksums", "retrieval.reretrieve", "file_checksum"),
+    ("(thread) checksums", "retrieval.provenance", "file_checksum"),
 )
 """Step, module and name of what is wrapped; a name that is gone fails the benchmark's test."""
 

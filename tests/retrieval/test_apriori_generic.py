@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import shutil
 import tempfile
 from contextlib import closing
 from pathlib import Path
@@ -24,7 +23,7 @@ from retrieval.apriori.base import (
 from retrieval.apriori.registry import open_apriori, readers
 from retrieval.constants import AVOGADRO, MOLAR_MASS_NO2
 from retrieval.errors import AprioriError
-from tests.files import DAY, write_profiles
+from tests.files import write_profiles
 from tests.set_builders import write_cams_forecast
 
 ALL = slice(None)
@@ -362,16 +361,6 @@ def test_a_new_kind_is_one_module():
     assert len(set(kinds)) == len(kinds) == 5
     priorities = [reader.PRIORITY for reader in readers()]
     assert all(a <= b for a, b in itertools.pairwise(priorities))
-
-
-def test_two_different_files_of_one_time_are_refused(tmp_path):
-    """Which is meant cannot be told; a copy, and files that share some times, are no question."""
-    first = write_profiles(tmp_path / "a.nc")
-    shutil.copy(first, tmp_path / "copy.nc")
-    open_apriori(tmp_path).close()
-    write_profiles(tmp_path / "b.nc", step=0.2)
-    with pytest.raises(AprioriError, match=r"A time must be in one file.*a\.nc and .*b\.nc"):
-        open_apriori(tmp_path, np.datetime64(f"{DAY}T12:30"))
 
 
 @pytest.mark.parametrize("has_mapping", [True, False])
