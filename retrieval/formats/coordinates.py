@@ -174,7 +174,8 @@ def crs_of(dataset: netCDF4.Dataset, variable: str, where: str) -> str:
     Raises
     ------
     AprioriError
-        If the grid mapping is named but missing, or pyproj does not understand it.
+        If the grid mapping is named but missing, of a rotated pole, or one that pyproj does not
+        understand.
     """
     name = text_attribute(dataset.variables[variable], "grid_mapping").split(":")[0].strip()
     if not name:
@@ -188,6 +189,8 @@ def crs_of(dataset: netCDF4.Dataset, variable: str, where: str) -> str:
     mapping = dataset.variables[name]
     if text_attribute(mapping, "grid_mapping_name") == "latitude_longitude":
         return GEOGRAPHIC
+    if text_attribute(mapping, "grid_mapping_name") == "rotated_latitude_longitude":
+        raise AprioriError(rotated_message(where))  # whatever code the file gives beside it
     code = text_attribute(mapping, "epsg_code") or text_attribute(mapping, "epsg")
     digits = code.upper().removeprefix("EPSG:").strip()
     if digits.isdigit():

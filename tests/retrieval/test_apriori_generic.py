@@ -9,6 +9,7 @@ from pathlib import Path
 
 import netCDF4
 import numpy as np
+import pyproj
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -363,8 +364,8 @@ def test_a_new_kind_is_one_module():
     assert all(a <= b for a, b in itertools.pairwise(priorities))
 
 
-@pytest.mark.parametrize("has_mapping", [True, False])
-def test_rotated_poles_are_refused(tmp_path, has_mapping):
+@pytest.mark.parametrize("mapping", ["none", "plain", "with a code", "as text"])
+def test_rotated_poles_are_refused(tmp_path, mapping):
     """Their latitudes are not those of the Earth."""
     path = write_profiles(tmp_path / "a.nc")
     with netCDF4.Dataset(path, "a") as file:
@@ -374,11 +375,17 @@ def test_rotated_poles_are_refused(tmp_path, has_mapping):
         )
         if "grid_mapping" in file["no2"].ncattrs():
             file["no2"].delncattr("grid_mapping")
-        if has_mapping:
+        if mapping != "none":
             pole = file.createVariable("rotated_pole", "i4", ())
             pole.grid_mapping_name = "rotated_latitude_longitude"
             pole.grid_north_pole_latitude = 39.25
             pole.grid_north_pole_longitude = -162.0
             file["no2"].grid_mapping = "rotated_pole"
+        if mapping == "with a code":
+            pole.epsg_code = "EPSG:4326"
+        if mapping == "as text":
+            wkt = pyproj.CRS.from_cf({k: pole.getncattr(k) for k in pole.ncattrs()}).to_wkt()
+            pole.delncattr("grid_mapping_name")
+            pole.crs_wkt = wkt
     with pytest.raises(AprioriError, match="rotated pole"):
         open_apriori(path)

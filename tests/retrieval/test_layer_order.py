@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import netCDF4
 import numpy as np
+import pytest
 
 from retrieval.options import Options
+from retrieval.product import Layout
 from retrieval.reretrieve import Job, reretrieve
 from tests.files import write_profiles
 from tests.orbit_builder import build_orbit
 from tests.retrieval.test_identities import reverse_layers
 
-NAMES = ("averaging_kernel_troposphere_X_apriori", "apriori_partial_column_X")
+NAMES = (
+    "averaging_kernel_troposphere_X_apriori",
+    "apriori_partial_column_X",
+    "averaging_kernel",
+)
 
 
-def test_i13_layers_are_written_in_the_order_of_the_file(tmp_path):
+@pytest.mark.parametrize("layout", list(Layout))
+def test_i13_layers_are_written_in_the_order_of_the_file(tmp_path, layout):
     """Of an orbit whose layers count from the top, kernels and profiles do so, too."""
     orbit = build_orbit(tmp_path, n_scanline=20, n_ground_pixel=16)
     turned = reverse_layers(orbit.path, tmp_path / "turned.nc")
@@ -22,7 +29,8 @@ def test_i13_layers_are_written_in_the_order_of_the_file(tmp_path):
     found = []
     for path in (orbit.path, turned):
         output = tmp_path / f"{path.stem}_out.nc"
-        reretrieve(path, Job(sets, Options(kernels=True, profiles=True)), output)
+        job = Job(sets, Options(kernels=True, profiles=True), layout=layout)
+        reretrieve(path, job, output)
         with netCDF4.Dataset(output) as file:
             found.append([file["PRODUCT"][name][:].filled(np.nan) for name in NAMES])
     for straight, reversed_ in zip(*found, strict=True):
