@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from cli.console import note, progress_bar
+from cli.inputs import check_order
 from cli.options import PROFILES, STORE, parse_named_path
 
 if TYPE_CHECKING:
@@ -150,10 +151,14 @@ def _days(given: dict[str, Any], sets: list[FieldSet]) -> list[np.datetime64]:
         return []
     low = np.datetime64(given["first"].date(), "D") if given["first"] else held[0]
     high = np.datetime64(given["last"].date(), "D") if given["last"] else held[-1]
-    if high < low:
-        msg = f"{high} is before {low}."
-        raise click.BadParameter(msg, param_hint="--end")
-    return [day for day in held if low <= day <= high]
+    check_order(given["first"], given["last"])
+    days = [day for day in held if low <= day <= high]
+    if not days:
+        asked = f" from {low}" if given["first"] else ""
+        asked += f" to {high}" if given["last"] else " on"
+        msg = f"there is no day{asked}. The sets hold {held[0]} to {held[-1]}. Change the dates."
+        raise click.UsageError(msg)
+    return days
 
 
 def _measurements(given: dict[str, Any], grid: ModelGrid) -> Measurements | None:

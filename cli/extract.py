@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from cli.console import EXIT_DATA, note, one_line, show_traceback
+from cli.inputs import find_orbits
 from cli.options import (
     choice_option,
     existing,
@@ -19,6 +21,8 @@ from cli.options import (
 
 if TYPE_CHECKING:
     from retrieval.extract import Point, Row
+
+logger = logging.getLogger(__name__)
 
 
 @click.command(short_help="Columns, AMFs and flags at stations or points, as CSV.")
@@ -68,7 +72,8 @@ def extract(
 ) -> None:
     """Write one row for each file and point: columns of every a priori, AMFs, qa, flags, indices.
 
-    FILE is an original or a re-retrieved orbit. Units stand in the header; fill values are empty.
+    FILE is an original or a re-retrieved orbit, a folder, or a quoted glob; where folders and globs
+    hold re-retrieved orbits, only these count. Units stand in the header; fill values are empty.
     Every pixel is written whatever its qa_value: keep rows with qa_value above 0.75.
 
     Examples:
@@ -78,6 +83,7 @@ def extract(
       dacno2-s5p extract -p stations.csv *_DACNO2-CAMS.nc -o stations_no2.csv
     """
     places = _points(points, single)
+    files = find_orbits(files, originals=False).paths
     if output is not None:
         from retrieval.atomic import check_output
 
@@ -85,6 +91,7 @@ def extract(
     rows, failures = _rows(files, places, rule, 1000.0 * max_distance)
     if rows or not failures:
         _write(rows, output, overwrite=overwrite, inputs=files)
+        _warn_of_unseen(places, rows, len(files), rule)
         note(f"{len(rows)} rows from {len(files)} file(s) and {len(places)} point(s)")
     for failure in failures:
         click.echo(failure, err=True)
@@ -122,19 +129,37 @@ def _rows(
     return rows, failures
 
 
+def _warn_of_unseen(points: list[Point], rows: list[Row], n_file: int, rule: str) -> None:
+    """Name the points without a row."""
+    from retrieval.extract import PLACE
+
+    seen = {tuple(row[column] for column in PLACE[:3]) for row in rows}
+    unseen = [p.name for p in points if (p.name, p.latitude, p.longitude) not in seen]
+    if not unseen:
+        return
+    shown = ", ".join(unseen[:5]) + (", ..." if unseen[5:] else "")
+    what = "contains" if rule == "contains" else "has its centre near"
+    advice = "--rule nearest" if rule == "contains" else "a larger --max-distance"
+    logger.warning(
+        "No pixel of %d file(s) %s %s (%d of %d points). Check the place, or give %s.",
+        *(n_file, what, shown, len(unseen), len(points), advice),
+    )
+
+
 def _write(
     rows: list[Row], output: Path | None, *, overwrite: bool, inputs: tuple[Path, ...]
 ) -> None:
     """Write the table to a file, whole or not at all, or to stdout."""
     from retrieval.atomic import atomic_output
-    from retrieval.extract import write_rows
+    from retrieval.extract import PLACE, column_names, write_rows
 
+    columns = PLACE if rows else tuple(column_names(inputs[0]))
     if output is None:
-        write_rows(rows, sys.stdout)
+        write_rows(rows, sys.stdout, columns)
         return
     with (
         atomic_output(output, overwrite=overwrite, inputs=inputs) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as stream,
     ):
-        write_rows(rows, stream)
+        write_rows(rows, stream, columns)
     click.echo(str(output))

@@ -115,6 +115,6 @@ def _remove_without_days(folder: Path) -> None:
 
     with suppress(OSError, OutputError), alone_in(folder):  # not while another call is at work
         if not day_files(folder):
-            for name in (WITHOUT_PIXELS, LOCK):
-                (folder / name).unlink(missing_ok=True)
+            for path in (folder / WITHOUT_PIXELS, *folder.glob(".*.lock"), folder / LOCK):
+                path.unlink(missing_ok=True)
             folder.rmdir()

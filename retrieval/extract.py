@@ -124,6 +124,19 @@ def extract_points(
             yield from _extract_one(orbit, points, Rule(rule), max_distance)
 
 
+def column_names(file: str | Path) -> list[str]:
+    """Name the columns that a file's rows have, whether or not any point lies in it.
+
+    Raises
+    ------
+    RetrievalError
+        If the file cannot be read.
+    """
+    with open_lenient(Path(file)) as orbit:
+        first = Crop(slice(0, 1), orbit.full.ground_pixel)
+        return [*PLACE, *_read_fields(orbit, first)]
+
+
 def read_points(path: Path) -> list[Point]:
     """Read points from a table with columns for name, latitude and longitude.
 
@@ -157,7 +170,7 @@ def read_points(path: Path) -> list[Point]:
     return [_point(row, places, path, i + 2) for i, row in enumerate(rows)]
 
 
-def write_rows(rows: Iterable[Row], stream: TextIO) -> int:
+def write_rows(rows: Iterable[Row], stream: TextIO, columns: Iterable[str] = PLACE) -> int:
     """Write rows as CSV and return their number; columns are those of all rows together.
 
     Parameters
@@ -166,9 +179,11 @@ def write_rows(rows: Iterable[Row], stream: TextIO) -> int:
         As `extract_points` gives them.
     stream : text file
         Where to write.
+    columns : iterable of str
+        These come first, also where there is no row.
     """
     kept = list(rows)
-    header = dict.fromkeys(PLACE)
+    header = dict.fromkeys(columns)
     for row in kept:
         header.update(dict.fromkeys(row))
     writer = csv.DictWriter(stream, list(header), restval="", lineterminator="\n")

@@ -131,6 +131,7 @@ def _of_meteo(path: Path, meteo: Meteo) -> Description:
         quantity="temperature",
         unit="K",
         time_rule=str(meteo.time_rule),
+        is_synthetic=meteo.is_synthetic,
         uses={"apriori": "no NO2", "upper": "no NO2", "meteo": humidity},
     )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.apriori.base import HybridLayers, PressureLevels, TimeRule
-from retrieval.apriori.file_set import join_times, same_grid
+from retrieval.apriori.file_set import is_synthetic, join_times, same_grid
 from retrieval.errors import AprioriError
 from retrieval.formats import ctmana, era5
 from retrieval.formats.containers import NetcdfSource, damage_as_error, list_sources
@@ -82,6 +82,8 @@ class Meteo:
     time_rule : TimeRule
         NEAREST for CTMANA, LINEAR for ERA5.
     files : list of Path
+    is_synthetic : bool
+        True where a file says that it is synthetic.
     """
 
     kind: str
@@ -90,6 +92,7 @@ class Meteo:
     times: NDArray[np.datetime64]
     time_rule: TimeRule
     files: list[Path]
+    is_synthetic: bool
     _temperature: _Series = field(repr=False)
     _humidity: _Series | None = field(repr=False, default=None)
     _sources: list[NetcdfSource] = field(repr=False, default_factory=list)
@@ -203,6 +206,7 @@ def _meteo(
         temperature.times,
         rule,
         sorted({s.path for s in used}),
+        is_synthetic(used),
         temperature,
         humidity,
         used,

@@ -240,6 +240,12 @@ class OpenedSets:
     upper: AprioriSet | None = None
     meteo: Meteo | None = None
 
+    def by_role(self) -> dict[str, AprioriSet | Meteo]:
+        """Return all that is there, sets under their names in capitals."""
+        named: dict[str, AprioriSet | Meteo] = {k.upper(): v for k, v in self.sets.items()}
+        named |= {"upper": self.upper} if self.upper is not None else {}
+        return named | ({"meteo": self.meteo} if self.meteo is not None else {})
+
 
 def open_sets(orbit: Orbit, job: Job, stack: ExitStack) -> OpenedSets:
     """Open the sets of a job for the day of an orbit; the stack closes them."""
@@ -254,7 +260,7 @@ def open_sets(orbit: Orbit, job: Job, stack: ExitStack) -> OpenedSets:
     if job.meteo is not None:
         from retrieval.meteo import open_meteo  # only with --meteo
 
-        found.meteo = open_meteo(job.meteo, around)
+        found.meteo = stack.enter_context(closing(open_meteo(job.meteo, around)))
     return found
 
 
@@ -279,10 +285,7 @@ def _say_what_is_assumed(orbit: Orbit, found: OpenedSets) -> None:
     """Warn of what the orbit lacks, and where a synthetic set meets a real orbit (contract 2)."""
     for assumption in orbit.assumptions:
         logger.warning("%s: %s", orbit.path.name, assumption)
-    named = {name.upper(): apriori for name, apriori in found.sets.items()}
-    if found.upper is not None:
-        named["upper"] = found.upper
-    for name, apriori in named.items():
+    for name, apriori in found.by_role().items():
         if apriori.is_synthetic and not orbit.is_synthetic:
             logger.warning(
                 "Set %s is synthetic (%s) but %s is a real orbit. The new columns are no "
@@ -312,8 +315,7 @@ def _describe(result: OrbitResult, orbit: Orbit, found: OpenedSets) -> None:
         fields.attributes |= {
             key: value for key, value in apriori.attributes.items() if key not in fields.attributes
         }
-    sets = [*found.sets.values(), *([found.upper] if found.upper else [])]
-    if any(apriori.is_synthetic for apriori in sets) or orbit.is_synthetic:
+    if any(apriori.is_synthetic for apriori in found.by_role().values()) or orbit.is_synthetic:
         result.attributes["training_data" if not orbit.is_synthetic else "data"] = "synthetic"
     if orbit.assumptions:
         result.attributes["assumptions"] = "; ".join(orbit.assumptions)

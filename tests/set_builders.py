@@ -91,15 +91,21 @@ def write_cams_month(
 
 
 def write_cams_all_levels(
-    path, *, units="ug/cm2", heights=(0, 50, 250, 500, 1000, 2000, 3000, 5000)
+    path,
+    *,
+    units="ug/cm2",
+    heights=(0, 50, 250, 500, 1000, 2000, 3000, 5000),
+    corner=(48.0, 1.0),
+    height_unit="",
 ):
     """Write the extract of the averaging-kernel tutorial (D.1): one day, 8 levels, a wrong unit."""
-    latitude, longitude = np.arange(48.0, 50.05, 0.1), np.arange(1.0, 3.05, 0.1)
+    latitude, longitude = (np.arange(start, start + 2.05, 0.1) for start in corner)
     with netCDF4.Dataset(path, "w") as ds:
         _dims(ds, time=24, lev=len(heights), lat=latitude.size, lon=longitude.size)
         _var(ds, "lat", ("lat",), latitude, units="degrees_north")
         _var(ds, "lon", ("lon",), longitude, units="degrees_east")
-        _var(ds, "lev", ("lev",), np.array(heights, "f4"))
+        attributes = {"units": height_unit, "positive": "up"} if height_unit else {}
+        _var(ds, "lev", ("lev",), np.array(heights, "f4"), **attributes)
         _var(ds, "time", ("time",), np.arange(24.0), units="hours since 2018-07-01 00:00:00")
         lat, lon = mesh(latitude, longitude)
         values = concentration(

@@ -20,9 +20,10 @@ from retrieval.formats.coordinates import role_of, text_attribute
 from retrieval.formats.field import Field, Names, find_field
 from retrieval.formats.filenames import CamsEuropeName, parse_cams_europe
 from retrieval.formats.levels import height_levels
+from retrieval.formats.units import is_mass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import netCDF4
     from numpy.typing import NDArray
@@ -39,6 +40,9 @@ PAPER_HEIGHTS = (0, 50, 250, 500, 1000, 2000, 3000, 5000)
 
 STAGES = ("vra", "ira")
 """Validated and interim reanalysis, the preferred first."""
+
+AREA = (-25.05, 29.95, 45.05, 72.05)
+"""West, south, east, north of the data store's cell centres, both grids [degree]."""
 
 
 @dataclass(frozen=True)
@@ -186,14 +190,37 @@ def is_all_levels(dataset: netCDF4.Dataset, variable: str) -> bool:
     """Tell whether a file holds European NO2 with its heights: forecasts, analyses, extracts.
 
     By its variable `no2_conc`, or by latitudes and longitudes of 0.1 degree with heights of the
-    data store (0 among them: 1000, 500, 250 alone may be hPa).
+    data store (0 among them: 1000, 500, 250 alone may be hPa). It must also say that it is one, or
+    hold masses within the area of the store: other fields may be laid out alike.
     """
     stored = dataset.variables[variable]
-    if variable.lower() == "no2_conc" and stored.ndim == 4:
-        return True
+    if stored.ndim != 4:
+        return False
     roles = {role_of(dataset, d): d for d in stored.dimensions}
+    has_layout = variable.lower() == "no2_conc" or _has_layout(dataset, roles)
+    if not has_layout or any(_says(dataset, word) for word in ("FORECAST", "ANALYSIS")):
+        return has_layout
+    # extracts are about that call their concentrations ug/cm2
+    unit = text_attribute(stored, "units")
+    return (not unit or is_mass(unit)) and _is_european(dataset, roles)
+
+
+def _is_european(dataset: netCDF4.Dataset, roles: Mapping[str | None, str]) -> bool:
+    """Tell whether all cells lie in the area of the data store."""
+    west, south, east, north = AREA
+    x, y = (dataset.variables.get(roles.get(role, "")) for role in ("x", "y"))
+    if x is None or y is None:
+        return False
+    longitudes = (np.asarray(x[:], dtype=np.float64) + 180.0) % 360.0 - 180.0
+    latitudes = np.asarray(y[:], dtype=np.float64)
+    is_inside = (longitudes >= west) & (longitudes <= east)
+    return bool(is_inside.all() and ((latitudes >= south) & (latitudes <= north)).all())
+
+
+def _has_layout(dataset: netCDF4.Dataset, roles: Mapping[str | None, str]) -> bool:
+    """Tell whether a field lies on 0.1 degree and heights of the data store."""
     level, y = roles.get("level"), roles.get("y")
-    if stored.ndim != 4 or level not in dataset.variables or y not in dataset.variables:
+    if level not in dataset.variables or y not in dataset.variables:
         return False
     heights = np.asarray(dataset.variables[level][:], dtype=np.float64)
     units = text_attribute(dataset.variables[level], "units").lower()
@@ -238,12 +265,12 @@ def all_levels_field(
 
 def is_forecast(source: NetcdfSource) -> bool:
     """Tell whether a file says that it is a forecast (D.2)."""
-    return _says(source, "FORECAST")
+    return _says(source.dataset(), "FORECAST")
 
 
 def is_analysis(source: NetcdfSource) -> bool:
     """Tell whether a file says that it is an analysis (D.2)."""
-    return _says(source, "ANALYSIS")
+    return _says(source.dataset(), "ANALYSIS")
 
 
 def run_of(source: NetcdfSource) -> np.datetime64 | None:
@@ -254,7 +281,6 @@ def run_of(source: NetcdfSource) -> np.datetime64 | None:
     return base_date_in_words(long_name, *words)
 
 
-def _says(source: NetcdfSource, word: str) -> bool:
-    dataset = source.dataset()
+def _says(dataset: netCDF4.Dataset, word: str) -> bool:
     time = dataset.variables.get("time")
     return hasattr(dataset, word) or word in str(getattr(time, "long_name", ""))

@@ -139,6 +139,18 @@ def parse_unit(text: str | None, where: str, standard_name: str = "") -> Unit:
     return _agreeing(unit, standard_name, where)
 
 
+def is_mass(text: str) -> bool:
+    """Tell whether a unit is a mass in a volume or on an area.
+
+    Examples
+    --------
+    >>> is_mass("µg/m3"), is_mass("ug/cm2"), is_mass("mol m-3"), is_mass("ppb")
+    (True, True, False, False)
+    """
+    reduced = _reduce(_clean(text))
+    return reduced is not None and set(reduced[1]) == {"mass"} and set(reduced[2]) == {"length"}
+
+
 def check_fits_levels(unit: Unit, is_layers: bool, largest: float, where: str) -> None:
     """Refuse a column unit on levels that are points: its numbers cannot be per layer.
 

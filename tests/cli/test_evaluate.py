@@ -284,7 +284,9 @@ def test_a_list_of_training_stations_is_kept_apart(run, files, tmp_path):
         (("-s", "near"), "NAME=PATH"),
         (("-s", "a=missing_folder"), "does not exist"),
         (("--bound", "truth"), "none of the sets"),
-        (("--start", "2019-07-05", "--end", "2019-07-03"), "is before"),
+        (("--start", "2019-07-05", "--end", "2019-07-03"), "lies before"),
+        (("--start", "2024-01-01"), "no day from 2024-01-01 on. The sets hold 2019-07-0"),
+        (("--end", "2018-01-01"), "no day to 2018-01-01. The sets hold 2019-07-0"),
     ],
 )
 def test_wrong_calls_are_refused_in_one_line(run, files, tmp_path, args, what):

@@ -69,8 +69,23 @@ def test_points_are_required(orbit, run):
 
 
 def test_point_nobody_sees_gives_a_header_only(orbit, run):
-    """No row is not an error; the header is there all the same."""
+    """No row is not an error but a warning; the header is that of a table with rows."""
     done = run("extract", "--point", "A", "-60", "-100", orbit.path)
     assert done.status == 0
-    (header,) = done.out.splitlines()
-    assert header.startswith("name,point_latitude")
+    full = run("extract", "--point", "A", *place(orbit, 8, 7), orbit.path)
+    assert full.err == ""
+    assert done.out.splitlines() == full.out.splitlines()[:1]
+    (warning,) = done.err.splitlines()
+    assert warning.startswith("WARNING: No pixel of 1 file(s) contains A (1 of 1 points).")
+    assert "--rule nearest" in warning
+    near = run("extract", "--point", "A", "-60", "-100", "--rule", "nearest", orbit.path)
+    assert "--max-distance" in near.err
+
+
+def test_a_folder_stands_for_its_orbits(orbit, run, tmp_path):
+    """As for the other commands; one without any is refused by name."""
+    point = ("--point", "A", *place(orbit, 8, 7))
+    assert run("extract", *point, orbit.path.parent).out == run("extract", *point, orbit.path).out
+    done = run("extract", *point, tmp_path)
+    assert done.status == 2
+    assert f"there is no orbit in {tmp_path}" in done.error

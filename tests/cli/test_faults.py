@@ -216,7 +216,7 @@ def test_reading_that_fails_once_is_damage_not_a_crash(reretrieve, orbit, monkey
     def broken(path):
         raise OSError(errno.EIO, "Input/output error", str(path))
 
-    monkeypatch.setattr(module, "_input_file", lambda _role, path: broken(path))
+    monkeypatch.setattr(module, "input_file", lambda _role, path: broken(path))
     outcome = reretrieve()
     assert outcome.status == 1
     assert "Input/output error" in outcome.error

@@ -18,7 +18,7 @@ import pytest
 from cli.main import COMMANDS
 from retrieval import orbit as orbit_module
 from tests.cli.conftest import names
-from tests.files import write_profiles
+from tests.files import write_era5, write_profiles
 
 SCRIPT = Path(sys.executable).with_name("dacno2-s5p")
 
@@ -281,6 +281,23 @@ def test_a_synthetic_set_on_a_real_orbit_is_warned_of(reretrieve, orbit, tmp_pat
     with netCDF4.Dataset(out) as file:
         assert file.training_data == "synthetic"
         assert "synthetic" in file.source
+
+
+def test_synthetic_temperatures_on_a_real_orbit_are_warned_of(reretrieve, run, orbit, tmp_path):
+    """`--meteo` is no set, but says what it is as sets do; `inspect` shows it, too."""
+    meteo = write_era5(tmp_path / "era5.nc")
+    real(orbit)
+    assert reretrieve("-o", orbit.with_name("quiet.nc"), "--meteo", meteo).err == ""
+    with netCDF4.Dataset(meteo, "a") as file:
+        file.training_data = "synthetic"
+    out = orbit.with_name("out.nc")
+    outcome = reretrieve("-o", out, "--meteo", meteo)
+    assert outcome.status == 0
+    assert len(outcome.err.splitlines()) == 1
+    assert outcome.err.startswith("WARNING: Set meteo is synthetic (era5.nc)")
+    with netCDF4.Dataset(out) as file:
+        assert file.training_data == "synthetic"
+    assert json.loads(run("inspect", "--json", meteo).out)["is_synthetic"] is True
 
 
 # the real console script

@@ -112,6 +112,25 @@ def test_a_toml_beside_the_file_corrects_the_unit(tmp_path):
     np.testing.assert_allclose(opened.read(7, ALL, ALL), expected(opened, 7, heights), rtol=FLOAT32)
 
 
+@pytest.mark.parametrize(
+    ("unit", "corner", "kind"),
+    [
+        ("ug m-3", (48.0, 1.0), "CAMS European"),
+        ("ug m-3", (48.0, 358.0), "CAMS European"),
+        ("ug m-3", (-27.0, 28.0), "CF field"),
+        ("ug m-3", (48.0, 44.0), "CF field"),
+        ("mol m-3", (48.0, 1.0), "CF field"),
+        ("ppb", (48.0, 1.0), "CF field"),
+    ],
+)
+def test_a_field_laid_out_alike_is_not_taken_for_cams(tmp_path, unit, corner, kind):
+    """Elsewhere or in other units, 0.1 degree and the store's heights are a field of its own."""
+    path = write_cams_all_levels(tmp_path / "own.nc", units=unit, corner=corner, height_unit="m")
+    opened = open_apriori(path)
+    assert opened.kind == kind
+    assert opened.vertical.height[1] == 50.0
+
+
 def test_validated_months_are_preferred_to_interim_ones(tmp_path, caplog):
     """Of vra and ira the validated one is used, and that is logged."""
     write_cams_month(tmp_path, 0, stage="ira")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
+
 import netCDF4
 import numpy as np
 import pytest
@@ -51,11 +53,22 @@ def write_era5(path, *, hours=(12, 13), variables=("t", "q"), expver=False, t_ke
     return path
 
 
-def test_the_new_layout_of_a_real_file_reads_as_xarray_reads_it(real_file):
+@pytest.fixture
+def opened():
+    """Return a function that opens meteorology which is closed after the test.
+
+    A file that stays open while xarray opens and closes it breaks later reads of the netCDF
+    library in this process.
+    """
+    with ExitStack() as stack:
+        yield lambda path: stack.enter_context(closing(open_meteo(path)))
+
+
+def test_the_new_layout_of_a_real_file_reads_as_xarray_reads_it(real_file, opened):
     """Temperature of the Matimba file, surface first, latitudes ascending."""
     xarray = pytest.importorskip("xarray")
     path = real_file("Matimba_ERA5-pl-20210725.nc")
-    meteo = open_meteo(path)
+    meteo = opened(path)
     assert meteo.kind == "ERA5" and meteo.time_rule is TimeRule.LINEAR and not meteo.has_humidity
     assert isinstance(meteo.vertical, PressureLevels)
     assert meteo.vertical.pressure[0] == 100_000.0
@@ -68,11 +81,11 @@ def test_the_new_layout_of_a_real_file_reads_as_xarray_reads_it(real_file):
     assert meteo.read_humidity(0, ALL, ALL) is None
 
 
-def test_the_legacy_layout_of_a_real_file_reads_as_xarray_reads_it(real_file):
+def test_the_legacy_layout_of_a_real_file_reads_as_xarray_reads_it(real_file, opened):
     """Packed temperature and humidity of the European file, levels ascending in the file."""
     xarray = pytest.importorskip("xarray")
     path = real_file("ERA5-pl-20190101T12-13_europe.nc")
-    meteo = open_meteo(path)
+    meteo = opened(path)
     rows, columns = slice(10, 40), slice(3, 90)
     with xarray.open_dataset(path) as ds:
         for name, read in (("t", meteo.read_temperature), ("q", meteo.read_humidity)):
@@ -86,9 +99,9 @@ def test_the_legacy_layout_of_a_real_file_reads_as_xarray_reads_it(real_file):
     ]
 
 
-def test_temperature_of_ctmana_is_on_its_own_layers(tmp_path):
+def test_temperature_of_ctmana_is_on_its_own_layers(tmp_path, opened):
     """34 hybrid layers, nearest half hour, no humidity."""
-    meteo = open_meteo(write_ctmana(tmp_path / "ctm.nc", spacing=10.0))
+    meteo = opened(write_ctmana(tmp_path / "ctm.nc", spacing=10.0))
     assert meteo.kind == "TM5-MP CTMANA" and meteo.time_rule is TimeRule.NEAREST
     assert isinstance(meteo.vertical, HybridLayers)
     values = meteo.read_temperature(24, ALL, ALL)
@@ -98,22 +111,22 @@ def test_temperature_of_ctmana_is_on_its_own_layers(tmp_path):
     np.testing.assert_allclose(values[0], temperature(middle, lat, lon, 12.0), rtol=1e-6)  # float32
 
 
-def test_humidity_may_be_in_a_file_of_its_own(tmp_path):
+def test_humidity_may_be_in_a_file_of_its_own(tmp_path, opened):
     """A data-store archive with t and q apart is one meteorology."""
     files = [
         write_era5(tmp_path / "t.nc", variables=("t",)),
         write_era5(tmp_path / "q.nc", variables=("q",)),
     ]
-    meteo = open_meteo(zip_files(tmp_path / "era5.nc", files))
+    meteo = opened(zip_files(tmp_path / "era5.nc", files))
     t, q = meteo.read_temperature(0, ALL, ALL), meteo.read_humidity(0, ALL, ALL)
     np.testing.assert_allclose(q, t * 1e-5, rtol=1e-6)  # float32
     meteo.close()
 
 
-def test_final_and_preliminary_months_are_merged(tmp_path):
+def test_final_and_preliminary_months_are_merged(tmp_path, opened):
     """Where expver 1 is missing, expver 5 stands in."""
-    merged = open_meteo(write_era5(tmp_path / "mixed.nc", expver=True))
-    plain = open_meteo(write_era5(tmp_path / "plain.nc"))
+    merged = opened(write_era5(tmp_path / "mixed.nc", expver=True))
+    plain = opened(write_era5(tmp_path / "plain.nc"))
     for i in (0, 1):
         assert np.array_equal(
             merged.read_temperature(i, ALL, ALL), plain.read_temperature(i, ALL, ALL)
@@ -128,9 +141,9 @@ def test_humidity_of_other_times_is_refused(tmp_path):
         open_meteo(tmp_path)
 
 
-def test_temperatures_in_celsius_are_refused(tmp_path):
+def test_temperatures_in_celsius_are_refused(tmp_path, opened):
     """Values that are no temperatures in kelvin are an error."""
-    meteo = open_meteo(write_era5(tmp_path / "t.nc", t_kelvin=15.0))
+    meteo = opened(write_era5(tmp_path / "t.nc", t_kelvin=15.0))
     with pytest.raises(AprioriError, match=r"must lie in 120 to 360. Given 15 to 15"):
         meteo.read_temperature(0, ALL, ALL)
 
