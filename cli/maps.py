@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import astuple, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from retrieval.l3_period import L3
     from retrieval.map_data import MapData
     from retrieval.regions import Region
+
+logger = logging.getLogger(__name__)
 
 SHIFT = 0.5
 """By how much regions are moved to show what depends on where they end [degree]."""
@@ -189,11 +192,21 @@ def _check_sampling(l3: L3, rule: Sampling, path: Path) -> None:
 
 
 def _with_intervals(data: MapData, path: Path, given: dict[str, Any]) -> MapData:
-    """Add bootstrap intervals where the daily sums are there."""
+    """Add bootstrap intervals where the daily sums are there, and are those of the map."""
     from retrieval.bootstrap import bootstrap_numbers
+    from retrieval.l3_period import period_fingerprint
+    from retrieval.provenance import stored_fingerprint
 
     days = _days_of(path, given)
     if days is None:
+        return data
+    made_of = stored_fingerprint(path)
+    if made_of and made_of != period_fingerprint(days, data.l3.period, average=data.l3.average):
+        logger.warning(
+            "no intervals: the daily sums in %s are not those that %s was made of. Run grid again.",
+            days,
+            path.name,
+        )
         return data
     numbers = bootstrap_numbers(
         days,

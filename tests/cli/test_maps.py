@@ -80,6 +80,25 @@ def test_intervals_are_those_of_the_average(run, gridded, monkeypatch):
     assert made == ["pooled", "months"]
 
 
+def test_intervals_are_of_the_days_of_the_map(run, gridded, monkeypatch):
+    """Of daily sums that came or went since there are none, and that is said."""
+    made = []
+
+    def note(days, numbers, cells, **given):
+        made.append(days)
+        return numbers
+
+    monkeypatch.setattr("retrieval.bootstrap.bootstrap_numbers", note)
+    assert "no intervals" not in run("maps", gridded, "-q").err
+    days = gridded.parent / "map_days"
+    assert made == [days]
+    min(days.glob("sums_*.nc")).unlink()
+    again = run("maps", gridded, "-o", gridded.parent / "again")
+    assert again.status == 0
+    assert f"no intervals: the daily sums in {days} are not those that map.nc" in again.err
+    assert made == [days]
+
+
 def test_existing_figures_are_kept(run, gridded):
     """Nothing is replaced unless told to, and nothing is drawn before that is known."""
     folder = gridded.parent / "map_maps"
