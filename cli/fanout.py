@@ -186,8 +186,8 @@ def _on_processes(
             free.put(process)
 
     with ThreadPoolExecutor(len(processes)) as threads:
-        numbers = {threads.submit(one, task): number for number, task in enumerate(tasks)}
         try:
+            numbers = {threads.submit(one, task): number for number, task in enumerate(tasks)}
             for future in as_completed(numbers):
                 yield numbers[future], future.result()
         finally:

@@ -116,6 +116,8 @@ class Isolated:
         self._settings = (level, folder)
         self._pool = self._new_pool()
         self._running: ProcessFuture[Outcome] | None = None
+        self._changes = threading.Lock()  # a child is started or ended, not both at once
+        self._is_stopped = False
 
     def _new_pool(self) -> ProcessPool:
         from pebble import ProcessPool
@@ -144,6 +146,11 @@ class Isolated:
         -------
         Outcome
             An error also where the child was ended, or died twice: once may be an accident.
+
+        Raises
+        ------
+        CancelledError
+            After `cancel` or `stop`.
         """
         from pebble import ProcessExpired
 
@@ -151,11 +158,7 @@ class Isolated:
         limit = limit and limit * parts_of(task)
         for _ in range(ATTEMPTS):
             try:
-                with _interrupts_blocked():  # the first task starts the child
-                    self._running = self._pool.schedule(
-                        _in_child, args=(function, task), timeout=limit
-                    )
-                return self._running.result()
+                return self._schedule(function, task, limit).result()
             except CancelledError:
                 raise
             except TimeoutError:
@@ -171,11 +174,28 @@ class Isolated:
                 )
             except Exception as broken:  # the child died before it had the task
                 error = f"Its process could not be used ({one_line(broken)}). Run again."
-                self._pool.stop()  # type: ignore[no-untyped-call]
-                self._pool.join()
-                self._pool = self._new_pool()
+                self._renew()
             remove_leftovers(task.folder)
         return Outcome(error=error)
+
+    def _schedule(
+        self, function: Callable[[AnyTask], Any], task: AnyTask, limit: float | None
+    ) -> ProcessFuture[Outcome]:
+        with self._changes, _interrupts_blocked():  # the first task starts the child
+            if self._is_stopped:
+                raise CancelledError
+            self._running = self._pool.schedule(_in_child, args=(function, task), timeout=limit)
+            return self._running
+
+    def _renew(self) -> None:
+        with self._changes:
+            if not self._is_stopped:
+                self._end_pool()
+                self._pool = self._new_pool()
+
+    def _end_pool(self) -> None:
+        self._pool.stop()  # type: ignore[no-untyped-call]
+        self._pool.join()
 
     def cancel(self) -> None:
         """End the child if it is at a task: `run` raises CancelledError; the next has a new one."""
@@ -184,9 +204,10 @@ class Isolated:
 
     def stop(self) -> None:
         """End the child, whatever it is doing."""
-        self.cancel()
-        self._pool.stop()  # type: ignore[no-untyped-call]
-        self._pool.join()
+        with self._changes:
+            self._is_stopped = True
+            self.cancel()
+            self._end_pool()
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 import click
@@ -193,6 +194,14 @@ def test_an_interrupt_while_workers_start_is_told_by_no_worker(tmp_path):
     os.killpg(parent.pid, signal.SIGINT)
     _, told = parent.communicate(timeout=60)
     assert (parent.returncode, told) == (7, "")
+
+
+def test_a_process_that_was_stopped_starts_no_other(tmp_path):
+    """A task that another thread gives to it late is cancelled."""
+    process = Isolated()
+    process.stop()
+    with pytest.raises(CancelledError):
+        process.run(threads, Numbered(tmp_path, 0))
 
 
 def is_alive(pid):
