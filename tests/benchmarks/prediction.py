@@ -103,7 +103,7 @@ def _untrained(store: Store, settings: Settings) -> Path:
     recipe = Recipe.read(CONFIGURATION)
     values = recipe.to_dict()
     values["network"] |= {**MINI} if settings.tiny else {}
-    values["sampling"] |= {"crop": 48} if settings.tiny else {}
+    values["sampling"] |= {"block_days": 1, **({"crop": 48} if settings.tiny else {})}  # few days
     recipe = Recipe.from_dict(json.loads(json.dumps(values)))
     network, info = starting_point(store, recipe, None)
     path = settings.scratch / "untrained.safetensors"
