@@ -56,5 +56,5 @@ def owner_is_dead(name: str) -> bool:
     except ProcessLookupError:
         return True
     except OSError:  # another user's
-        return False
+        pass
     return False

@@ -267,6 +267,9 @@ def _refuse_rivals(kind: str, candidates: list[Candidate]) -> None:
 
     The last time of a file may be the first of another's: days from midnight to midnight.
     """
+    times = np.concatenate([candidate.slab.times for candidate in candidates])
+    if np.unique(times).size == times.size:  # years of daily files need no look at each pair
+        return
     for i, one in enumerate(candidates):
         for other in candidates[i + 1 :]:
             if one.rank != other.rank:
