@@ -55,8 +55,8 @@ def held_out_days(store: Store, info: CheckpointInfo, where: str) -> list[np.dat
         )
         raise ConfigurationError(msg)
     own = days_of_phase(store, recipe, info.phase).days
-    trained = info.trained_days or _days_drawn_by_phase(store, recipe, info.phase)
-    left = [day for day in own if str(day) not in set(trained)]
+    trained = set(info.trained_days) or _days_drawn_by_phase(store, recipe, info.phase)
+    left = [day for day in own if str(day) not in trained]
     if not left:
         msg = (
             f"Invalid checkpoint {where}. Some days must have been kept back in all phases. Given "
