@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from cli.console import note, print_json, print_table
-from cli.origin import LEAF, origin_of, write_origin
+from cli.reporting.origin import LEAF, origin_of, write_origin
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dacno2_s5p.attribution_tables import Row
-    from dacno2_s5p.checkpoint import Checkpoint
-    from dacno2_s5p.samples import Crop
-    from dacno2_s5p.store import Store
-    from retrieval.provenance import Provenance
+    from dacno2_s5p.attribution.tables import Row
+    from dacno2_s5p.inputs.samples import Crop
+    from dacno2_s5p.network.checkpoint import Checkpoint
+    from dacno2_s5p.store.store import Store
+    from retrieval.files.provenance import Provenance
 
 FIGURES = ("groups", "group_changes", "features", "heat_map")
 
 
 def output_paths(folder: Path, suffix: str, *, overwrite: bool) -> dict[str, Path]:
     """Names of what is written; refuses before any work where something would be replaced."""
-    from retrieval.atomic import check_outputs
+    from retrieval.files.atomic import check_outputs
 
     outputs = {name: folder / f"{name}.{suffix}" for name in FIGURES}
     outputs |= {"csv": folder / "attribution.csv", "markdown": folder / "attribution.md"}
@@ -53,8 +53,8 @@ def notes_of(
 
 def provenance_of(models: dict[str, Checkpoint], store: Store, given: dict[str, Any]) -> Provenance:
     """Return the networks and the store, software and options the numbers depend on."""
-    from dacno2_s5p.checkpoint import package_versions
-    from retrieval.provenance import InputFile
+    from dacno2_s5p.network.checkpoint import package_versions
+    from retrieval.files.provenance import InputFile
 
     inputs = [InputFile(m.path.name, name, m.fingerprint) for name, m in models.items()]
     inputs.append(InputFile(store.folder.name, "store", store.manifest_hash))
@@ -70,11 +70,11 @@ def write_results(
     given: dict[str, Any],
 ) -> list[Path]:
     """Write tables, provenance and figures, and return their paths."""
-    from dacno2_s5p.attribution_figures import figures
-    from dacno2_s5p.attribution_tables import markdown, write_csv
-    from dacno2_s5p.evaluate_style import save
+    from dacno2_s5p.attribution.figures import figures
+    from dacno2_s5p.attribution.tables import markdown, write_csv
     from retrieval.atomic_folder import results_together
-    from retrieval.text_output import write_text
+    from retrieval.files.tables import write_text
+    from retrieval.maps.style import save
 
     is_synthetic = any(line.startswith("synthetic") for line in notes)
     with results_together(outputs, overwrite=given["overwrite"]) as drafts:
@@ -96,7 +96,7 @@ def show_results(
     given: dict[str, Any],
 ) -> None:
     """Show the tables and say what was written; or all of it as JSON."""
-    from dacno2_s5p.attribution_tables import completeness_table, feature_table, group_table
+    from dacno2_s5p.attribution.tables import completeness_table, feature_table, group_table
 
     if given["as_json"]:
         numbers = [row._asdict() | {"target": row.target._asdict()} for row in rows]

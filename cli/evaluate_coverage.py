@@ -8,18 +8,18 @@ import netCDF4
 import numpy as np
 
 from cli.evaluate_sets import is_netcdf
-from dacno2_s5p.calibration import GAUSSIAN
-from dacno2_s5p.coverage import coverage_rows
-from dacno2_s5p.sources.regrid import bilinear
-from retrieval.constants import MICROGRAM_M3_TO_MOL_M3
+from dacno2_s5p.calibration.coverage import coverage_rows
+from dacno2_s5p.calibration.factors import GAUSSIAN
+from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
+from retrieval.physics.regrid import bilinear
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from dacno2_s5p.evaluate import Row
-    from dacno2_s5p.evaluate_data import Evidence
+    from dacno2_s5p.evaluation.evaluate import Row
+    from dacno2_s5p.evaluation.evidence import Evidence
     from retrieval.apriori.base import AprioriSet
 
 

@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any
 import netCDF4
 import numpy as np
 
-from dacno2_s5p.evaluate_data import FieldSet
-from dacno2_s5p.sources.regrid import corners_in
-from dacno2_s5p.sources.windows import target_hours
+from dacno2_s5p.evaluation.evidence import FieldSet
+from dacno2_s5p.sources.weather.windows import target_hours
 from retrieval.apriori.base import HeightLevels, Quantity, TimeRule
 from retrieval.apriori.profile_file import KIND as PROFILE_FILE
 from retrieval.apriori.registry import open_apriori
-from retrieval.constants import MICROGRAM_M3_TO_MOL_M3
 from retrieval.errors import AprioriError
+from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
+from retrieval.physics.regrid import corners_in
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from dacno2_s5p.grid import ModelGrid
+    from dacno2_s5p.inputs.grid import ModelGrid
     from retrieval.apriori.base import AprioriSet
-    from retrieval.grids import RectilinearGrid
+    from retrieval.physics.grids import RectilinearGrid
 
 logger = logging.getLogger(__name__)
 

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from cli.fanout import Workers
-    from retrieval.grids import RectilinearGrid
-    from retrieval.l3_add import AddReport
-    from retrieval.l3_days import GridJob
+    from cli.workers.fanout import Workers
+    from retrieval.l3.add import AddReport
+    from retrieval.l3.days import GridJob
+    from retrieval.physics.grids import RectilinearGrid
 
 _PROGRAM = 1.5e8
 """Python, numpy and netCDF with an orbit [bytes, resident]."""
@@ -52,7 +52,7 @@ def check_memory(job: GridJob, average: str, workers: Workers, n_file: int) -> N
     click.UsageError
         If a single process needs more than the machine has: it would be killed without a word.
     """
-    from dacno2_s5p.memory import machine_bytes
+    from dacno2_s5p.network.memory import machine_bytes
 
     each = gridding_bytes(job.grid, len(job.labels), average)
     n_y, n_x = job.grid.shape
@@ -79,7 +79,7 @@ def check_not_empty(folder: Path, job: GridJob, report: AddReport, n_file: int) 
         With the grid and the conditions that no pixel met.
     """
     from retrieval.errors import ProductError
-    from retrieval.l3_days import day_files
+    from retrieval.l3.days import day_files
 
     if report.failed or day_files(folder):
         return
@@ -109,9 +109,9 @@ def no_empty_folder(folder: Path) -> Iterator[None]:
 
 def _remove_without_days(folder: Path) -> None:
     from retrieval.errors import OutputError
-    from retrieval.l3_add import WITHOUT_PIXELS
-    from retrieval.l3_days import day_files
-    from retrieval.locks import LOCK, alone_in
+    from retrieval.files.locks import LOCK, alone_in
+    from retrieval.l3.add import WITHOUT_PIXELS
+    from retrieval.l3.days import day_files
 
     with suppress(OSError, OutputError), alone_in(folder):  # not while another call is at work
         if not day_files(folder):

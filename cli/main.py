@@ -16,7 +16,7 @@ from cli.console import (
     set_verbosity,
     termination_as_interrupt,
 )
-from cli.options import verbosity_options
+from cli.options.shared import verbosity_options
 
 COMMANDS = (
     "reretrieve",
@@ -51,7 +51,7 @@ class LazyGroup(click.RichGroup):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"cli.{cmd_name}")
+        module = importlib.import_module(f"cli.commands.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
         return command
 

@@ -15,13 +15,13 @@ def say_memory(needed: float, advice: str, where: str = "") -> None:
     Parameters
     ----------
     needed : float
-        The estimate of `dacno2_s5p.memory`.
+        The estimate of `dacno2_s5p.network.memory`.
     advice : str
         What to give for less.
     where : str
         What the number is of: "in 2 process(es)".
     """
-    from dacno2_s5p.memory import available_bytes
+    from dacno2_s5p.network.memory import available_bytes
 
     free = available_bytes()
     note(f"about {needed / 1e9:.1f} GB of memory {where}".rstrip())

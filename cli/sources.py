@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import rich_click as click
 
-from cli.options import split_named_path
+from cli.options.shared import split_named_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable

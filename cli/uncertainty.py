@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from dacno2_s5p.calibration import Calibration
-    from dacno2_s5p.checkpoint import Checkpoint
-    from dacno2_s5p.samples import Inputs
+    from dacno2_s5p.calibration.factors import Calibration
+    from dacno2_s5p.inputs.samples import Inputs
+    from dacno2_s5p.network.checkpoint import Checkpoint
 
 
 def calibration_for(
@@ -27,8 +27,8 @@ def calibration_for(
     CheckpointError
         If it is of other checkpoints, of another kind of spread, or damaged.
     """
-    from dacno2_s5p.calibration_data import fingerprints, spread_text
-    from dacno2_s5p.calibration_file import calibration_path, read_calibration
+    from dacno2_s5p.calibration.file import calibration_path, read_calibration
+    from dacno2_s5p.calibration.residuals import fingerprints, spread_text
 
     path = calibration_path(models[0].path)
     if raw or not path.exists():
@@ -48,7 +48,7 @@ def uncertainty_of(
     calibration: Calibration | None,
 ) -> tuple[NDArray[np.float32], dict[str, str]]:
     """Return the uncertainty [ug m-3] of a day's NO2 and raw spread, and what to say of it."""
-    from dacno2_s5p.calibration_data import population_of, spread_text
+    from dacno2_s5p.calibration.residuals import population_of, spread_text
 
     no2, spread = fields
     how = spread_text(len(models), n_dropout)

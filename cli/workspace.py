@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError, NoOverlapError
-from retrieval.orbit import Orbit
-from retrieval.reretrieve import orbit_time
-from retrieval.times import FARTHEST_FIELD, nearest_distance
+from retrieval.l2.orbit import Orbit
+from retrieval.physics.time_rules import FARTHEST_FIELD, nearest_distance
+from retrieval.substitution.reretrieve import orbit_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

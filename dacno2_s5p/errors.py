@@ -5,15 +5,13 @@ Messages follow retrieval/errors.py: one line, what is wrong, the rule, the valu
 
 from __future__ import annotations
 
-from retrieval.errors import RetrievalError
+from retrieval.errors import DataError, RetrievalError
+
+__all__ = ["CheckpointError", "ConfigurationError", "DataError", "TrainingError"]
 
 
 class CheckpointError(RetrievalError):
     """A checkpoint is damaged, of another architecture, or made for other data."""
-
-
-class DataError(RetrievalError):
-    """Predictors or targets are incomplete, not finite, or not on the grid they must be on."""
 
 
 class ConfigurationError(RetrievalError):

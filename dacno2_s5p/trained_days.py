@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dacno2_s5p.recipe import Recipe
-from dacno2_s5p.sampling import training_days
+from dacno2_s5p.training.recipe import Recipe
+from dacno2_s5p.training.sampling import training_days
 
 if TYPE_CHECKING:
-    from dacno2_s5p.checkpoint import CheckpointInfo
-    from dacno2_s5p.store import Store
+    from dacno2_s5p.network.checkpoint import CheckpointInfo
+    from dacno2_s5p.store.store import Store
 
 
 def days_of_own(store: Store, recipe: Recipe) -> frozenset[str]:

@@ -17,12 +17,12 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.collections import PolyCollection
 
-from retrieval.constants import MICROGRAM_M3_TO_MOL_M3, MOLEC_CM2_PER_MOL_M2
-from retrieval.formats.profile_file import Profiles, write_profile_file
-from retrieval.grids import RectilinearGrid
-from retrieval.orbit import Orbit
-from retrieval.product import Layout
-from retrieval.reretrieve import Job, reretrieve
+from retrieval.apriori.formats.profile_file import Profiles, write_profile_file
+from retrieval.l2.orbit import Orbit
+from retrieval.l2.product.write import Layout
+from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3, MOLEC_CM2_PER_MOL_M2
+from retrieval.physics.grids import RectilinearGrid
+from retrieval.substitution.reretrieve import Job, reretrieve
 
 PLANT = (27.61, -23.67)
 HEIGHTS = np.array([0, 50, 250, 500, 1000, 2000, 3000, 5000.0])

@@ -22,10 +22,10 @@ import numpy as np
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-from retrieval.constants import MOLEC_CM2_PER_MOL_M2
-from retrieval.forward import temperature_correction
-from retrieval.layers import pressure_edges
-from retrieval.orbit import Orbit
+from retrieval.l2.orbit import Orbit
+from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
+from retrieval.physics.layers import pressure_edges
+from retrieval.simulate.light.forward import temperature_correction
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -18,17 +18,17 @@ from pathlib import Path
 
 import numpy as np
 
-from retrieval.compare import Sampling
-from retrieval.grid_l3 import parse_cell, regular_grid
-from retrieval.l3_add import add_files
-from retrieval.l3_days import DayStore, GridJob
-from retrieval.l3_file import write_l3
-from retrieval.l3_input import product_labels
-from retrieval.l3_period import period_mean
-from retrieval.map_data import map_data
-from retrieval.maps import figure7, save
-from retrieval.options import Above, Options
-from retrieval.reretrieve import Job, default_output, reretrieve
+from retrieval.l3.add import add_files
+from retrieval.l3.days import DayStore, GridJob
+from retrieval.l3.differences import Sampling
+from retrieval.l3.figure_data import map_data
+from retrieval.l3.figures import figure7, save
+from retrieval.l3.file import write_l3
+from retrieval.l3.means import period_mean
+from retrieval.l3.pixels import product_labels
+from retrieval.l3.sums import parse_cell, regular_grid
+from retrieval.substitution.options import Above, Options
+from retrieval.substitution.reretrieve import Job, default_output, reretrieve
 
 FIRST, EVERY = np.datetime64("2023-01-03"), 6
 """Sixty days from here span the year 2023 and all weekdays."""

@@ -18,14 +18,14 @@ from pathlib import Path
 
 import numpy as np
 
-from retrieval.colour_scales import percent_scale
 from retrieval.errors import RetrievalError
-from retrieval.map_layout import colour_bar, map_row
-from retrieval.mapping import draw_pixels, new_figure
-from retrieval.maps import save
-from retrieval.orbit import Orbit
-from retrieval.reretrieve import default_output, reretrieve
-from retrieval.results import SubstitutionFlag
+from retrieval.l2.orbit import Orbit
+from retrieval.l2.product.results import SubstitutionFlag
+from retrieval.l3.figures import save
+from retrieval.maps.axes import draw_pixels, new_figure
+from retrieval.maps.colours import percent_scale
+from retrieval.maps.layout import colour_bar, map_row
+from retrieval.substitution.reretrieve import default_output, reretrieve
 
 TWIN_DAY = "2023-06-01"
 RECOMMENDED = 75

@@ -8,9 +8,9 @@ import shutil
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from retrieval.atomic import check_outputs, give_its_name, make_folder
 from retrieval.errors import OutputError
-from retrieval.process_names import owner_is_dead, unique_name
+from retrieval.files.atomic import check_outputs, give_its_name, make_folder
+from retrieval.files.owners import owner_is_dead, unique_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -25,5 +25,9 @@ class NothingToDoError(NoOverlapError):
     """The orbit is dark where the sets are, or elsewhere: no fault of a file, and common."""
 
 
+class DataError(RetrievalError):
+    """Arrays or fields are incomplete, not finite, or not on the grid they must be on."""
+
+
 class OutputError(RetrievalError):
     """The output cannot be written, or exists and may not be replaced."""

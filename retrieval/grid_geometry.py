@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.quadrilaterals import project
+from retrieval.physics.quadrilaterals import project
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from pyproj import Transformer
 
-    from retrieval.grids import RectilinearGrid
+    from retrieval.physics.grids import RectilinearGrid
 
     Float = NDArray[np.floating]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.l2_declare import (
+from retrieval.simulate.l2_file.variables import (
     DETAILED_RESULTS,
     FRESCO,
     GEOLOCATIONS,

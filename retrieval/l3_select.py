@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from retrieval.errors import ProductError
-from retrieval.l3_input import identify
+from retrieval.l3.pixels import identify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from retrieval.bootstrap import INTERVAL, LEAST_DAYS, N_REPLICATE
-from retrieval.constants import MOLEC_CM2_PER_MOL_M2
-from retrieval.l3_day_file import read_day_strata
-from retrieval.l3_days import day_files
-from retrieval.product_table import COLUMN_UNITS
+from retrieval.l2.product.table import COLUMN_UNITS
+from retrieval.l3.day_file import read_day_strata
+from retrieval.l3.days import day_files
+from retrieval.l3.intervals import INTERVAL, LEAST_DAYS, N_REPLICATE
+from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from retrieval.constants import STANDARD_PRESSURE
 from retrieval.errors import ProductError
+from retrieval.physics.constants import STANDARD_PRESSURE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

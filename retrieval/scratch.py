@@ -7,7 +7,7 @@ import tempfile
 import weakref
 from pathlib import Path
 
-from retrieval.process_names import owner_is_dead, unique_name
+from retrieval.files.owners import owner_is_dead, unique_name
 
 _PREFIX = "dacno2-s5p-"
 _folders: set[Path] = set()

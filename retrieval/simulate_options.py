@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from retrieval.constants import MOLEC_CM2_PER_MOL_M2
-from retrieval.simulate_quality import Failures
+from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
+from retrieval.simulate.options import Failures
 
 POLYGON, SUPER_GAUSSIAN = "polygon", "super-gaussian"
 STANDARD, MODEL = "standard", "model"

@@ -14,12 +14,12 @@ from retrieval.apriori.base import (
     TimeRule,
     Vertical,
 )
-from retrieval.blocks import Block
-from retrieval.collocate import Geometry, Profiles
-from retrieval.constants import MICROGRAM_M3_TO_MOL_M3
-from retrieval.grids import RectilinearGrid
-from retrieval.layers import StandardAtmosphere
-from retrieval.profiles import PixelColumns
+from retrieval.l2.blocks import Block
+from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
+from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.layers import StandardAtmosphere
+from retrieval.physics.partial_columns import PixelColumns
+from retrieval.substitution.collocate import Geometry, Profiles
 from tests.orbit_builder import TM5_A, TM5_B
 
 DAY = np.datetime64("2019-06-26", "ms")

@@ -13,9 +13,9 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 
-from retrieval.constants import MICROGRAM_M3_TO_MOL_M3
-from retrieval.formats.profile_file import Profiles, write_profile_file
-from retrieval.grids import RectilinearGrid
+from retrieval.apriori.formats.profile_file import Profiles, write_profile_file
+from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
+from retrieval.physics.grids import RectilinearGrid
 from tests.orbit_builder import build_orbit
 from tests.set_builders import (
     CAMS_HEIGHTS,

@@ -1,6 +1,7 @@
 """GRIB twins of netCDF files, written message by message with eccodes as the data stores do.
 
-eccodes runs in a process of its own (see retrieval/formats/grib.py): this file is its script.
+eccodes runs in a process of its own (see retrieval/apriori/formats/grib.py): this file is its
+script.
 """
 
 from __future__ import annotations

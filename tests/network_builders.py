@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from dacno2_s5p.inputs.samples import Inputs
 from dacno2_s5p.network.dacno2 import Dacno2, NetworkConfig
-from dacno2_s5p.samples import Inputs
 
 MINI = {
     "single_widths": (4, 4, 2, 2),

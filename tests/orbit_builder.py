@@ -19,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
-from retrieval.constants import AIR_COLUMN_PER_PASCAL, FILL_INT, MOLEC_CM2_PER_MOL_M2, PPT
-from retrieval.l2_content import L2Content
-from retrieval.l2_flags import QaInputs, qa_percent
-from retrieval.l2_layout import VARIANTS, Variant, variables_of
-from retrieval.l2_writer import write_l2_file
+from retrieval.l2.quality import QaInputs, qa_percent
+from retrieval.physics.constants import AIR_COLUMN_PER_PASCAL, FILL_INT, MOLEC_CM2_PER_MOL_M2, PPT
+from retrieval.simulate.l2_file.content import L2Content
+from retrieval.simulate.l2_file.layout import VARIANTS, Variant, variables_of
+from retrieval.simulate.l2_file.write import write_l2_file
 
 EARTH_RADIUS = 6371.0e3
 SATELLITE_ALTITUDE = 824.0e3
@@ -119,7 +119,7 @@ def build_orbit(
         Size. Pixels have their true size: 5.5 km along, 3.5 km at nadir to 14 km at the edge of
         450; 120 x 90 covers some 660 x 330 km.
     variant : str or Variant
-        See `retrieval.l2_layout.VARIANTS`: v2.4, v1, reduced_eu, eu, nrti.
+        See `retrieval.simulate.l2_file.layout.VARIANTS`: v2.4, v1, reduced_eu, eu, nrti.
     seed : int
         Of everything random.
     area : tuple

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dacno2_s5p.inputs.samples import Inputs
 from dacno2_s5p.network.blocks import Inception, PoolBranch, VerticalConv
 from dacno2_s5p.network.convlstm import InceptionConvLSTM
 from dacno2_s5p.network.dacno2 import Dacno2
 from dacno2_s5p.network.encoders import StaticEncoder, WeatherEncoder
 from dacno2_s5p.network.fusion import Fusion
-from dacno2_s5p.samples import Inputs
 
 
 def conv(x: Tensor, layer: nn.Conv2d, weight=None, bias=None) -> Tensor:

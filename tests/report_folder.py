@@ -10,11 +10,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from cli.maps import _write_table
-from dacno2_s5p.evaluate import Row
-from dacno2_s5p.evaluate_tables import write_csv
-from retrieval.compare import AreaNumbers
-from retrieval.provenance import InputFile, Provenance
+from cli.commands.maps import _write_table
+from dacno2_s5p.evaluation.evaluate import Row
+from dacno2_s5p.evaluation.tables import write_csv
+from retrieval.files.provenance import InputFile, Provenance
+from retrieval.l3.differences import AreaNumbers
 
 DIGEST = "0123456789abcdef" * 4
 CURVES = "phase,step,train_loss,validation_loss\n1,10,2.5,3.25\n1,20,1.5,2.75\n1,30,1.25,2.9375\n"

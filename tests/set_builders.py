@@ -12,7 +12,7 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 
-from retrieval.formats.hybrid_tables import half_levels, tm5_half_levels
+from retrieval.apriori.formats.hybrid_tables import half_levels, tm5_half_levels
 
 CAMS_HEIGHTS = (0, 50, 100, 250, 500, 750, 1000, 2000, 3000, 5000)
 

@@ -11,9 +11,9 @@ from retrieval.apriori.base import (
     Quantity,
     TimeRule,
 )
-from retrieval.grids import RectilinearGrid
-from retrieval.operational import OperationalModel
-from retrieval.swath import Swath, orbits_over
+from retrieval.physics.grids import RectilinearGrid
+from retrieval.simulate.swath import Swath, orbits_over
+from retrieval.simulate.tm5 import OperationalModel
 from tests.orbit_builder import TM5_A, TM5_B
 
 DATE = "2023-07-10"

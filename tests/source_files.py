@@ -8,8 +8,8 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 
-from dacno2_s5p.grid import ModelGrid
-from dacno2_s5p.variables import InputTable
+from dacno2_s5p.inputs.grid import ModelGrid
+from dacno2_s5p.inputs.variables import InputTable
 
 GRID = ModelGrid("test", "EPSG:3035", 3_760_000.0, 2_800_000.0, 2000.0, 64, 64, 64, 1, 1)
 """128 km wide, on the lattice of europe-2km."""

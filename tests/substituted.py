@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from retrieval.orbit import Crop
-from retrieval.provenance import InputFile, Provenance
-from retrieval.results import OrbitResult, SetResult
+from retrieval.files.provenance import InputFile, Provenance
+from retrieval.l2.orbit import Crop
+from retrieval.l2.product.results import OrbitResult, SetResult
 from tests.orbit_builder import Orbit
 
 PROVENANCE = Provenance(

@@ -7,10 +7,10 @@ import shutil
 import netCDF4
 import numpy as np
 
-from retrieval.grids import RectilinearGrid
-from retrieval.options import Options
-from retrieval.orbit import Orbit
-from retrieval.substitute import substitute
+from retrieval.l2.orbit import Orbit
+from retrieval.physics.grids import RectilinearGrid
+from retrieval.substitution.options import Options
+from retrieval.substitution.substitute import substitute
 from tests.array_sets import (
     array_set,
     box_grid,

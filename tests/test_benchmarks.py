@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from dacno2_s5p.runtime import KEEP_ALLOCATOR
+from dacno2_s5p.network.runtime import KEEP_ALLOCATOR
 from tests.benchmarks import loading, loading_job, network, network_job, peers, prediction, scale
 from tests.benchmarks import processes as whole
 from tests.benchmarks import reretrieve as by_step

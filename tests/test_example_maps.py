@@ -6,7 +6,7 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval.l3_file import read_l3
+from retrieval.l3.file import read_l3
 from tests.test_examples import load
 
 

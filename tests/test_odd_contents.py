@@ -12,17 +12,17 @@ import h5py
 import numpy as np
 import pytest
 
-from cli.twin_files import MANIFEST, Request, missing, plan
-from dacno2_s5p import variables
+from cli.tasks.twin_files import MANIFEST, Request, missing, plan
 from dacno2_s5p.errors import ConfigurationError, DataError
-from dacno2_s5p.recipe import Recipe
-from dacno2_s5p.store import Store, day_path
-from dacno2_s5p.store_files import has_array, write_chunk
-from dacno2_s5p.variables import InputTable
+from dacno2_s5p.inputs import variables
+from dacno2_s5p.inputs.variables import InputTable
+from dacno2_s5p.store.chunks import has_array, write_chunk
+from dacno2_s5p.store.store import Store, day_path
+from dacno2_s5p.training.recipe import Recipe
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError, ProductError, RetrievalError
-from retrieval.l3_file import read_l3
-from retrieval.orbit import Orbit
+from retrieval.l2.orbit import Orbit
+from retrieval.l3.file import read_l3
 from tests.files import write_profiles
 from tests.orbit_builder import build_orbit
 
@@ -51,7 +51,7 @@ def test_entries_of_a_recipe_are_of_their_kind(tmp_path, line, given):
 def test_a_date_is_no_entry_of_the_table_of_inputs(tmp_path):
     """TOML knows dates and times; rows are numbers and words."""
     path = tmp_path / "inputs.toml"
-    text = Path(variables.__file__).with_name("data") / "inputs.toml"
+    text = Path(variables.__file__).parents[1] / "data" / "inputs.toml"
     path.write_text(re.sub(r"^height = .*$", "height = 12:00:00", text.read_text(), flags=re.M))
     with pytest.raises(ConfigurationError, match=r"Invalid table of inputs .* each entry of its"):
         InputTable.read(path)
@@ -182,7 +182,7 @@ def test_another_file_is_no_map(tmp_path):
 def test_a_raster_is_never_a_pointer_to_another(tmp_path):
     """A VRT called .tif would read what it names: only formats with values of their own count."""
     pytest.importorskip("rasterio")
-    from dacno2_s5p.sources.raster_file import open_raster
+    from dacno2_s5p.sources.rasters.raster_file import open_raster
 
     path = tmp_path / "light.tif"
     path.write_text(

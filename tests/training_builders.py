@@ -5,17 +5,22 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from dacno2_s5p.checkpoint import CheckpointInfo
-from dacno2_s5p.grid import ModelGrid
-from dacno2_s5p.normalisation import InputStatistics, StatisticsBuilder, TargetScaling, Welford
-from dacno2_s5p.recipe import PhaseRecipe, Recipe
-from dacno2_s5p.samples import GROUPS, ArrayDays, Inputs, Stations
-from dacno2_s5p.sampling import SamplingRecipe
-from dacno2_s5p.sources.cams import Target
-from dacno2_s5p.sources.inputs import MONTHLY
-from dacno2_s5p.store import Store
-from dacno2_s5p.store_write import StoreWriter
-from dacno2_s5p.variables import InputTable, Preparation
+from dacno2_s5p.inputs.grid import ModelGrid
+from dacno2_s5p.inputs.normalisation import (
+    InputStatistics,
+    StatisticsBuilder,
+    TargetScaling,
+    Welford,
+)
+from dacno2_s5p.inputs.samples import GROUPS, ArrayDays, Inputs, Stations
+from dacno2_s5p.inputs.variables import InputTable, Preparation
+from dacno2_s5p.network.checkpoint import CheckpointInfo
+from dacno2_s5p.sources.cams.fields import Target
+from dacno2_s5p.sources.day import MONTHLY
+from dacno2_s5p.store.store import Store
+from dacno2_s5p.store.write import StoreWriter
+from dacno2_s5p.training.recipe import PhaseRecipe, Recipe
+from dacno2_s5p.training.sampling import SamplingRecipe
 from tests.network_builders import mini_config
 
 TABLE = InputTable.default()

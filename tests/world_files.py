@@ -14,7 +14,7 @@ import hypothesis.strategies as st
 import netCDF4
 import numpy as np
 
-from retrieval.l2_layout import VARIANTS
+from retrieval.simulate.l2_file.layout import VARIANTS
 from tests.array_sets import HEIGHTS, contrast_field
 from tests.orbit_builder import build_orbit
 
@@ -92,7 +92,7 @@ class World:
         return self.centre[0] + steps, self.centre[1] + steps
 
     def _write_set(self, path: Path) -> None:
-        from retrieval.grids import RectilinearGrid
+        from retrieval.physics.grids import RectilinearGrid
 
         x, y = self.axes
         field = contrast_field(RectilinearGrid.from_centres(x, y), self.seed) * UNITS[self.unit]

@@ -17,17 +17,17 @@ import h5py
 import numpy as np
 import torch
 
-from dacno2_s5p.checkpoint import load_checkpoint, read_info
-from dacno2_s5p.predict import as_trained, predict_day
-from dacno2_s5p.profiles import profile_name, profiles_of_day
-from dacno2_s5p.runtime import tune_allocator
+from dacno2_s5p.network.checkpoint import load_checkpoint, read_info
+from dacno2_s5p.network.runtime import tune_allocator
+from dacno2_s5p.prediction.predict import as_trained, predict_day
+from dacno2_s5p.prediction.profile_files import profile_name, profiles_of_day
 from dacno2_s5p.twin.prediction_days import SimulatedDays
 from dacno2_s5p.twin.twin import SEED, Twin
-from dacno2_s5p.twin.write_cams_europe import write_cams_reanalysis
-from dacno2_s5p.twin.write_eea import write_eea, write_eea_metadata, write_station_lists
-from dacno2_s5p.twin.write_profiles import write_true_profiles
-from dacno2_s5p.twin.write_rasters import write_population
-from retrieval.formats.profile_file import write_profile_file
+from dacno2_s5p.twin.writers.cams_europe import write_cams_reanalysis
+from dacno2_s5p.twin.writers.eea import write_eea, write_eea_metadata, write_station_lists
+from dacno2_s5p.twin.writers.profiles import write_true_profiles
+from dacno2_s5p.twin.writers.rasters import write_population
+from retrieval.apriori.formats.profile_file import write_profile_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

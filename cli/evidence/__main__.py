@@ -15,7 +15,7 @@ import click
 from cli.console import EXIT_DATA, one_line, set_verbosity, show_traceback
 from cli.evidence.season import Season, sample_days, spread
 from retrieval.errors import OutputError
-from retrieval.locks import alone_in
+from retrieval.files.locks import alone_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,7 +140,7 @@ def _start_worker() -> None:
     """One thread a process: twice as fast as one process with two threads."""
     import torch
 
-    from dacno2_s5p.runtime import tune_allocator
+    from dacno2_s5p.network.runtime import tune_allocator
 
     set_verbosity(0)
     torch.set_num_threads(1)
@@ -164,8 +164,8 @@ def do_day(season: Season, date: str, checkpoint: Path | None) -> None:
 def _results(season: Season, checkpoint: Path | None, folder: Path, n_replicate: int) -> list[Path]:
     from cli.evidence.gridding import plans
     from cli.evidence.results import Source, write_results
-    from retrieval.l3_days import day_files
-    from retrieval.provenance import file_checksum
+    from retrieval.files.provenance import file_checksum
+    from retrieval.l3.days import day_files
 
     chosen = plans(season, checkpoint)
     days = [path.stem.removeprefix("sums_") for path in day_files(chosen[0].folder)]

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cli.evidence.retrieve import write_columns
-from retrieval.provenance import file_checksum
+from retrieval.files.provenance import file_checksum
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,7 @@ def twin_world() -> Twin:
 
 def make_originals(day: DayFolder) -> None:
     """Write the twin's files of a day and simulate the orbit that sees most of the domain."""
-    from cli.story import best_swath, simulate_day, write_day
+    from cli.story.day import best_swath, simulate_day, write_day
 
     if day.has_originals:
         return
@@ -65,7 +65,7 @@ def retrieve_twin_sets(day: DayFolder) -> None:
 
 def retrieve_network(day: DayFolder, checkpoint: Path) -> None:
     """Predict the day's DACNO2 profiles, and re-retrieve it with them and their averages."""
-    from cli.story import DACNO2, DayFiles, predict_profiles
+    from cli.story.day import DACNO2, DayFiles, predict_profiles
 
     key = network_key(checkpoint)
     output, files = day.columns(key), day.originals
@@ -88,8 +88,8 @@ def network_key(checkpoint: Path) -> str:
 
 def averaged(name: str, path: Path, folder: Path) -> dict[str, Path]:
     """Average a set to 10 km and 1 degree, as further sets."""
-    from retrieval.coarsen import CAMS_CELLS, TM5_CELLS
-    from retrieval.coarsen_files import coarsen_files
+    from retrieval.apriori.coarsen import CAMS_CELLS, TM5_CELLS
+    from retrieval.apriori.coarsen_files import coarsen_files
 
     found = {}
     for resolution in (CAMS_CELLS, TM5_CELLS):

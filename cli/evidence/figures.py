@@ -10,13 +10,13 @@ import numpy as np
 from cli.evidence.gridding import TRUE
 from cli.evidence.retrieve import label, parts_of
 from cli.evidence.tables import AREAS, NAMES, PAPER, sets_of
-from retrieval.atomic import atomic_output
-from retrieval.map_data import map_data
-from retrieval.mapping import new_figure
-from retrieval.maps import draw_differences, save
-from retrieval.options import Above
-from retrieval.product_table import TM5
-from retrieval.regions import REGIONS
+from retrieval.files.atomic import atomic_output
+from retrieval.l2.product.table import TM5
+from retrieval.l3.figure_data import map_data
+from retrieval.l3.figures import draw_differences, save
+from retrieval.maps.axes import new_figure
+from retrieval.maps.regions import REGIONS
+from retrieval.substitution.options import Above
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from cli.evidence.numbers import Found
-    from retrieval.compare import AreaNumbers
-    from retrieval.l3_period import L3
-    from retrieval.map_data import MapData
+    from retrieval.l3.differences import AreaNumbers
+    from retrieval.l3.figure_data import MapData
+    from retrieval.l3.means import L3
 
 STYLE = {
     Above.NONE: ("#b2182b", "s", "none: nothing above 5 km"),

@@ -14,12 +14,12 @@ import numpy as np
 
 from cli.evidence.day import FINE, TM5_CUT, network_key
 from cli.evidence.retrieve import label
-from cli.story import DACNO2, MODES, SETS
-from retrieval.grid_l3 import regular_grid
-from retrieval.l3_days import DayStore, GridJob
-from retrieval.options import Above
-from retrieval.product_table import TM5
-from retrieval.side_column import SideColumn
+from cli.story.day import DACNO2, MODES, SETS
+from retrieval.l2.product.table import TM5
+from retrieval.l3.days import DayStore, GridJob
+from retrieval.l3.side_column import SideColumn
+from retrieval.l3.sums import regular_grid
+from retrieval.substitution.options import Above
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

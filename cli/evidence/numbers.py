@@ -11,13 +11,13 @@ import numpy as np
 from cli.evidence.day import FINE, TM5_CUT
 from cli.evidence.gridding import TRUE, Plan
 from cli.evidence.retrieve import label, parts_of
-from cli.story import DACNO2, MODES
-from retrieval.bootstrap import bootstrap_numbers
-from retrieval.compare import AreaNumbers, Sampling, area_masks, area_numbers, difference
-from retrieval.l3_period import L3, period_mean
-from retrieval.options import Above
-from retrieval.product_table import TM5
-from retrieval.regions import DOMAIN, REGIONS, background, hotspots
+from cli.story.day import DACNO2, MODES
+from retrieval.l2.product.table import TM5
+from retrieval.l3.differences import AreaNumbers, Sampling, area_masks, area_numbers, difference
+from retrieval.l3.intervals import bootstrap_numbers
+from retrieval.l3.means import L3, period_mean
+from retrieval.maps.regions import DOMAIN, REGIONS, background, hotspots
+from retrieval.substitution.options import Above
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,17 +15,17 @@ from cli.evidence.gridding import TRUE
 from cli.evidence.numbers import BACKGROUND
 from cli.evidence.retrieve import label
 from cli.evidence.tables import NAMES, markdown, signed, with_interval
-from cli.story import DACNO2
-from retrieval.options import Above
-from retrieval.product_table import TM5
-from retrieval.regions import DOMAIN
+from cli.story.day import DACNO2
+from retrieval.l2.product.table import TM5
+from retrieval.maps.regions import DOMAIN
+from retrieval.substitution.options import Above
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from cli.evidence.numbers import Found
-    from retrieval.compare import AreaNumbers
+    from retrieval.l3.differences import AreaNumbers
 
 BEGIN, END = "<!-- begin: written by make evidence -->", "<!-- end -->"
 LARGE, SMALL = 15.0, 5.0
@@ -148,7 +148,7 @@ def predictions_table(found: Found) -> str:
 
 def update_block(path: Path, text: str) -> bool:
     """Replace what stands between the marks of a page; tells whether the page has them."""
-    from retrieval.text_output import write_text
+    from retrieval.files.tables import write_text
 
     page = path.read_text(encoding="utf-8") if path.exists() else ""
     before, begin, rest = page.partition(BEGIN)

@@ -28,11 +28,11 @@ from cli.evidence.tables import (
     three_numbers_table,
     write_csv,
 )
-from cli.story import DACNO2
-from retrieval.options import Above
-from retrieval.product_table import TM5
-from retrieval.regions import DOMAIN, REGIONS
-from retrieval.text_output import write_text
+from cli.story.day import DACNO2
+from retrieval.files.tables import write_text
+from retrieval.l2.product.table import TM5
+from retrieval.maps.regions import DOMAIN, REGIONS
+from retrieval.substitution.options import Above
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Columns of an orbit with several sets in each mode: what `reretrieve` computes, columns kept.
 
 A file of `reretrieve` for each set and mode would be 25 MB; the columns of all are 5 MB. They are
-kept apart from the orbit, as side columns that `grid` takes (`retrieval.side_column`), so that
+kept apart from the orbit, as side columns that `grid` takes (`retrieval.l3.side_column`), so that
 further sets can be added to a day later.
 """
 
@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import netCDF4
 import numpy as np
 
-from cli.story import MODES
-from retrieval.atomic import atomic_output
-from retrieval.constants import FILL_FLOAT
-from retrieval.options import Above, Options
-from retrieval.orbit import Orbit
-from retrieval.product_table import COLUMN_UNITS
-from retrieval.reretrieve import Job, open_sets
-from retrieval.substitute import substitute
+from cli.story.day import MODES
+from retrieval.files.atomic import atomic_output
+from retrieval.l2.orbit import Orbit
+from retrieval.l2.product.table import COLUMN_UNITS
+from retrieval.physics.constants import FILL_FLOAT
+from retrieval.substitution.options import Above, Options
+from retrieval.substitution.reretrieve import Job, open_sets
+from retrieval.substitution.substitute import substitute
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from retrieval.orbit import Crop
+    from retrieval.l2.orbit import Crop
 
 INDEX = ("scanline", "ground_pixel")
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cli.story import DayFiles
-from retrieval.text_output import write_text
+from cli.story.day import DayFiles
+from retrieval.files.tables import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -12,12 +12,12 @@ from cli.evidence.day import FINE, TM5_CUT
 from cli.evidence.gridding import TRUE
 from cli.evidence.numbers import BACKGROUND, HOTSPOTS, steps
 from cli.evidence.retrieve import label, parts_of
-from cli.story import DACNO2
-from retrieval.atomic import atomic_output
-from retrieval.compare import AreaNumbers
-from retrieval.options import Above
-from retrieval.product_table import TM5
-from retrieval.regions import DOMAIN, REGIONS
+from cli.story.day import DACNO2
+from retrieval.files.atomic import atomic_output
+from retrieval.l2.product.table import TM5
+from retrieval.l3.differences import AreaNumbers
+from retrieval.maps.regions import DOMAIN, REGIONS
+from retrieval.substitution.options import Above
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

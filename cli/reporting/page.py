@@ -12,7 +12,7 @@ from cli.reporting.parts import SECTIONS, Figure, Table
 from cli.reporting.products import find_products
 from cli.reporting.provenance import all_inputs, read_records, steps
 from retrieval.errors import RetrievalError
-from retrieval.provenance import package_version
+from retrieval.files.provenance import package_version
 
 if TYPE_CHECKING:
     from pathlib import Path

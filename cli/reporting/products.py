@@ -6,7 +6,6 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from cli.grid_report import STRATA_SUFFIX
 from cli.reporting.attribution import attribution_tables
 from cli.reporting.demo_tables import changes_table, modes_of, scores_table, strata_table
 from cli.reporting.figures import (
@@ -28,6 +27,7 @@ from cli.reporting.tables import (
     numbers_table,
     scores_tables,
 )
+from cli.tasks.grid import STRATA_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,7 +143,7 @@ def _demo(folder: Folder, parent: str) -> Product:
 
 
 def _evaluation(folder: Folder, parent: str) -> Product:
-    from dacno2_s5p.evaluate_tables import TITLES
+    from dacno2_s5p.evaluation.tables import TITLES
 
     product = Product("Evaluation: sets against held-out stations and CAMS", "evaluate", parent)
     source = _join(parent, "scores.csv")
@@ -249,7 +249,7 @@ def _training(folder: Folder, parent: str) -> Product:
 
 def _checkpoint(product: Product, folder: Folder, name: str) -> tuple[str, str]:
     """Return what a phase's checkpoint was trained on, and its fingerprint."""
-    from retrieval.provenance import file_checksum
+    from retrieval.files.provenance import file_checksum
 
     if name not in folder.sizes:
         return "", ""

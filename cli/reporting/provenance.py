@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cli.origin import LEAF
 from cli.reporting.folder import checksum
-from retrieval.provenance import file_checksum
+from cli.reporting.origin import LEAF
+from retrieval.files.provenance import file_checksum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -91,7 +91,7 @@ def _reader(name: str) -> Callable[[Folder, str], Record | None] | None:
 
 
 def _read_json(folder: Folder, name: str) -> Record | None:
-    """Read the attributes of `retrieval.provenance.Provenance` beside tables; None for others."""
+    """Read the attributes of a `Provenance` beside tables; None for others."""
     data = folder.read(name)
     found = json.loads(data)
     if not isinstance(found, dict) or not isinstance(found.get("command"), str):
@@ -156,7 +156,7 @@ def _read_netcdf(folder: Folder, name: str) -> Record | None:
 
 def _attributes(item: Any) -> dict[str, str]:
     """Return the attributes of a group that are text or one number, as text."""
-    from retrieval.hdf5_write import read_text
+    from retrieval.l2.product.variables import read_text
 
     found = {name: read_text(item, name) for name in item.attrs}
     for name in item.attrs:
@@ -188,7 +188,7 @@ def _last_command(history: str) -> tuple[str, str]:
 
 
 def _inputs(text: str) -> tuple[Input, ...]:
-    """Read `role: name sha256:...`, one a line, as `retrieval.provenance` writes them."""
+    """Read `role: name sha256:...`, one a line, as `retrieval.files.provenance` writes them."""
     found = []
     for line in text.splitlines():
         named, _, digest = line.partition(" sha256:")

@@ -18,7 +18,7 @@ from dacno2_s5p.network.fusion import Fusion, StageWidths
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dacno2_s5p.samples import Inputs
+    from dacno2_s5p.inputs.samples import Inputs
 
 
 @dataclass(frozen=True)

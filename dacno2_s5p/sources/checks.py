@@ -11,7 +11,7 @@ from dacno2_s5p.errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dacno2_s5p.variables import Variable
+    from dacno2_s5p.inputs.variables import Variable
 
 PACKING_SLACK = 1e-6
 """Share of a valid range by which packed values may miss its ends (ERA5 precipitation of -1e-9 m):

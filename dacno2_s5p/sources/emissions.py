@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dacno2_s5p.errors import DataError
-from dacno2_s5p.sources import regrid
 from dacno2_s5p.sources.checks import check_unit, check_values
-from dacno2_s5p.sources.gridded import GriddedFiles, read_block
+from dacno2_s5p.sources.weather.gridded import GriddedFiles, read_block
+from retrieval.physics import regrid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dacno2_s5p.grid import ModelGrid
-    from dacno2_s5p.variables import Variable
+    from dacno2_s5p.inputs.grid import ModelGrid
+    from dacno2_s5p.inputs.variables import Variable
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from dacno2_s5p.errors import DataError
 from dacno2_s5p.sources.text_table import named_lines, plain_number, read_table
-from retrieval.reading import content_errors
+from retrieval.files.damage import content_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

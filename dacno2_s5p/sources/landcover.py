@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dacno2_s5p.errors import ConfigurationError, DataError
-from dacno2_s5p.sources.raster_file import raster_files
-from dacno2_s5p.sources.rasters import class_counts
+from dacno2_s5p.sources.rasters.raster_file import raster_files
+from dacno2_s5p.sources.rasters.rasters import class_counts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from dacno2_s5p.grid import ModelGrid
-    from dacno2_s5p.variables import Variable
+    from dacno2_s5p.inputs.grid import ModelGrid
+    from dacno2_s5p.inputs.variables import Variable
 
 logger = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from retrieval.apriori.formats.containers import list_sources
 from retrieval.errors import RetrievalError
-from retrieval.formats.containers import list_sources
 
 if TYPE_CHECKING:
     from pathlib import Path

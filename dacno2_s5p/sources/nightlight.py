@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dacno2_s5p.sources.checks import check_values
-from dacno2_s5p.sources.raster_file import raster_files
-from dacno2_s5p.sources.rasters import area_mean
+from dacno2_s5p.sources.rasters.raster_file import raster_files
+from dacno2_s5p.sources.rasters.rasters import area_mean
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from dacno2_s5p.grid import ModelGrid
-    from dacno2_s5p.variables import Variable
+    from dacno2_s5p.inputs.grid import ModelGrid
+    from dacno2_s5p.inputs.variables import Variable
 
 PATTERNS = ("VNL_*average_masked*.tif*", "VNL_*average*.tif*", "VNL_*.tif*", "*.tif")
 """Masked averages (no fires, no aurora) first."""

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dacno2_s5p.sources.era5 import COLUMN_VARIABLES, PRESSURE_LEVELS, SURFACE_VARIABLES
 from dacno2_s5p.sources.flights import STATES
-from dacno2_s5p.sources.windows import target_hours, weather_times
-from retrieval.regions import INPUT_BOX
+from dacno2_s5p.sources.weather.era5 import COLUMN_VARIABLES, PRESSURE_LEVELS, SURFACE_VARIABLES
+from dacno2_s5p.sources.weather.windows import target_hours, weather_times
+from retrieval.maps.regions import INPUT_BOX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dacno2_s5p.variables import InputTable, Preparation
+    from dacno2_s5p.inputs.variables import InputTable, Preparation
 
 HEIGHT_LEVELS = (
     *(1000, 975, 950, 925, 900, 875, 850, 825, 800, 775, 750, 700, 650),

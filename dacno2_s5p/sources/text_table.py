@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from dacno2_s5p.errors import DataError
-from retrieval.reading import content_errors
+from retrieval.files.damage import content_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

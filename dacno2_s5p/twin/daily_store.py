@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dacno2_s5p.twin.files import attributes, dimensions, new_netcdf, put
-from dacno2_s5p.twin.profile import NETWORK_HEIGHTS
-from dacno2_s5p.twin.world import CRS, as_day
-from dacno2_s5p.twin.write_profiles import overpass_mean
-from retrieval.constants import MICROGRAM_M3_TO_MOL_M3
+from dacno2_s5p.twin.air.profile import NETWORK_HEIGHTS
+from dacno2_s5p.twin.land.world import CRS, as_day
+from dacno2_s5p.twin.writers.profiles import overpass_mean
+from dacno2_s5p.twin.writers.variables import attributes, dimensions, new_netcdf, put
+from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

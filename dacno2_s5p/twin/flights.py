@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dacno2_s5p.twin.calendar import flight_activity, holidays, to_date
-from dacno2_s5p.twin.world import as_day, child_seed
+from dacno2_s5p.twin.air.calendar import flight_activity, holidays, to_date
+from dacno2_s5p.twin.land.world import as_day, child_seed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

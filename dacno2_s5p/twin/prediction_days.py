@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from dacno2_s5p.samples import Inputs
-from dacno2_s5p.sources.inputs import FINE_GROUPS, group_maps
-from dacno2_s5p.twin.training_days import TwinInputs
+from dacno2_s5p.inputs.samples import Inputs
+from dacno2_s5p.sources.day import FINE_GROUPS, group_maps
+from dacno2_s5p.twin.network_days import TwinInputs
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from dacno2_s5p.checkpoint import CheckpointInfo
-    from dacno2_s5p.grid import ModelGrid
+    from dacno2_s5p.inputs.grid import ModelGrid
+    from dacno2_s5p.network.checkpoint import CheckpointInfo
     from dacno2_s5p.twin.twin import Twin
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from dacno2_s5p.twin.profile import ColumnState, concentration
-from dacno2_s5p.twin.world import as_day, stamp
+from dacno2_s5p.twin.air.profile import ColumnState, concentration
+from dacno2_s5p.twin.land.world import as_day, stamp
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

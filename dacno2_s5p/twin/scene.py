@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from dacno2_s5p.twin.geography import FOREST, WETLAND
-from dacno2_s5p.twin.modes import smooth_noise
-from dacno2_s5p.twin.near_ground import summer
-from dacno2_s5p.twin.profile import HEIGHTS, partial_column
-from dacno2_s5p.twin.terrain import spectral_noise
-from dacno2_s5p.twin.truth import MARGIN
+from dacno2_s5p.twin.air.profile import HEIGHTS, partial_column
+from dacno2_s5p.twin.air.truth import MARGIN
+from dacno2_s5p.twin.land.geography import FOREST, WETLAND
+from dacno2_s5p.twin.land.terrain import spectral_noise
+from dacno2_s5p.twin.land.world import CRS, Points, as_day, child_seed, domain_window, stamp
 from dacno2_s5p.twin.twin import Twin
-from dacno2_s5p.twin.world import CRS, Points, as_day, child_seed, domain_window, stamp
-from retrieval.constants import LAPSE_RATE
+from dacno2_s5p.twin.weather.modes import smooth_noise
+from dacno2_s5p.twin.weather.near_ground import summer
+from retrieval.physics.constants import LAPSE_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from dacno2_s5p.twin.geography import RURAL, SUBURBAN, URBAN
-from dacno2_s5p.twin.modes import hours_since_epoch, smooth_noise
-from dacno2_s5p.twin.world import as_day, child_seed, day_hours, domain_window, to_lonlat
-from retrieval.regions import DOMAIN
+from dacno2_s5p.twin.land.geography import RURAL, SUBURBAN, URBAN
+from dacno2_s5p.twin.land.world import as_day, child_seed, day_hours, domain_window, to_lonlat
+from dacno2_s5p.twin.weather.modes import hours_since_epoch, smooth_noise
+from retrieval.maps.regions import DOMAIN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dacno2_s5p.twin.geography import Geography
+    from dacno2_s5p.twin.land.geography import Geography
 
 CELLS, EVALUATION = 748, 173
 """Cells with background or industrial stations, and those held back (paper, section 2.2.2)."""

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dacno2_s5p.twin.calendar import flight_activity, to_date
-from dacno2_s5p.twin.cams_model import CamsModel
-from dacno2_s5p.twin.emissions import Emissions, Inventory
-from dacno2_s5p.twin.geography import Geography, build_geography
-from dacno2_s5p.twin.modes import FieldSpec, TravellingFields
-from dacno2_s5p.twin.near_ground import summer
-from dacno2_s5p.twin.partition import Surroundings, column_state
-from dacno2_s5p.twin.profile import HEIGHTS, ColumnState, concentration, partial_column
+from dacno2_s5p.twin.air.calendar import flight_activity, to_date
+from dacno2_s5p.twin.air.emissions import Emissions, Inventory
+from dacno2_s5p.twin.air.partition import Surroundings, column_state
+from dacno2_s5p.twin.air.profile import HEIGHTS, ColumnState, concentration, partial_column
+from dacno2_s5p.twin.air.stratosphere import Stratosphere
+from dacno2_s5p.twin.air.truth import MARGIN, Columns, Simulator
+from dacno2_s5p.twin.land.geography import Geography, build_geography
+from dacno2_s5p.twin.land.world import Points, as_day, block_mean, domain_window, stamp
+from dacno2_s5p.twin.models.cams_model import CamsModel
+from dacno2_s5p.twin.models.tm5_model import Tm5Model
 from dacno2_s5p.twin.stations import Stations, place_stations
-from dacno2_s5p.twin.stratosphere import Stratosphere
-from dacno2_s5p.twin.tm5_model import Tm5Model
-from dacno2_s5p.twin.truth import MARGIN, Columns, Simulator
-from dacno2_s5p.twin.weather import SurfaceWeather, Weather
-from dacno2_s5p.twin.world import Points, as_day, block_mean, domain_window, stamp
-from retrieval.constants import LAPSE_RATE, MICROGRAM_M3_TO_MOL_M3
-from retrieval.grids import RectilinearGrid, domain_grid
+from dacno2_s5p.twin.weather.modes import FieldSpec, TravellingFields
+from dacno2_s5p.twin.weather.near_ground import summer
+from dacno2_s5p.twin.weather.weather import SurfaceWeather, Weather
+from retrieval.physics.constants import LAPSE_RATE, MICROGRAM_M3_TO_MOL_M3
+from retrieval.physics.grids import RectilinearGrid, domain_grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from retrieval.grids import RectilinearGrid
+    from retrieval.physics.grids import RectilinearGrid
 
 
 class Quantity(StrEnum):

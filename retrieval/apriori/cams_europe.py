@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from retrieval.apriori import cams_europe_layout as layout
 from retrieval.apriori.base import HeightLevels, TimeRule
 from retrieval.apriori.file_set import (
     Candidate,
@@ -17,16 +18,15 @@ from retrieval.apriori.file_set import (
     provenance,
     same_grid,
 )
+from retrieval.apriori.formats.levels import height_levels
+from retrieval.apriori.formats.names import parse_cams_europe
 from retrieval.apriori.generic import no2_of
 from retrieval.apriori.locating import Request, check_column_unit, locate
 from retrieval.errors import AprioriError
-from retrieval.formats import cams_europe as layout
-from retrieval.formats.filenames import parse_cams_europe
-from retrieval.formats.levels import height_levels
 
 if TYPE_CHECKING:
-    from retrieval.formats.containers import NetcdfSource
-    from retrieval.formats.field import Field
+    from retrieval.apriori.formats.containers import NetcdfSource
+    from retrieval.apriori.formats.field import Field
 
 KIND = "CAMS European"
 PRIORITY = 30

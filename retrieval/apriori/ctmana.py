@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from retrieval.apriori.base import Quantity, TimeRule
 from retrieval.apriori.file_set import FileSet, build_set, provenance
+from retrieval.apriori.formats import ctmana as layout
+from retrieval.apriori.formats.units import Unit
 from retrieval.apriori.locating import Request, locate
-from retrieval.formats import ctmana as layout
-from retrieval.formats.units import Unit
 
 if TYPE_CHECKING:
-    from retrieval.formats.containers import NetcdfSource
+    from retrieval.apriori.formats.containers import NetcdfSource
 
 logger = logging.getLogger(__name__)
 

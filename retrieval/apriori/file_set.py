@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.apriori.base import AprioriSet, TimeRule
+from retrieval.apriori.formats.units import check_plausible
 from retrieval.errors import AprioriError
-from retrieval.formats.units import check_plausible
-from retrieval.provenance import checksum
+from retrieval.files.provenance import checksum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from retrieval.apriori.base import Vertical
-    from retrieval.formats.containers import NetcdfSource
-    from retrieval.formats.field import Field
-    from retrieval.formats.units import Unit
+    from retrieval.apriori.formats.containers import NetcdfSource
+    from retrieval.apriori.formats.field import Field
+    from retrieval.apriori.formats.units import Unit
 
 logger = logging.getLogger(__name__)
 

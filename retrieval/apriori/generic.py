@@ -9,7 +9,7 @@ from retrieval.apriori.locating import Request, find_no2, locate
 from retrieval.errors import AprioriError
 
 if TYPE_CHECKING:
-    from retrieval.formats.containers import NetcdfSource
+    from retrieval.apriori.formats.containers import NetcdfSource
 
 KIND = "CF field"
 PRIORITY = 100

@@ -9,17 +9,17 @@ import numpy as np
 
 from retrieval.apriori.base import HeightLayers, HybridLayers
 from retrieval.apriori.file_set import Candidate, one_file
+from retrieval.apriori.formats.coordinates import text_attribute
+from retrieval.apriori.formats.field import Field, find_field
+from retrieval.apriori.formats.levels import Levels, find_levels, two_dimensional_message
+from retrieval.apriori.formats.units import Unit, check_fits_levels, parse_unit
 from retrieval.apriori.sidecar import Sidecar
 from retrieval.errors import AprioriError
-from retrieval.formats.coordinates import text_attribute
-from retrieval.formats.field import Field, find_field
-from retrieval.formats.levels import Levels, find_levels, two_dimensional_message
-from retrieval.formats.units import Unit, check_fits_levels, parse_unit
 
 if TYPE_CHECKING:
     import netCDF4
 
-    from retrieval.formats.containers import NetcdfSource
+    from retrieval.apriori.formats.containers import NetcdfSource
 
 _STANDARD_NAMES = (
     "mass_concentration_of_nitrogen_dioxide_in_air",

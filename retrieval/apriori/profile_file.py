@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from retrieval.apriori.formats.profile_file import is_profile_file
 from retrieval.apriori.generic import open_files
-from retrieval.formats.profile_file import is_profile_file
 
 if TYPE_CHECKING:
     from retrieval.apriori.file_set import FileSet
+    from retrieval.apriori.formats.containers import NetcdfSource
     from retrieval.apriori.locating import Request
-    from retrieval.formats.containers import NetcdfSource
 
 KIND = "profile file"
 PRIORITY = 10

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Protocol, cast
 import numpy as np
 
 import retrieval.apriori as package
+from retrieval.apriori.formats.containers import NetcdfSource, damage_as_error, list_sources
+from retrieval.apriori.formats.names import parse_cams_europe
 from retrieval.apriori.locating import Request, find_no2
 from retrieval.apriori.sidecar import find_sidecar
 from retrieval.errors import AprioriError
-from retrieval.formats.containers import NetcdfSource, damage_as_error, list_sources
-from retrieval.formats.filenames import parse_cams_europe
 
 if TYPE_CHECKING:
     from retrieval.apriori.base import AprioriSet

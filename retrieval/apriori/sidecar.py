@@ -28,10 +28,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from retrieval.apriori.formats.field import Names
+from retrieval.apriori.formats.levels import HEIGHT_UNITS, PRESSURE_UNITS, GivenLevels
+from retrieval.apriori.formats.units import parse_unit
 from retrieval.errors import AprioriError
-from retrieval.formats.field import Names
-from retrieval.formats.levels import HEIGHT_UNITS, PRESSURE_UNITS, GivenLevels
-from retrieval.formats.units import parse_unit
 
 if TYPE_CHECKING:
     from pathlib import Path

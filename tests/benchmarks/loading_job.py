@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from dacno2_s5p.memory import training_bytes
-from dacno2_s5p.recipe import Recipe
-from dacno2_s5p.run import days_of_phase, starting_point
-from dacno2_s5p.runtime import tune_allocator
-from dacno2_s5p.samples import Inputs, read_targets, station_weight
-from dacno2_s5p.store import Store
-from dacno2_s5p.training import PhaseTrainer
+from dacno2_s5p.inputs.samples import Inputs, read_targets, station_weight
+from dacno2_s5p.network.memory import training_bytes
+from dacno2_s5p.network.runtime import tune_allocator
+from dacno2_s5p.store.store import Store
+from dacno2_s5p.training.phase import PhaseTrainer
+from dacno2_s5p.training.recipe import Recipe
+from dacno2_s5p.training.run import days_of_phase, starting_point
 from tests.benchmarks.measure import in_turn, run_function
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dacno2_s5p.recipe import Recipe
+from dacno2_s5p.training.recipe import Recipe
 from tests.benchmarks.measure import Cost, Row, Section, ratio_of, row_of, run_process
 from tests.benchmarks.network_job import BFLOAT16, FAST, NEAREST, PLAIN
 from tests.benchmarks.slow_forms import FORMS

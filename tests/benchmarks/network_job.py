@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from dacno2_s5p.network.dacno2 import NetworkConfig
-from dacno2_s5p.runtime import tune_allocator
+from dacno2_s5p.network.runtime import tune_allocator
 from tests.benchmarks.measure import in_turn, run_function
 from tests.benchmarks.slow_forms import FORMS, slow_form
 from tests.network_builders import random_inputs, random_network

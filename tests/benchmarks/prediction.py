@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dacno2_s5p.checkpoint import load_checkpoint, save_checkpoint
-from dacno2_s5p.memory import prediction_bytes
-from dacno2_s5p.predict import as_trained
-from dacno2_s5p.profiles import profile_name
-from dacno2_s5p.recipe import Recipe
-from dacno2_s5p.run import starting_point
+from dacno2_s5p.network.checkpoint import load_checkpoint, save_checkpoint
+from dacno2_s5p.network.memory import prediction_bytes
+from dacno2_s5p.prediction.predict import as_trained
+from dacno2_s5p.prediction.profile_files import profile_name
 from dacno2_s5p.shipped import shipped_checkpoint
+from dacno2_s5p.training.recipe import Recipe
+from dacno2_s5p.training.run import starting_point
 from tests.benchmarks.measure import Cost, Section, in_turn, ratio_of, row_of, run_process
 from tests.benchmarks.network import CONFIGURATION
 from tests.benchmarks.processes import TOOL
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from dacno2_s5p.store import Store
+    from dacno2_s5p.store.store import Store
     from tests.benchmarks.measure import Settings
 
 FLOAT32, BFLOAT16 = "predict, one day", "predict --bfloat16, one day"

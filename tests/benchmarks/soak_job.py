@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from retrieval.reretrieve import Job, reretrieve
+from retrieval.substitution.reretrieve import Job, reretrieve
 from tests.files import DAY, write_cams, write_profiles
 from tests.orbit_builder import build_orbit
 

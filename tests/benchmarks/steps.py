@@ -25,29 +25,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 RETRIEVAL_STEPS = (
-    ("read orbit", "retrieval.orbit", "Orbit.open"),
-    ("read orbit", "retrieval.orbit", "Orbit.read"),
-    ("read orbit", "retrieval.orbit", "Orbit.raw"),
-    ("read orbit", "retrieval.orbit", "Orbit.scanline_times"),
-    ("crop", "retrieval.substitute", "find_crop"),
-    ("read sets", "retrieval.reretrieve", "open_sets"),
-    ("read sets", "retrieval.collocate", "Collocator._field"),
-    ("read sets", "retrieval.collocate", "Collocator._sigma"),
-    ("blocks in double", "retrieval.blocks", "OrbitBlocks.read"),
-    ("blocks in double", "retrieval.substitute", "take_block"),
-    ("footprint: weights", "retrieval.collocate", "Collocator.weights"),
-    ("footprint: means", "retrieval.collocate", "Collocator.profiles"),
-    ("vertical", "retrieval.substitute", "_Chain._pixel_columns"),
-    ("vertical", "retrieval.set_columns", "set_columns"),
-    ("vertical", "retrieval.set_columns", "part_above"),
-    ("AMF, flags", "retrieval.substitute", "compute_set"),
-    ("AMF, flags", "retrieval.assemble", "Assembly.store"),
-    ("statistics", "retrieval.reretrieve", "summarise"),
-    ("write: copy", "retrieval.product", "_copy_part"),
-    ("write: new", "retrieval.product", "_add_results"),
-    ("write: flush, rename", "retrieval.reretrieve", "write_product"),
-    ("(thread) deflate", "retrieval.chunk_writer", "encode"),
-    ("(thread) checksums", "retrieval.provenance", "file_checksum"),
+    ("read orbit", "retrieval.l2.orbit", "Orbit.open"),
+    ("read orbit", "retrieval.l2.orbit", "Orbit.read"),
+    ("read orbit", "retrieval.l2.orbit", "Orbit.raw"),
+    ("read orbit", "retrieval.l2.orbit", "Orbit.scanline_times"),
+    ("crop", "retrieval.substitution.substitute", "find_crop"),
+    ("read sets", "retrieval.substitution.reretrieve", "open_sets"),
+    ("read sets", "retrieval.substitution.collocate", "Collocator._field"),
+    ("read sets", "retrieval.substitution.collocate", "Collocator._sigma"),
+    ("blocks in double", "retrieval.l2.blocks", "OrbitBlocks.read"),
+    ("blocks in double", "retrieval.substitution.substitute", "take_block"),
+    ("footprint: weights", "retrieval.substitution.collocate", "Collocator.weights"),
+    ("footprint: means", "retrieval.substitution.collocate", "Collocator.profiles"),
+    ("vertical", "retrieval.substitution.substitute", "_Chain._pixel_columns"),
+    ("vertical", "retrieval.substitution.recompute", "set_columns"),
+    ("vertical", "retrieval.substitution.recompute", "part_above"),
+    ("AMF, flags", "retrieval.substitution.substitute", "compute_set"),
+    ("AMF, flags", "retrieval.substitution.assemble", "Assembly.store"),
+    ("statistics", "retrieval.substitution.reretrieve", "summarise"),
+    ("write: copy", "retrieval.l2.product.write", "_copy_part"),
+    ("write: new", "retrieval.l2.product.write", "_add_results"),
+    ("write: flush, rename", "retrieval.substitution.reretrieve", "write_product"),
+    ("(thread) deflate", "retrieval.files.hdf5_chunks", "encode"),
+    ("(thread) checksums", "retrieval.files.provenance", "file_checksum"),
 )
 """Step, module and name of what is wrapped; a name that is gone fails the benchmark's test."""
 
@@ -120,10 +120,8 @@ def _now() -> tuple[float, float]:
 
 def profile_reretrieve(orbit: Path, output: Path, sets: dict[str, Path], crop: str) -> Steps:
     """Re-retrieve an orbit as the command does, with its steps timed; imports first."""
-    import cli.main
-    import cli.reretrieve  # noqa: F401
-    import retrieval.reretrieve as job
-    from retrieval.options import Options
+    import retrieval.substitution.reretrieve as job
+    from retrieval.substitution.options import Options
 
     steps = Steps()
     steps.add("imports", time.perf_counter() - STARTED[0], time.process_time())

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dacno2_s5p.sources.cams import Target
-from dacno2_s5p.sources.inputs import FINE_GROUPS, MONTHLY
-from dacno2_s5p.store import DAY_GROUPS, Store
-from dacno2_s5p.store_write import StoreWriter
-from dacno2_s5p.twin.write_store import TwinDays, write_twin_store
-from dacno2_s5p.variables import InputTable, Preparation
+from dacno2_s5p.inputs.variables import InputTable, Preparation
+from dacno2_s5p.sources.cams.fields import Target
+from dacno2_s5p.sources.day import FINE_GROUPS, MONTHLY
+from dacno2_s5p.store.store import DAY_GROUPS, Store
+from dacno2_s5p.store.write import StoreWriter
+from dacno2_s5p.twin.training_store import TwinDays, write_twin_store
 from tests.training_builders import GRID, make_days
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from retrieval.atomic import atomic_output
+from retrieval.files.atomic import atomic_output
 from retrieval.scratch import scratch_folder
 
 logger = logging.getLogger("cli.tests")

@@ -26,7 +26,7 @@ def orbit() -> Write:
 
 def checkpoint() -> Write:
     """Return the writing of a checkpoint."""
-    from dacno2_s5p.checkpoint import save_checkpoint
+    from dacno2_s5p.network.checkpoint import save_checkpoint
     from tests.network_builders import mini_config, random_network
     from tests.training_builders import make_days, make_info
 
@@ -37,7 +37,7 @@ def checkpoint() -> Write:
 
 def chunk() -> Write:
     """Return the writing of a part of a store."""
-    from dacno2_s5p.store_files import write_chunk
+    from dacno2_s5p.store.chunks import write_chunk
 
     values = {"a": np.zeros((64, 64), np.float32)}
     return lambda folder: write_chunk(folder / "day.safetensors", values, {"mark": "0"})
@@ -45,8 +45,8 @@ def chunk() -> Write:
 
 def day() -> Write:
     """Return the writing of a day's sums."""
-    from retrieval.grid_l3 import Sums, Weighting
-    from retrieval.l3_day_file import DayRecord, write_day
+    from retrieval.l3.day_file import DayRecord, write_day
+    from retrieval.l3.sums import Sums, Weighting
 
     grid = _grid()
     zeros = np.random.default_rng(0).random(grid.shape)
@@ -58,8 +58,8 @@ def day() -> Write:
 
 def period() -> Write:
     """Return the writing of means of a period."""
-    from retrieval.l3_file import write_l3
-    from retrieval.l3_period import L3
+    from retrieval.l3.file import write_l3
+    from retrieval.l3.means import L3
 
     grid = _grid()
     values = np.random.default_rng(0).random(grid.shape)
@@ -72,7 +72,7 @@ def period() -> Write:
 
 
 def _grid():
-    from retrieval.grids import RectilinearGrid
+    from retrieval.physics.grids import RectilinearGrid
 
     return RectilinearGrid.from_centres(np.arange(0.05, 5.0, 0.1), np.arange(45.05, 50.0, 0.1))
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from dacno2_s5p.checkpoint import load_checkpoint, save_checkpoint
-from dacno2_s5p.variables import Preparation
+from dacno2_s5p.inputs.variables import Preparation
+from dacno2_s5p.network.checkpoint import load_checkpoint, save_checkpoint
 from tests.network_builders import mini_config, random_network
 from tests.training_builders import GRID, make_days, make_info, write_days
 
@@ -109,7 +109,7 @@ def test_an_interrupted_call_leaves_nothing(run, runs, tmp_path, monkeypatch):
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dacno2_s5p.evaluate_style.save", interrupted)
+    monkeypatch.setattr("retrieval.maps.style.save", interrupted)
     call = ("attribute", "--run", runs.run, "-w", runs.folder, *QUICK, "--target", "stations", "-q")
     assert "run again" in run(*call, "-o", tmp_path / "out").err
     assert list(tmp_path.iterdir()) == []
@@ -161,7 +161,7 @@ def test_wrong_calls_are_refused(run, runs, tmp_path, options, status, words):
 
 def test_the_store_has_what_the_days_have(runs):
     """The builder of these tests writes what it was given, split of stations included."""
-    from dacno2_s5p.store import Store
+    from dacno2_s5p.store.store import Store
 
     days, store = make_days(n_day=3), Store.open(runs.folder / "store")
     assert store.grid == GRID

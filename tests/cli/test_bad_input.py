@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from cli.main import main
-from retrieval.orbit import Orbit
+from retrieval.l2.orbit import Orbit
 from tests.cli.conftest import names
 from tests.files import BOUNDS, DAY, axis, to_classic, write_cams, write_profiles
 
@@ -476,7 +476,7 @@ def test_a_folder_that_takes_no_files_is_one_line(reretrieve):
 @pytest.mark.parametrize("after", [0, 3, 40])
 def test_a_full_disk_leaves_nothing(reretrieve, orbit, monkeypatch, after):
     """Whichever write finds the disk full: one line, no file, no temporary file."""
-    from retrieval import hdf5_sink
+    from retrieval.files import hdf5_sink
 
     count = 0
 
@@ -518,7 +518,7 @@ def test_a_file_size_limit_leaves_nothing(orbit, workspace):
 
 def test_an_interruption_leaves_nothing(reretrieve, orbit, monkeypatch):
     """Ctrl-C in the middle of the computation: one line, status 1, no file."""
-    import retrieval.reretrieve as module
+    import retrieval.substitution.reretrieve as module
 
     substitute = module.substitute
 
@@ -537,7 +537,7 @@ def test_an_interruption_leaves_nothing(reretrieve, orbit, monkeypatch):
 
 def test_an_interruption_while_writing_leaves_nothing(reretrieve, orbit, monkeypatch):
     """Ctrl-C while the file is written: the temporary file goes too."""
-    import retrieval.product as module
+    import retrieval.l2.product.write as module
 
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from dacno2_s5p.calibration_file import read_calibration
-from dacno2_s5p.checkpoint import save_checkpoint
-from dacno2_s5p.sampling import SamplingRecipe
-from retrieval.constants import MICROGRAM_M3_TO_MOL_M3
-from retrieval.formats.profile_file import NEEDED_ATTRIBUTES, Profiles, write_profile_file
-from retrieval.provenance import file_checksum
+from dacno2_s5p.calibration.file import read_calibration
+from dacno2_s5p.network.checkpoint import save_checkpoint
+from dacno2_s5p.training.sampling import SamplingRecipe
+from retrieval.apriori.formats.profile_file import NEEDED_ATTRIBUTES, Profiles, write_profile_file
+from retrieval.files.provenance import file_checksum
+from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
 from tests.dacno2_s5p.test_calibration_data import ALL_DAYS, FAR, Days
 from tests.network_builders import mini_config, random_network
 from tests.training_builders import make_days, make_info, make_recipe
@@ -61,7 +61,7 @@ def case(tmp_path, monkeypatch) -> Case:
         for s in source.station_days
     ]
     store = Days(replace(source, station_days=noisy), tuple(ALL_DAYS))
-    monkeypatch.setattr("dacno2_s5p.store.Store.open", lambda _: store)
+    monkeypatch.setattr("dacno2_s5p.store.store.Store.open", lambda _: store)
     blocked = SamplingRecipe(split="blocked", block_days=2, validation_share=0.4, crop=48)
     recipe = replace(make_recipe(sampling=blocked), data=FAR)
     info = make_info(source, phase=3, recipe=recipe.to_dict())

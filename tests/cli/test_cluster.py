@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cli.cluster import run_isolated
-from cli.fanout import Workers, fan_out
-from retrieval.provenance import package_version
+from cli.workers.cluster import run_isolated
+from cli.workers.fanout import Workers, fan_out
+from retrieval.files.provenance import package_version
 from tests.cli.conftest import contents, names
 from tests.cli.fanout_tasks import Numbered, hang_at_two, hang_but_first, slow, square
 
@@ -168,7 +168,7 @@ def predict(run, tmp_path):
     """Return a function that predicts some days of a small store with a tiny network."""
     import torch
 
-    from dacno2_s5p.checkpoint import save_checkpoint
+    from dacno2_s5p.network.checkpoint import save_checkpoint
     from tests.network_builders import mini_config, random_network
     from tests.training_builders import make_days, make_info, write_days
 
@@ -248,7 +248,7 @@ def test_another_version_on_the_workers_is_refused(tmp_path):
 
 def test_a_scheduler_that_is_not_there_is_a_wrong_call(run, monkeypatch, tmp_path):
     """One line that names the address."""
-    monkeypatch.setattr("cli.cluster.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("cli.workers.cluster.CONNECT_SECONDS", 1)
     (tmp_path / "orbit.nc").write_text("")
     done = run(
         "reretrieve", tmp_path / "orbit.nc", "-a", f"a={tmp_path}", "--scheduler",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval import coarsen_files
+from retrieval.apriori import coarsen_files
 from tests.cli.conftest import names
 from tests.files import write_profiles
 

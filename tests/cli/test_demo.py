@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from cli.demo import demo
+from cli.commands.demo import demo
 
 
 @pytest.mark.parametrize("date", ["2018-12-31", "2025-01-01", "2023-02-29", "tomorrow"])

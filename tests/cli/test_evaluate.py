@@ -9,14 +9,14 @@ import shutil
 import numpy as np
 import pytest
 
-from dacno2_s5p.checkpoint import save_checkpoint
-from dacno2_s5p.sources.regrid import centres_in
-from dacno2_s5p.store import FORMAT, MANIFEST, Store
-from dacno2_s5p.variables import InputTable, Preparation
-from retrieval.constants import MICROGRAM_M3_TO_MOL_M3
-from retrieval.formats.profile_file import NEEDED_ATTRIBUTES, Profiles, write_profile_file
-from retrieval.grids import GEOGRAPHIC
-from retrieval.provenance import file_checksum
+from dacno2_s5p.inputs.variables import InputTable, Preparation
+from dacno2_s5p.network.checkpoint import save_checkpoint
+from dacno2_s5p.store.store import FORMAT, MANIFEST, Store
+from retrieval.apriori.formats.profile_file import NEEDED_ATTRIBUTES, Profiles, write_profile_file
+from retrieval.files.provenance import file_checksum
+from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
+from retrieval.physics.grids import GEOGRAPHIC
+from retrieval.physics.regrid import centres_in
 from tests.network_builders import mini_config, random_network
 from tests.source_files import (
     GRID,
@@ -140,7 +140,7 @@ def test_an_interrupted_call_leaves_nothing(run, files, tmp_path, monkeypatch):
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dacno2_s5p.evaluate_figures.save", interrupted)
+    monkeypatch.setattr("dacno2_s5p.evaluation.figures.scores.save", interrupted)
     assert "run again" in run("evaluate", *common(files, "near"), "-o", tmp_path / "out").err
     assert list(tmp_path.iterdir()) == []
 
@@ -315,7 +315,7 @@ def test_the_twin_world_answers_without_files(run, files, tmp_path, monkeypatch)
         shutil.copytree(files / "geostat", request.folder / "geostat")
         yield from enumerate(units)
 
-    monkeypatch.setattr("cli.twin_files.progress_units", write_small)
+    monkeypatch.setattr("cli.tasks.twin_files.progress_units", write_small)
     args = ("--grid", files / "grid.toml", "--bootstrap", 20, "-o", tmp_path, "-q")
     outcome = run("evaluate", "--twin", 2, "--start", "2019-07-02", *args)
     assert outcome.status == 0, outcome.err

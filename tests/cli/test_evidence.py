@@ -19,10 +19,10 @@ from cli.evidence.results import Source, write_results
 from cli.evidence.retrieve import label, parts_of, write_columns
 from cli.evidence.season import DayFolder, Season, sample_days, spread
 from cli.evidence.tables import steps_table
-from cli.story import MODES, TM5, DayFiles
-from retrieval.locks import alone_in
-from retrieval.options import Above, Options
-from retrieval.reretrieve import Job, reretrieve
+from cli.story.day import MODES, TM5, DayFiles
+from retrieval.files.locks import alone_in
+from retrieval.substitution.options import Above, Options
+from retrieval.substitution.reretrieve import Job, reretrieve
 from tests.orbit_builder import build_orbit
 
 COLUMN = "nitrogendioxide_tropospheric_column"
@@ -252,9 +252,9 @@ def test_finished_steps_are_not_done_again(tmp_path, monkeypatch):
         return DayFiles(ctm=folder, sets={"cams": folder}, orbit=folder, truth=folder)
 
     monkeypatch.setattr(stages, "twin_world", object)
-    monkeypatch.setattr("cli.story.best_swath", lambda _date: None)
-    monkeypatch.setattr("cli.story.write_day", write_day)
-    monkeypatch.setattr("cli.story.simulate_day", lambda *_: None)
+    monkeypatch.setattr("cli.story.day.best_swath", lambda _date: None)
+    monkeypatch.setattr("cli.story.day.write_day", write_day)
+    monkeypatch.setattr("cli.story.day.simulate_day", lambda *_: None)
     day = DayFolder(tmp_path / "2023-01-03", "2023-01-03")
     (day.path / "workspace").mkdir(parents=True)  # of an interrupted run
     for _ in range(2):

@@ -13,8 +13,8 @@ from pathlib import Path
 import click
 import pytest
 
-from cli.fanout import Failures, Workers, fan_out
-from cli.isolated import Isolated, Outcome
+from cli.workers.fanout import Failures, Workers, fan_out
+from cli.workers.isolated import Isolated, Outcome
 from tests.cli.fanout_tasks import (
     Numbered,
     die,
@@ -135,7 +135,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path, how):
     (tmp_path / "wait").touch()
     code = (
         "import sys\nfrom pathlib import Path\n"
-        "from cli.fanout import Workers, fan_out\n"
+        "from cli.workers.fanout import Workers, fan_out\n"
         "from tests.cli.fanout_tasks import Numbered, slow\n"
         "if __name__ == '__main__':\n"
         "    tasks = [Numbered(Path(sys.argv[1]), number) for number in range(3)]\n"
@@ -164,7 +164,7 @@ import sys, time
 from pathlib import Path
 
 if __name__ == "__main__":
-    from cli.fanout import Workers, fan_out
+    from cli.workers.fanout import Workers, fan_out
     from tests.cli.fanout_tasks import Numbered, square
     tasks = [Numbered(Path(sys.argv[1]), number) for number in range(3)]
     try:

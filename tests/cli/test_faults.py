@@ -96,7 +96,7 @@ def test_a_disk_that_is_really_full(tiny_disk, orbit, workspace):
 
 SLOW_WRITE = """
 import sys, time
-from retrieval import hdf5_sink
+from retrieval.files import hdf5_sink
 write = hdf5_sink.Sink.write
 def slow(self, data):
     print("writing", flush=True)
@@ -211,7 +211,7 @@ def test_two_processes_on_one_output(orbit, workspace):
 
 def test_reading_that_fails_once_is_damage_not_a_crash(reretrieve, orbit, monkeypatch):
     """A disk that reports an error while an orbit is read ends in one line."""
-    import retrieval.reretrieve as module
+    import retrieval.substitution.reretrieve as module
 
     def broken(path):
         raise OSError(errno.EIO, "Input/output error", str(path))

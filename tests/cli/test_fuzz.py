@@ -15,8 +15,8 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval.blocks import FIELDS
-from retrieval.orbit import REQUIRED
+from retrieval.l2.blocks import FIELDS
+from retrieval.l2.orbit import REQUIRED
 from tests.cli.conftest import names
 from tests.files import Workspace, to_classic
 from tests.fuzz.children import Ending, run_cases

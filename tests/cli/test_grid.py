@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from cli.grid_checks import gridding_bytes
-from retrieval.grid_l3 import regular_grid
-from retrieval.l3_file import read_l3
+from retrieval.l3.file import read_l3
+from retrieval.l3.sums import regular_grid
 from tests.cli.conftest import contents
 
 
@@ -212,7 +212,7 @@ def test_wrong_calls_are_one_line(grid, args, words):
 @pytest.mark.parametrize("cell", ["50m", "2m", "0.001m"])
 def test_grids_beyond_memory_are_refused(grid, tmp_path, monkeypatch, cell):
     """A misspelt size of cells is one line before any work, and leaves nothing."""
-    monkeypatch.setattr("dacno2_s5p.memory.machine_bytes", lambda: 16e9)
+    monkeypatch.setattr("dacno2_s5p.network.memory.machine_bytes", lambda: 16e9)
     done = grid("--cell", cell)
     assert done.status == 2
     assert "Give a larger" in done.error

@@ -8,7 +8,7 @@ import json
 import netCDF4
 import pytest
 
-from retrieval.provenance import file_checksum
+from retrieval.files.provenance import file_checksum
 from tests.cli.conftest import names
 
 FILES = ["columns.png", "differences.png", "figure7.png", "numbers.csv", "numbers_shifted.csv",
@@ -71,7 +71,7 @@ def test_intervals_are_those_of_the_average(run, gridded, monkeypatch):
         made.append(given["average"])
         return numbers
 
-    monkeypatch.setattr("retrieval.bootstrap.bootstrap_numbers", note)
+    monkeypatch.setattr("retrieval.l3.intervals.bootstrap_numbers", note)
     months = gridded.with_name("months.nc")
     days = ("--days", gridded.with_name("map_days"))
     assert run("grid", "-o", months, *days, "--average", "months").status == 0
@@ -88,7 +88,7 @@ def test_intervals_are_of_the_days_of_the_map(run, gridded, monkeypatch):
         made.append(days)
         return numbers
 
-    monkeypatch.setattr("retrieval.bootstrap.bootstrap_numbers", note)
+    monkeypatch.setattr("retrieval.l3.intervals.bootstrap_numbers", note)
     assert "no intervals" not in run("maps", gridded, "-q").err
     days = gridded.parent / "map_days"
     assert made == [days]
@@ -111,7 +111,7 @@ def test_existing_figures_are_kept(run, gridded):
 def test_an_interrupted_call_can_be_repeated(run, gridded, monkeypatch):
     """Figures that were drawn before the interruption are not there to be replaced."""
     with monkeypatch.context() as patch:
-        patch.setattr("retrieval.maps.columns_figure", _interrupted)
+        patch.setattr("retrieval.l3.figures.columns_figure", _interrupted)
         assert "run again" in run("maps", gridded, "-q").error
     assert not (gridded.parent / "map_maps").exists()
     again = run("maps", gridded, "-q")

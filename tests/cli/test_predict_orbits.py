@@ -8,7 +8,7 @@ import shutil
 import pytest
 import torch
 
-from dacno2_s5p.checkpoint import save_checkpoint
+from dacno2_s5p.network.checkpoint import save_checkpoint
 from tests.cli.conftest import names
 from tests.network_builders import mini_config, random_network
 from tests.orbit_builder import build_orbit

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from dacno2_s5p.store import Store
+from dacno2_s5p.store.store import Store
 from tests.source_files import DAY, GRID, write_all
 
 

@@ -349,8 +349,8 @@ def test_damaged_figures_are_named(tmp_path, data, words):
 
 def test_columns_are_those_of_the_writers():
     """What is read from curves and attributions are columns that train and attribute write."""
-    from dacno2_s5p.attribution_tables import HEADER
-    from dacno2_s5p.curves import COLUMNS
+    from dacno2_s5p.attribution.tables import HEADER
+    from dacno2_s5p.training.curves import COLUMNS
     from retrieval.l3_strata import StratumRow
 
     assert set(CURVES.splitlines()[0].split(",")) <= set(COLUMNS)

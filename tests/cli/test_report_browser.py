@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.reporting.page import gather, render
-from dacno2_s5p.evaluate_tables import write_csv
+from dacno2_s5p.evaluation.tables import write_csv
 from tests.report_folder import build_evaluation, build_folder, score_rows
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

@@ -13,10 +13,10 @@ import xarray as xr
 
 from retrieval.apriori.base import TimeRule
 from retrieval.apriori.registry import open_apriori
-from retrieval.options import Above, Options
-from retrieval.orbit import Orbit
-from retrieval.product_table import SET_VARIABLES
-from retrieval.substitute import substitute
+from retrieval.l2.orbit import Orbit
+from retrieval.l2.product.table import SET_VARIABLES
+from retrieval.substitution.options import Above, Options
+from retrieval.substitution.substitute import substitute
 from tests.cli.conftest import names
 from tests.files import DAY, SHAPE, write_era5, write_profiles
 

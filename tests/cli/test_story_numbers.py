@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cli.story import Columns
-from cli.story_numbers import LEGEND, summary, table_rows, write_summary, write_table
-from retrieval.options import Above
+from cli.story.day import Columns
+from cli.story.numbers import LEGEND, summary, table_rows, write_summary, write_table
+from retrieval.substitution.options import Above
 
 
 @pytest.fixture

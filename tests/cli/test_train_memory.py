@@ -8,10 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from cli.train import _say_memory
-from dacno2_s5p.grid import named_grid
-from dacno2_s5p.recipe import Recipe
-from dacno2_s5p.variables import Preparation
+from cli.commands.train import _say_memory
+from dacno2_s5p.inputs.grid import named_grid
+from dacno2_s5p.inputs.variables import Preparation
+from dacno2_s5p.training.recipe import Recipe
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 STORE = SimpleNamespace(
@@ -23,7 +23,7 @@ STORE = SimpleNamespace(
 @pytest.mark.parametrize(("free", "warned"), [(1e9, True), (1e11, False), (None, False)])
 def test_too_little_memory_is_warned_of(free, warned, monkeypatch, caplog):
     """Two processes of the packaged recipe: stated, and a warning where less is free."""
-    monkeypatch.setattr("dacno2_s5p.memory.available_bytes", lambda: free)
+    monkeypatch.setattr("dacno2_s5p.network.memory.available_bytes", lambda: free)
     said = []
     monkeypatch.setattr("cli.memory.note", said.append)
     with caplog.at_level(logging.WARNING, logger="cli.memory"):

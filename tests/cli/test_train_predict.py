@@ -15,17 +15,17 @@ from click.testing import CliRunner
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from cli.train import train
-from dacno2_s5p.calibration import Calibration, floored
-from dacno2_s5p.calibration_file import write_calibration
-from dacno2_s5p.checkpoint import load_checkpoint, read_info, save_checkpoint
-from dacno2_s5p.curves import read_rows
-from dacno2_s5p.prepare import Preparer, Settings, days_of
-from dacno2_s5p.sources.eea import StationRules
+from cli.commands.train import train
+from dacno2_s5p.calibration.factors import Calibration, floored
+from dacno2_s5p.calibration.file import write_calibration
+from dacno2_s5p.inputs.variables import Preparation
+from dacno2_s5p.network.checkpoint import load_checkpoint, read_info, save_checkpoint
 from dacno2_s5p.sources.paths import SourcePaths
-from dacno2_s5p.store import Store, day_path
-from dacno2_s5p.variables import Preparation
-from retrieval.provenance import file_checksum
+from dacno2_s5p.sources.stations.cells import StationRules
+from dacno2_s5p.store.prepare import Preparer, Settings, days_of
+from dacno2_s5p.store.store import Store, day_path
+from dacno2_s5p.training.curves import read_rows
+from retrieval.files.provenance import file_checksum
 from tests.cli.conftest import contents, names
 from tests.source_files import DAY, GRID, write_all
 

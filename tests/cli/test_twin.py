@@ -5,8 +5,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
-import cli.twin_files as twin_files
-from cli.twin import KINDS, twin
+import cli.tasks.twin_files as twin_files
+from cli.commands.twin import KINDS, twin
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from cli.main import COMMANDS
-from retrieval import orbit as orbit_module
+from retrieval.l2 import orbit as orbit_module
 from tests.cli.conftest import names
 from tests.files import write_era5, write_profiles
 
@@ -193,7 +193,7 @@ def test_an_unforeseen_error_is_one_line_too(reretrieve, orbit, monkeypatch):
     def broken(*args, **kwargs):
         raise ZeroDivisionError("float division\nby zero")
 
-    monkeypatch.setattr("retrieval.reretrieve.substitute", broken)
+    monkeypatch.setattr("retrieval.substitution.reretrieve.substitute", broken)
     outcome = reretrieve()
     assert outcome.status == 1
     assert outcome.error == "Error: float division by zero"
@@ -206,7 +206,7 @@ def test_an_error_without_words_is_named(reretrieve, monkeypatch):
     def broken(*args, **kwargs):
         raise MemoryError
 
-    monkeypatch.setattr("retrieval.reretrieve.substitute", broken)
+    monkeypatch.setattr("retrieval.substitution.reretrieve.substitute", broken)
     assert reretrieve().error == "Error: MemoryError"
 
 
@@ -354,7 +354,7 @@ def test_a_reader_that_goes_away_is_no_traceback(orbit, workspace):
 def test_termination_leaves_nothing(orbit, workspace):
     """SIGTERM, as batch systems send it, ends the command in one line without a trace."""
     code = (
-        "import time, retrieval.product as product\n"
+        "import time, retrieval.l2.product.write as product\n"
         "from cli.main import main\n"
         "def slow(*args, **kwargs):\n    print('writing', flush=True)\n    time.sleep(60)\n"
         "product._write_set = slow\n"

@@ -11,7 +11,7 @@ import torch
 from scipy.integrate import quad
 from torch import nn
 
-from dacno2_s5p.attribution import (
+from dacno2_s5p.attribution.attribute import (
     Attribution,
     ErrorTarget,
     SquaredErrors,
@@ -19,9 +19,9 @@ from dacno2_s5p.attribution import (
     by_feature,
     error_targets,
 )
-from dacno2_s5p.attribution_figures import figures
-from dacno2_s5p.attribution_samples import draw_crops
-from dacno2_s5p.attribution_tables import (
+from dacno2_s5p.attribution.figures import figures
+from dacno2_s5p.attribution.samples import draw_crops
+from dacno2_s5p.attribution.tables import (
     feature_table,
     group_table,
     markdown,
@@ -31,9 +31,9 @@ from dacno2_s5p.attribution_tables import (
     write_csv,
 )
 from dacno2_s5p.errors import DataError
-from dacno2_s5p.grid import Patch
-from dacno2_s5p.normalisation import InputStatistics, Normaliser, TargetScaling
-from dacno2_s5p.samples import GROUPS, NO_STATIONS, ArrayDays, Crop, Inputs, Stations
+from dacno2_s5p.inputs.grid import Patch
+from dacno2_s5p.inputs.normalisation import InputStatistics, Normaliser, TargetScaling
+from dacno2_s5p.inputs.samples import GROUPS, NO_STATIONS, ArrayDays, Crop, Inputs, Stations
 from tests.network_builders import mini_config, random_network
 from tests.training_builders import GRID, TABLE, make_days, scaling_of, statistics_of
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from dacno2_s5p.batch_statistics import SharedStatistics
+from dacno2_s5p.training.batch_statistics import SharedStatistics
 
 
 class Summed:

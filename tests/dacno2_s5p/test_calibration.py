@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dacno2_s5p.calibration import (
+from dacno2_s5p.calibration.factors import (
     ALL,
     AREAS,
     GAUSSIAN,
@@ -22,7 +22,7 @@ from dacno2_s5p.calibration import (
     halves,
     report,
 )
-from dacno2_s5p.calibration_file import calibration_path, read_calibration, write_calibration
+from dacno2_s5p.calibration.file import calibration_path, read_calibration, write_calibration
 from dacno2_s5p.errors import CheckpointError, DataError
 
 SPREAD = "standard deviation over 1 checkpoint, 8 dropout samples each"

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dacno2_s5p.calibration_data import collect_residuals, held_out_days, population_of
+from dacno2_s5p.calibration.residuals import collect_residuals, held_out_days, population_of
 from dacno2_s5p.errors import CheckpointError, ConfigurationError, DataError
-from dacno2_s5p.sampling import SamplingRecipe, make_sampler
+from dacno2_s5p.training.sampling import SamplingRecipe, make_sampler
 from tests.training_builders import TABLE, make_days, make_info, make_recipe
 
 BLOCKED = SamplingRecipe(split="blocked", block_days=2, validation_share=0.3, crop=48)

@@ -12,18 +12,23 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from dacno2_s5p.checkpoint import load_checkpoint, package_versions, read_info, save_checkpoint
 from dacno2_s5p.errors import CheckpointError, ConfigurationError
-from dacno2_s5p.grid import named_grid
-from dacno2_s5p.samples import GROUPS
-from dacno2_s5p.tensor_file import (
+from dacno2_s5p.inputs.grid import named_grid
+from dacno2_s5p.inputs.samples import GROUPS
+from dacno2_s5p.inputs.variables import InputTable, Preparation
+from dacno2_s5p.network.checkpoint import (
+    load_checkpoint,
+    package_versions,
+    read_info,
+    save_checkpoint,
+)
+from dacno2_s5p.network.tensor_file import (
     KEY,
     METADATA_HASH,
     hash_tensors,
     read_tensors,
     write_tensors,
 )
-from dacno2_s5p.variables import InputTable, Preparation
 from retrieval.errors import OutputError
 from tests.network_builders import mini_config, random_inputs, random_network
 from tests.training_builders import make_days, make_info

@@ -9,28 +9,28 @@ import numpy as np
 import pytest
 
 from dacno2_s5p.errors import CheckpointError, DataError
-from dacno2_s5p.evaluate import Row, evaluate
-from dacno2_s5p.evaluate_data import FieldSet, collect
-from dacno2_s5p.evaluate_figures import figures
-from dacno2_s5p.evaluate_layers import (
+from dacno2_s5p.evaluation.evaluate import Row, evaluate
+from dacno2_s5p.evaluation.evidence import FieldSet, collect
+from dacno2_s5p.evaluation.figures.maps import transect
+from dacno2_s5p.evaluation.figures.scores import figures
+from dacno2_s5p.evaluation.layers import (
     ALL_LAYERS,
     ANOMALIES,
     cell_correlations,
     regional_scores,
 )
-from dacno2_s5p.evaluate_maps import transect
-from dacno2_s5p.evaluate_match import inscribed_box
-from dacno2_s5p.evaluate_regions import COLUMN_FACTOR, integrate
-from dacno2_s5p.evaluate_split import checkpoint_points, refuse_training_stations
-from dacno2_s5p.evaluate_stations import STATIONS, station_groups
-from dacno2_s5p.evaluate_tables import best_rows, markdown, side_by_side, write_csv
-from dacno2_s5p.grid import Patch, named_grid
-from dacno2_s5p.metrics import pair_sums, scores, season_means
-from dacno2_s5p.sources.eea import StationCell
-from dacno2_s5p.sources.eea_files import Station
-from dacno2_s5p.sources.regrid import centres_in
+from dacno2_s5p.evaluation.match import inscribed_box
+from dacno2_s5p.evaluation.metrics import pair_sums, scores, season_means
+from dacno2_s5p.evaluation.regions import COLUMN_FACTOR, integrate
+from dacno2_s5p.evaluation.stations import STATIONS, station_groups
+from dacno2_s5p.evaluation.tables import best_rows, markdown, side_by_side, write_csv
+from dacno2_s5p.inputs.grid import Patch, named_grid
+from dacno2_s5p.sources.stations.cells import StationCell
+from dacno2_s5p.sources.stations.files import Station
+from dacno2_s5p.sources.stations.split import checkpoint_points, refuse_training_stations
 from retrieval.errors import OutputError
-from retrieval.grids import GEOGRAPHIC, RectilinearGrid
+from retrieval.physics.grids import GEOGRAPHIC, RectilinearGrid
+from retrieval.physics.regrid import centres_in
 
 DAYS = np.arange("2023-01-10", "2023-01-20", dtype="datetime64[D]")
 HEIGHTS = (0.0, 500.0, 5000.0)

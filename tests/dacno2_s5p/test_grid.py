@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dacno2_s5p.grid import ModelGrid, Patch, PatchMerger, hann_window, named_grid, patch_offsets
+from dacno2_s5p.inputs.grid import (
+    ModelGrid,
+    Patch,
+    PatchMerger,
+    hann_window,
+    named_grid,
+    patch_offsets,
+)
 
 SMALL = ModelGrid("small", "EPSG:3035", 0.0, 0.0, 2000.0, 64, 48, 32, 3, 2)
 

@@ -9,10 +9,10 @@ import torch
 from pytorch_msssim import ssim
 from torch.nn import functional
 
-from dacno2_s5p.losses import PHASE_WEIGHTS, LossWeights, Totals, loss_terms
-from dacno2_s5p.normalisation import TargetScaling
-from dacno2_s5p.samples import Targets
-from dacno2_s5p.similarity import dissimilarity, scale_slices, similarity
+from dacno2_s5p.inputs.normalisation import TargetScaling
+from dacno2_s5p.inputs.samples import Targets
+from dacno2_s5p.training.losses import PHASE_WEIGHTS, LossWeights, Totals, loss_terms
+from dacno2_s5p.training.similarity import dissimilarity, scale_slices, similarity
 
 SCALING = TargetScaling((1.0, 0.8, 0.5, 0.2), 6.0)
 

@@ -6,10 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from dacno2_s5p.grid import named_grid
-from dacno2_s5p.memory import available_bytes, machine_bytes, prediction_bytes, training_bytes
+from dacno2_s5p.inputs.grid import named_grid
+from dacno2_s5p.inputs.variables import Preparation
 from dacno2_s5p.network.dacno2 import NetworkConfig
-from dacno2_s5p.variables import Preparation
+from dacno2_s5p.network.memory import (
+    available_bytes,
+    machine_bytes,
+    prediction_bytes,
+    training_bytes,
+)
 from tests.training_builders import make_days, make_info
 
 GRID = named_grid("europe-2km")

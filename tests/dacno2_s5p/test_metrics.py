@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dacno2_s5p.metrics import (
+from dacno2_s5p.evaluation.metrics import (
     METRICS,
     bootstrap,
     centred,

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from dacno2_s5p.inputs.samples import GROUPS
 from dacno2_s5p.network.dacno2 import SIZES, Dacno2, NetworkConfig, count_parameters
 from dacno2_s5p.network.fusion import Fusion, StageWidths
-from dacno2_s5p.samples import GROUPS
 from tests.network_builders import mini_config, random_inputs, random_network
 from tests.plain_network import fuse, plain_forward
 

@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from dacno2_s5p.errors import DataError
-from dacno2_s5p.normalisation import (
+from dacno2_s5p.inputs.normalisation import (
     InputStatistics,
     Normaliser,
     StatisticsBuilder,
     TargetScaling,
     Welford,
 )
-from dacno2_s5p.samples import GROUPS, Inputs
-from dacno2_s5p.variables import InputTable
+from dacno2_s5p.inputs.samples import GROUPS, Inputs
+from dacno2_s5p.inputs.variables import InputTable
 
 TABLE = InputTable.default()
 

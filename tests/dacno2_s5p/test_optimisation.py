@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from dacno2_s5p.optimisation import (
+from dacno2_s5p.training.optimisation import (
     RunningMean,
     learning_rate,
     make_optimiser,
@@ -17,8 +17,8 @@ from dacno2_s5p.optimisation import (
     restore_optimiser,
     training_mode,
 )
-from dacno2_s5p.recipe import PhaseRecipe, Recipe
-from dacno2_s5p.sampling import PatchSampler
+from dacno2_s5p.training.recipe import PhaseRecipe, Recipe
+from dacno2_s5p.training.sampling import PatchSampler
 from tests.training_builders import make_days
 
 RECIPE = PhaseRecipe(1, steps=100, learning_rate=1.0, warmup=10, final_share=0.1)

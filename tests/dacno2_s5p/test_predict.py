@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from dacno2_s5p.checkpoint import Checkpoint
 from dacno2_s5p.errors import CheckpointError, DataError
-from dacno2_s5p.grid import ModelGrid, named_grid
-from dacno2_s5p.predict import as_trained, predict_day, predict_spread
+from dacno2_s5p.inputs.grid import ModelGrid, named_grid
+from dacno2_s5p.network.checkpoint import Checkpoint
+from dacno2_s5p.prediction.predict import as_trained, predict_day, predict_spread
 from tests.dacno2_s5p.test_training import NOT_FINITE
 from tests.network_builders import random_network
 from tests.training_builders import make_days, make_info

@@ -10,15 +10,15 @@ import netCDF4
 import numpy as np
 import pytest
 
-from dacno2_s5p.prepare import Preparer, Settings
-from dacno2_s5p.sources.eea import StationRules
+from dacno2_s5p.inputs.variables import Preparation
 from dacno2_s5p.sources.identity import files_below, identity_of
 from dacno2_s5p.sources.paths import SourcePaths
-from dacno2_s5p.store import Store, day_path, month_path, static_path
-from dacno2_s5p.store_files import read_about
-from dacno2_s5p.variables import Preparation
+from dacno2_s5p.sources.stations.cells import StationRules
+from dacno2_s5p.store.chunks import read_about
+from dacno2_s5p.store.prepare import Preparer, Settings
+from dacno2_s5p.store.store import Store, day_path, month_path, static_path
 from retrieval.errors import OutputError
-from retrieval.locks import alone_in
+from retrieval.files.locks import alone_in
 from tests.source_files import (
     DAY,
     GRID,

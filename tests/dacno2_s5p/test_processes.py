@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from dacno2_s5p.checkpoint import read_info
-from dacno2_s5p.curves import read_rows
-from dacno2_s5p.processes import Processes
-from dacno2_s5p.tensor_file import read_tensors
-from dacno2_s5p.training import new_network, train_phase
+from dacno2_s5p.network.checkpoint import read_info
+from dacno2_s5p.network.tensor_file import read_tensors
+from dacno2_s5p.training.curves import read_rows
+from dacno2_s5p.training.phase import new_network, train_phase
+from dacno2_s5p.training.processes import Processes
 from retrieval.errors import OutputError
-from retrieval.locks import alone_in
+from retrieval.files.locks import alone_in
 from tests.network_builders import mini_config
 from tests.training_builders import make_days, make_info, make_recipe
 
@@ -29,7 +29,7 @@ import sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from dacno2_s5p.processes import Processes
+from dacno2_s5p.training.processes import Processes
 from tests.dacno2_s5p.test_processes import train
 train(Path(sys.argv[1]), Processes.join(), sys.argv[2])
 torch.distributed.destroy_process_group()

@@ -8,10 +8,15 @@ import netCDF4
 import numpy as np
 import pytest
 
-from dacno2_s5p.checkpoint import Checkpoint
-from dacno2_s5p.profiles import made_by, profile_name, profiles_of_day, window_bounds
+from dacno2_s5p.network.checkpoint import Checkpoint
+from dacno2_s5p.prediction.profile_files import (
+    made_by,
+    profile_name,
+    profiles_of_day,
+    window_bounds,
+)
+from retrieval.apriori.formats.profile_file import write_profile_file
 from retrieval.apriori.registry import open_apriori
-from retrieval.formats.profile_file import write_profile_file
 from tests.network_builders import random_network
 from tests.training_builders import GRID, make_days, make_info
 

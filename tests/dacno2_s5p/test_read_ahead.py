@@ -12,12 +12,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dacno2_s5p import read_ahead
-from dacno2_s5p.grid import Patch
-from dacno2_s5p.read_ahead import GAP_BYTES, expect, joined, parts
-from dacno2_s5p.samples import Crop
-from dacno2_s5p.store import day_path, month_path
-from dacno2_s5p.store_files import read_array
+from dacno2_s5p.inputs.grid import Patch
+from dacno2_s5p.inputs.samples import Crop
+from dacno2_s5p.store import read_ahead
+from dacno2_s5p.store.chunks import read_array
+from dacno2_s5p.store.read_ahead import GAP_BYTES, expect, joined, parts
+from dacno2_s5p.store.store import day_path, month_path
 from tests.benchmarks.store_files import benchmark_store
 from tests.training_builders import make_days
 

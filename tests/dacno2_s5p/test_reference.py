@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from dacno2_s5p.losses import Totals
-from dacno2_s5p.reference import Reference
-from dacno2_s5p.training import PhaseTrainer, new_network
+from dacno2_s5p.training.losses import Totals
+from dacno2_s5p.training.phase import PhaseTrainer, new_network
+from dacno2_s5p.training.reference import Reference
 from tests.training_builders import make_days, make_info, make_recipe
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dacno2_s5p.run import STATIONS_ONLY, onlyobs_recipe
+from dacno2_s5p.training.run import STATIONS_ONLY, onlyobs_recipe
 from tests.training_builders import make_recipe
 
 

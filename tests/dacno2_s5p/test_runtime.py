@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from dacno2_s5p.runtime import KEEP_ALLOCATOR, tune_allocator
+from dacno2_s5p.network.runtime import KEEP_ALLOCATOR, tune_allocator
 
 
 def test_the_allocator_is_left_alone_where_that_is_asked_for(monkeypatch):
@@ -28,7 +28,7 @@ def test_freed_memory_is_kept():
     code = """
 import resource
 import numpy as np
-from dacno2_s5p.runtime import tune_allocator
+from dacno2_s5p.network.runtime import tune_allocator
 assert tune_allocator()
 np.ones(1 << 22)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from dacno2_s5p.errors import ConfigurationError
-from dacno2_s5p.grid import Patch
-from dacno2_s5p.samples import Crop, read_targets, station_weight
-from dacno2_s5p.sampling import CropSampler, PatchSampler, SamplingRecipe, validation_days
+from dacno2_s5p.inputs.grid import Patch
+from dacno2_s5p.inputs.samples import Crop, read_targets, station_weight
+from dacno2_s5p.training.sampling import CropSampler, PatchSampler, SamplingRecipe, validation_days
 from tests.training_builders import GRID, make_days
 
 

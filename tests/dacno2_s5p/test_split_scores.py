@@ -9,11 +9,17 @@ import pytest
 import torch
 
 from dacno2_s5p.errors import ConfigurationError
-from dacno2_s5p.losses import TERMS
-from dacno2_s5p.sampling import SamplingRecipe, make_sampler, validation_days
-from dacno2_s5p.split_scores import SplitScores, require_blocks, split_scores, windows, write_scores
-from dacno2_s5p.tensor_file import read_tensors
-from dacno2_s5p.training import PhaseTrainer, new_network
+from dacno2_s5p.network.tensor_file import read_tensors
+from dacno2_s5p.training.losses import TERMS
+from dacno2_s5p.training.phase import PhaseTrainer, new_network
+from dacno2_s5p.training.sampling import SamplingRecipe, make_sampler, validation_days
+from dacno2_s5p.training.split_scores import (
+    SplitScores,
+    require_blocks,
+    split_scores,
+    windows,
+    write_scores,
+)
 from tests.network_builders import mini_config
 from tests.training_builders import make_days, make_info, make_recipe
 

@@ -10,16 +10,16 @@ import pytest
 import torch
 
 from dacno2_s5p.errors import ConfigurationError, DataError
-from dacno2_s5p.grid import Patch
-from dacno2_s5p.normalisation import Normaliser
-from dacno2_s5p.prepare import Preparer, Settings, days_of
-from dacno2_s5p.samples import read_targets
-from dacno2_s5p.sampling import SamplingRecipe, make_sampler
-from dacno2_s5p.screen import LevelYear, distance, screen, sentences
+from dacno2_s5p.inputs.grid import Patch
+from dacno2_s5p.inputs.normalisation import Normaliser
+from dacno2_s5p.inputs.samples import read_targets
+from dacno2_s5p.inputs.variables import InputTable, Preparation
 from dacno2_s5p.sources.paths import SourcePaths
-from dacno2_s5p.store import Store, day_path, month_path
-from dacno2_s5p.store_files import write_chunk
-from dacno2_s5p.variables import InputTable, Preparation
+from dacno2_s5p.store.chunks import write_chunk
+from dacno2_s5p.store.prepare import Preparer, Settings, days_of
+from dacno2_s5p.store.screen import LevelYear, distance, screen, sentences
+from dacno2_s5p.store.store import Store, day_path, month_path
+from dacno2_s5p.training.sampling import SamplingRecipe, make_sampler
 from tests.source_files import (
     DAY,
     GRID,
@@ -320,7 +320,7 @@ def test_periods_leave_out_years():
 
 
 def counts_of(values: np.ndarray) -> np.ndarray:
-    from dacno2_s5p.screen import BINS
+    from dacno2_s5p.store.screen import BINS
 
     total = np.zeros((12, BINS.size), np.int64)
     total[6] = np.bincount(np.searchsorted(BINS, values, side="right") - 1, minlength=BINS.size)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from dacno2_s5p.errors import DataError
-from dacno2_s5p.run import days_of_phase, starting_point
-from dacno2_s5p.samples import ArrayDays
-from dacno2_s5p.store import day_path
-from dacno2_s5p.store_files import read_about, write_chunk
-from dacno2_s5p.store_moments import scaling_of_days
+from dacno2_s5p.inputs.samples import ArrayDays
+from dacno2_s5p.store.chunks import read_about, write_chunk
+from dacno2_s5p.store.moments import scaling_of_days
+from dacno2_s5p.store.store import day_path
+from dacno2_s5p.training.run import days_of_phase, starting_point
 from tests.training_builders import make_days, make_recipe, scaling_of, statistics_of, write_days
 
 

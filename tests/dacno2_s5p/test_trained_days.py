@@ -6,13 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from dacno2_s5p.calibration_data import held_out_days
-from dacno2_s5p.checkpoint import CheckpointInfo, read_info
+from dacno2_s5p.calibration.residuals import held_out_days
 from dacno2_s5p.errors import ConfigurationError, TrainingError
-from dacno2_s5p.run import days_of_phase, run_phase, starting_point
-from dacno2_s5p.sampling import SamplingRecipe, make_sampler, training_days, validation_days
-from dacno2_s5p.tensor_file import read_tensors, write_tensors
+from dacno2_s5p.network.checkpoint import CheckpointInfo, read_info
+from dacno2_s5p.network.tensor_file import read_tensors, write_tensors
 from dacno2_s5p.trained_days import days_of_own, days_of_parent
+from dacno2_s5p.training.run import days_of_phase, run_phase, starting_point
+from dacno2_s5p.training.sampling import (
+    SamplingRecipe,
+    make_sampler,
+    training_days,
+    validation_days,
+)
 from tests.training_builders import make_days, make_info, make_recipe, write_days
 
 BLOCKED = SamplingRecipe(

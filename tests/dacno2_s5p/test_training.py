@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from dacno2_s5p.checkpoint import load_checkpoint
-from dacno2_s5p.curves import plot_curves, read_rows
 from dacno2_s5p.errors import ConfigurationError, DataError, TrainingError
+from dacno2_s5p.network.checkpoint import load_checkpoint
 from dacno2_s5p.network.dacno2 import Dacno2
-from dacno2_s5p.optimisation import learning_rate
-from dacno2_s5p.recipe import PhaseRecipe, Recipe
-from dacno2_s5p.training import PhaseTrainer, new_network, train_phase
+from dacno2_s5p.training.curves import plot_curves, read_rows
+from dacno2_s5p.training.optimisation import learning_rate
+from dacno2_s5p.training.phase import PhaseTrainer, new_network, train_phase
+from dacno2_s5p.training.recipe import PhaseRecipe, Recipe
 from tests.network_builders import mini_config
 from tests.training_builders import make_days, make_info, make_recipe
 

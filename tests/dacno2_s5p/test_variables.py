@@ -7,9 +7,9 @@ import json
 import pytest
 
 from dacno2_s5p.errors import ConfigurationError
+from dacno2_s5p.inputs.samples import GROUPS
+from dacno2_s5p.inputs.variables import InputTable, Preparation
 from dacno2_s5p.network.dacno2 import NetworkConfig
-from dacno2_s5p.samples import GROUPS
-from dacno2_s5p.variables import InputTable, Preparation
 
 TABLE = InputTable.default()
 

@@ -35,10 +35,10 @@ def command(arguments: list[str]) -> str:
 def columns(arguments: list[str]) -> str:
     """Re-retrieve ORBIT with SET, without writing: all new fields."""
     from retrieval.apriori.registry import open_apriori
-    from retrieval.options import Options
-    from retrieval.orbit import Orbit
-    from retrieval.reretrieve import orbit_time
-    from retrieval.substitute import substitute
+    from retrieval.l2.orbit import Orbit
+    from retrieval.substitution.options import Options
+    from retrieval.substitution.reretrieve import orbit_time
+    from retrieval.substitution.substitute import substitute
 
     with Orbit.open(arguments[0]) as orbit:
         apriori = open_apriori(Path(arguments[1]), orbit_time(orbit))
@@ -87,7 +87,7 @@ def product(arguments: list[str]) -> str:
 
 def described(arguments: list[str]) -> str:
     """Return what `inspect` says of FILE."""
-    from cli.inspect import describe
+    from cli.commands.inspect import describe
 
     path = Path(arguments[0])
     text = json.dumps(describe(path), default=str)
@@ -98,7 +98,7 @@ def described(arguments: list[str]) -> str:
 
 def checkpoint(arguments: list[str]) -> str:
     """Read a checkpoint, weights and all."""
-    from dacno2_s5p.checkpoint import load_checkpoint
+    from dacno2_s5p.network.checkpoint import load_checkpoint
 
     loaded = load_checkpoint(Path(arguments[0]))
     weights = {name: t.numpy() for name, t in loaded.network.state_dict().items()}
@@ -107,7 +107,7 @@ def checkpoint(arguments: list[str]) -> str:
 
 def state(arguments: list[str]) -> str:
     """Read the state of a training run: tensors and numbers."""
-    from dacno2_s5p.tensor_file import read_tensors
+    from dacno2_s5p.network.tensor_file import read_tensors
 
     tensors, metadata = read_tensors(Path(arguments[0]))
     return answer({**{k: t.numpy() for k, t in tensors.items()}, "info": json.dumps(metadata)})
@@ -115,21 +115,21 @@ def state(arguments: list[str]) -> str:
 
 def recipe(arguments: list[str]) -> str:
     """Read a recipe."""
-    from dacno2_s5p.recipe import Recipe
+    from dacno2_s5p.training.recipe import Recipe
 
     return answer({"recipe": json.dumps(Recipe.read(Path(arguments[0])).to_dict())})
 
 
 def inputs(arguments: list[str]) -> str:
     """Read a table of inputs."""
-    from dacno2_s5p.variables import InputTable
+    from dacno2_s5p.inputs.variables import InputTable
 
     return answer({"inputs": json.dumps(InputTable.read(Path(arguments[0])).to_dict())})
 
 
 def store(arguments: list[str]) -> str:
     """Read all of a store: statistics, every day's inputs, targets and stations."""
-    from dacno2_s5p.store import Store
+    from dacno2_s5p.store.store import Store
 
     opened = Store.open(Path(arguments[0]))
     found: dict[str, Any] = {
@@ -147,7 +147,7 @@ def store(arguments: list[str]) -> str:
 
 def twin(arguments: list[str]) -> str:
     """Plan what a folder of the twin world lacks, from its manifest."""
-    from cli.twin_files import Request, missing, plan
+    from cli.tasks.twin_files import Request, missing, plan
 
     units = plan(["cams", "ctm"], ["2019-06-01", "2019-06-02"])
     left = missing(units, Request(SimpleNamespace(seed=0), Path(arguments[0])))
@@ -156,7 +156,7 @@ def twin(arguments: list[str]) -> str:
 
 def period(arguments: list[str]) -> str:
     """Read a file of `grid`."""
-    from retrieval.l3_file import read_l3
+    from retrieval.l3.file import read_l3
 
     found = read_l3(Path(arguments[0]))
     return answer({"mean": found.mean, "count": found.count, "products": repr(found.products)})
@@ -164,7 +164,7 @@ def period(arguments: list[str]) -> str:
 
 def day(arguments: list[str]) -> str:
     """Read a file of daily sums."""
-    from retrieval.l3_day_file import read_day
+    from retrieval.l3.day_file import read_day
 
     sums, record = read_day(Path(arguments[0]))
     return answer({"weighted": sums.weighted, "count": sums.count, "record": repr(record)})
@@ -172,8 +172,8 @@ def day(arguments: list[str]) -> str:
 
 def weather(arguments: list[str]) -> str:
     """Read the weather of a day from ERA5 files in FOLDER."""
-    from dacno2_s5p.sources.era5 import Era5
-    from dacno2_s5p.variables import InputTable, Preparation
+    from dacno2_s5p.inputs.variables import InputTable, Preparation
+    from dacno2_s5p.sources.weather.era5 import Era5
     from tests.source_files import DAY, GRID
 
     preparation = Preparation(weather_steps=8, weather_step_hours=3)

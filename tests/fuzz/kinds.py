@@ -270,8 +270,8 @@ def maps(folder: Path) -> list[Kind]:
     """Re-retrieved files, daily sums, period means."""
     from click.testing import CliRunner
 
-    from cli.grid import grid
-    from retrieval.reretrieve import reretrieve
+    from cli.commands.grid import grid
+    from retrieval.substitution.reretrieve import reretrieve
 
     orbit, profiles = _small_orbit(folder / "orbit"), _small_profiles(folder / "profiles")
     done = folder / "done.nc"
@@ -300,8 +300,8 @@ def networks(folder: Path) -> list[Kind]:
     """Checkpoints and states of runs."""
     import torch
 
-    from dacno2_s5p.checkpoint import save_checkpoint
-    from dacno2_s5p.tensor_file import write_tensors
+    from dacno2_s5p.network.checkpoint import save_checkpoint
+    from dacno2_s5p.network.tensor_file import write_tensors
     from tests.network_builders import mini_config, random_network
     from tests.training_builders import make_days, make_info
 
@@ -336,10 +336,10 @@ def stores(folder: Path) -> list[Kind]:
 
 def _small_store(folder: Path) -> Path:
     """Prepare two days from source files."""
-    from dacno2_s5p.prepare import Preparer, Settings, days_of
-    from dacno2_s5p.sources.eea import StationRules
+    from dacno2_s5p.inputs.variables import Preparation
     from dacno2_s5p.sources.paths import SourcePaths
-    from dacno2_s5p.variables import Preparation
+    from dacno2_s5p.sources.stations.cells import StationRules
+    from dacno2_s5p.store.prepare import Preparer, Settings, days_of
     from tests.source_files import DAY as FIRST
     from tests.source_files import GRID, write_all
 
@@ -357,11 +357,11 @@ def texts(folder: Path) -> list[Kind]:
     """Recipes, tables of inputs, sidecars, manifests of the twin world."""
     import json
 
-    from dacno2_s5p import recipe
+    from dacno2_s5p.training import recipe
     from tests.files import write_profiles
 
     folder.mkdir()
-    shipped = Path(recipe.__file__).parent
+    shipped = Path(recipe.__file__).parents[1]
     small = folder / "recipe.toml"
     small.write_text((shipped.parent / "configs" / "paper.toml").read_text())
     table = folder / "inputs.toml"

@@ -36,7 +36,7 @@ _STATION_RANGE = (-10.0, 2000.0)
 
 
 def _rows(source_name: str) -> list[Any]:
-    from dacno2_s5p.variables import InputTable
+    from dacno2_s5p.inputs.variables import InputTable
 
     return [v for v in InputTable.default().variables if v.source == source_name]
 
@@ -48,7 +48,7 @@ def _raster(reader: str) -> Reader:
         from dacno2_s5p.sources.landcover import read_land_cover
         from dacno2_s5p.sources.nightlight import read_night_light
         from dacno2_s5p.sources.population import read_population
-        from dacno2_s5p.sources.roads import read_roads
+        from dacno2_s5p.sources.rasters.maps import read_roads
         from dacno2_s5p.sources.terrain import read_terrain
         from tests.source_files import GRID
 
@@ -66,8 +66,8 @@ def _raster(reader: str) -> Reader:
 
 
 def _cams(folder: Path) -> dict[str, Any]:
-    from dacno2_s5p.sources.cams import CamsTargets
-    from dacno2_s5p.variables import Preparation
+    from dacno2_s5p.inputs.variables import Preparation
+    from dacno2_s5p.sources.cams.fields import CamsTargets
     from tests.source_files import DAY, GRID
 
     targets = CamsTargets(folder, Preparation(), GRID)
@@ -79,8 +79,8 @@ def _cams(folder: Path) -> dict[str, Any]:
 
 
 def _emissions(folder: Path) -> dict[str, Any]:
+    from dacno2_s5p.sources.day import MONTHLY
     from dacno2_s5p.sources.emissions import Inventory
-    from dacno2_s5p.sources.inputs import MONTHLY
     from tests.source_files import DAY, GRID
 
     inventory = Inventory(folder, _rows(MONTHLY), GRID)
@@ -91,7 +91,7 @@ def _emissions(folder: Path) -> dict[str, Any]:
 
 
 def _stations(folder: Path) -> dict[str, Any]:
-    from dacno2_s5p.sources.eea import Measurements, StationRules
+    from dacno2_s5p.sources.stations.cells import Measurements, StationRules
     from tests.source_files import DAY, GRID
 
     measured = Measurements(folder, GRID, StationRules(draw=True))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from retrieval import airmass
+from retrieval.physics import air_mass_factor as airmass
 from tests.array_sets import weights_of
 from tests.strategies import profiles, quick
 

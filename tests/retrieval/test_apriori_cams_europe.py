@@ -11,8 +11,8 @@ import pytest
 
 from retrieval.apriori.base import HeightLevels, Quantity, TimeRule
 from retrieval.apriori.registry import open_apriori
-from retrieval.constants import MICROGRAM_M3_TO_MOL_M3
 from retrieval.errors import AprioriError
+from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
 from tests.files import write_cams
 from tests.set_builders import (
     CAMS_HEIGHTS,

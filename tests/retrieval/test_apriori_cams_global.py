@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from retrieval.apriori.base import HybridLayers, PressureLevels, Quantity, TimeRule
+from retrieval.apriori.formats.hybrid_tables import half_levels
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError
-from retrieval.formats.hybrid_tables import half_levels
 from tests.set_builders import mesh, mole_fraction, write_cams_global, zip_files
 
 ALL = slice(None)

@@ -22,8 +22,8 @@ from retrieval.apriori.base import (
     TimeRule,
 )
 from retrieval.apriori.registry import open_apriori, readers
-from retrieval.constants import AVOGADRO, MOLAR_MASS_NO2
 from retrieval.errors import AprioriError
+from retrieval.physics.constants import AVOGADRO, MOLAR_MASS_NO2
 from tests.files import write_profiles
 from tests.set_builders import write_cams_forecast
 

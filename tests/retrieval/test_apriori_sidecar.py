@@ -11,8 +11,8 @@ import pytest
 from retrieval.apriori.base import HeightLevels, PressureLevels, TimeRule
 from retrieval.apriori.registry import open_apriori
 from retrieval.apriori.sidecar import find_sidecar
-from retrieval.constants import MICROGRAM_M3_TO_MOL_M3
 from retrieval.errors import AprioriError
+from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
 from tests.set_builders import concentration, mesh
 
 ALL = slice(None)

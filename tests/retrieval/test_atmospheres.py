@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from retrieval.apriori.base import HybridLayers, PressureLevels, Quantity, TimeRule
-from retrieval.atmospheres import MeteoCollocator
-from retrieval.collocate import Geometry
-from retrieval.constants import GAS_CONSTANT_DRY_AIR, GRAVITY
-from retrieval.grids import RectilinearGrid
-from retrieval.meteo import open_meteo
-from retrieval.orbit import Orbit
-from retrieval.substitute import substitute
+from retrieval.apriori.meteorology import open_meteo
+from retrieval.l2.orbit import Orbit
+from retrieval.physics.constants import GAS_CONSTANT_DRY_AIR, GRAVITY
+from retrieval.physics.grids import RectilinearGrid
+from retrieval.substitution.atmosphere import MeteoCollocator
+from retrieval.substitution.collocate import Geometry
+from retrieval.substitution.substitute import substitute
 from tests.array_sets import TM5_LAYERS, URBAN, array_set
 from tests.files import build_workspace
 from tests.orbit_builder import build_orbit

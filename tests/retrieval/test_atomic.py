@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.atomic import (
+from retrieval.errors import OutputError
+from retrieval.files.atomic import (
     atomic_output,
     check_output,
     make_folder,
@@ -18,7 +19,6 @@ from retrieval.atomic import (
     remove_leftovers,
     write_errno,
 )
-from retrieval.errors import OutputError
 
 
 def names(folder):
@@ -172,7 +172,7 @@ def test_of_two_that_make_one_file_the_first_wins(tmp_path):
 
 def test_a_race_for_a_name_has_one_winner(tmp_path, monkeypatch):
     """Also when the other file comes between the last look and the rename."""
-    monkeypatch.setattr("retrieval.atomic.check_output", lambda *_args, **_options: None)
+    monkeypatch.setattr("retrieval.files.atomic.check_output", lambda *_args, **_options: None)
     with pytest.raises(OutputError, match="An existing file is not replaced"):
         write_slowly_and_fast(tmp_path / "out.nc")
     assert (tmp_path / "out.nc").read_bytes() == b"fast"

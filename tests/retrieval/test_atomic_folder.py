@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from retrieval import atomic_folder
-from retrieval.atomic import atomic_output
 from retrieval.atomic_folder import results_together
 from retrieval.errors import OutputError
+from retrieval.files.atomic import atomic_output
 
 
 def _targets(folder):
@@ -99,7 +99,7 @@ def test_a_folder_that_cannot_be_is_one_line(tmp_path):
 
 def test_what_killed_processes_left_is_removed(tmp_path):
     """The hidden folder of a dead process goes, that of a living one stays."""
-    code = "from retrieval.process_names import unique_name; print(unique_name())"
+    code = "from retrieval.files.owners import unique_name; print(unique_name())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     dead = tmp_path / f".results.{done.stdout.strip()}.part"
     alive = tmp_path / f".results.{atomic_folder.unique_name()}.part"

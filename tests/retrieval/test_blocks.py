@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval import blocks as blocks_module
-from retrieval.blocks import OrbitBlocks, take_block
-from retrieval.orbit import Crop, Orbit
+from retrieval.l2 import blocks as blocks_module
+from retrieval.l2.blocks import OrbitBlocks, take_block
+from retrieval.l2.orbit import Crop, Orbit
 from tests.orbit_builder import build_orbit
 
 CROP = Crop(slice(3, 29), slice(2, 15))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.box_amf import (
+from retrieval.physics.constants import STANDARD_PRESSURE
+from retrieval.simulate.light.box_amf import (
     LAYER_EDGES,
     TABLE_NAME,
     build_table,
@@ -15,8 +16,7 @@ from retrieval.box_amf import (
     read_table,
     write_table,
 )
-from retrieval.constants import STANDARD_PRESSURE
-from retrieval.radiative_transfer import (
+from retrieval.simulate.light.radiative_transfer import (
     RAYLEIGH_OPTICAL_DEPTH,
     reflectance_and_box_amf,
     sensitivity,

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from retrieval.apriori.base import PressureLevels, Quantity, TimeRule
-from retrieval.grids import RectilinearGrid
-from retrieval.options import Options
-from retrieval.orbit import Orbit
-from retrieval.substitute import substitute
+from retrieval.l2.orbit import Orbit
+from retrieval.physics.grids import RectilinearGrid
+from retrieval.substitution.options import Options
+from retrieval.substitution.substitute import substitute
 from tests.array_sets import array_set, box_grid, contrast_field, hours
 from tests.chain_oracle import LEVELS, columns_on_heights, columns_on_pressures, footprint_mean
 from tests.orbit_builder import build_orbit

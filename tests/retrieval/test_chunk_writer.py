@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.chunk_writer import ChunkQueue, RowWriter, fletcher32
-from retrieval.netcdf_copy import chunk_shape, write_blocks
+from retrieval.files.hdf5_chunks import ChunkQueue, RowWriter, fletcher32
+from retrieval.files.hdf5_copy import chunk_shape, write_blocks
 
 DTYPES = ["f4", "f8", ">f4", "u1", "i2", "i4", ">i8"]
 

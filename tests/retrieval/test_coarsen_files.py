@@ -6,14 +6,14 @@ import netCDF4
 import numpy as np
 import pytest
 
+from retrieval.apriori.coarsen import BOXES, CAMS_CELLS, TM5_CELLS, average, cell_weights
+from retrieval.apriori.coarsen_files import CORRELATED, coarsen_files
+from retrieval.apriori.formats.profile_file import NEEDED_ATTRIBUTES, Profiles, write_profile_file
 from retrieval.apriori.registry import open_apriori
-from retrieval.coarsen import BOXES, CAMS_CELLS, TM5_CELLS, average, cell_weights
-from retrieval.coarsen_files import CORRELATED, coarsen_files
-from retrieval.constants import MICROGRAM_M3_TO_MOL_M3
 from retrieval.errors import AprioriError, OutputError
-from retrieval.formats.profile_file import NEEDED_ATTRIBUTES, Profiles, write_profile_file
-from retrieval.grids import RectilinearGrid
-from retrieval.reretrieve import Job, reretrieve
+from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
+from retrieval.physics.grids import RectilinearGrid
+from retrieval.substitution.reretrieve import Job, reretrieve
 from tests.array_sets import HEIGHTS
 from tests.files import SHAPE, write_cams
 from tests.orbit_builder import build_orbit

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from retrieval.apriori.base import ArraySet, HeightLevels, TimeRule
-from retrieval.collocate import Collocator, Geometry, grid_window
 from retrieval.errors import NoOverlapError
-from retrieval.grids import RectilinearGrid, domain_grid
+from retrieval.physics.grids import RectilinearGrid, domain_grid
+from retrieval.substitution.collocate import Collocator, Geometry, grid_window
 from tests.array_sets import HEIGHTS, URBAN, array_set, box_grid, contrast_field, hours
 
 GRID = box_grid(0.1, (-2.0, 46.0, 4.0, 50.0))

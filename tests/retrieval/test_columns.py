@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.columns import find_columns, read_air_mass_factor, read_column, reretrieved_sets
-from retrieval.orbit import Orbit
-from retrieval.product import write_product
+from retrieval.l2.columns import find_columns, read_air_mass_factor, read_column, reretrieved_sets
+from retrieval.l2.orbit import Orbit
+from retrieval.l2.product.write import write_product
 from tests.orbit_builder import build_orbit
 from tests.substituted import PROVENANCE, substituted
 

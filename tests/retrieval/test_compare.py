@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.bootstrap import LEAST_DAYS, bootstrap_numbers
-from retrieval.compare import (
+from retrieval.errors import ProductError
+from retrieval.grid_geometry import cell_areas
+from retrieval.l3.day_file import DayRecord, write_day
+from retrieval.l3.days import read_days
+from retrieval.l3.differences import (
     MINIMUM_COLUMN,
     Sampling,
     area_masks,
@@ -15,15 +18,12 @@ from retrieval.compare import (
     difference,
     relative_change,
 )
-from retrieval.constants import MOLEC_CM2_PER_MOL_M2
-from retrieval.errors import ProductError
-from retrieval.grid_geometry import cell_areas
-from retrieval.grid_l3 import Sums
-from retrieval.grids import RectilinearGrid
-from retrieval.l3_day_file import DayRecord, write_day
-from retrieval.l3_days import read_days
-from retrieval.l3_period import L3, period_mean
-from retrieval.regions import Region
+from retrieval.l3.intervals import LEAST_DAYS, bootstrap_numbers
+from retrieval.l3.means import L3, period_mean
+from retrieval.l3.sums import Sums
+from retrieval.maps.regions import Region
+from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
+from retrieval.physics.grids import RectilinearGrid
 
 E15 = 1e15 / MOLEC_CM2_PER_MOL_M2
 GRID = RectilinearGrid(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0]))

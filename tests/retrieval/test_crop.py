@@ -8,11 +8,11 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval.crop import find_crop
 from retrieval.errors import NoOverlapError, NothingToDoError
-from retrieval.grids import RectilinearGrid, domain_grid
-from retrieval.orbit import Orbit
-from retrieval.quadrilaterals import project
+from retrieval.l2.crop import find_crop
+from retrieval.l2.orbit import Orbit
+from retrieval.physics.grids import RectilinearGrid, domain_grid
+from retrieval.physics.quadrilaterals import project
 from tests.array_sets import box_grid
 from tests.orbit_builder import build_orbit
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from retrieval.errors import RetrievalError
-from retrieval.extract import Point, extract_points, read_points, write_rows
-from retrieval.orbit import Crop
-from retrieval.product import write_product
+from retrieval.l2.orbit import Crop
+from retrieval.l2.product.write import write_product
+from retrieval.validation.extract import Point, extract_points, read_points, write_rows
 from tests.orbit_builder import build_orbit
 from tests.substituted import PROVENANCE, substituted
 

@@ -13,15 +13,15 @@ from pyproj import Transformer
 from scipy.interpolate import RegularGridInterpolator
 
 from retrieval.errors import ProductError
-from retrieval.footprint import (
+from retrieval.physics.footprint import (
     apply_weights,
     bilinear_weights,
     cell_values,
     footprint_weights,
     weights_for,
 )
-from retrieval.grids import RectilinearGrid, domain_grid
-from retrieval.quadrilaterals import (
+from retrieval.physics.grids import RectilinearGrid, domain_grid
+from retrieval.physics.quadrilaterals import (
     check_corner_order,
     crossing_quadrilaterals,
     project,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retrieval.apriori.formats.axes import longitude_axis, monotonic_axis
 from retrieval.errors import AprioriError
-from retrieval.formats.axes import longitude_axis, monotonic_axis
 
 
 def through(axis, stored, wanted):

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retrieval.apriori.formats.cf_time import base_date_in_words, decode, unit_milliseconds
 from retrieval.errors import AprioriError
-from retrieval.formats.cf_time import base_date_in_words, decode, unit_milliseconds
 
 NOON = np.datetime64("2019-06-30T12:30", "ms")
 

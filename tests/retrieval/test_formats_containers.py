@@ -11,12 +11,12 @@ import netCDF4
 import numpy as np
 import pytest
 
+from retrieval.apriori.formats import containers
+from retrieval.apriori.formats.classic import expected_size
+from retrieval.apriori.formats.containers import Archive, FileKind, list_sources, sniff
+from retrieval.apriori.formats.profile_file import write_profile_file
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError
-from retrieval.formats import containers
-from retrieval.formats.classic import expected_size
-from retrieval.formats.containers import Archive, FileKind, list_sources, sniff
-from retrieval.formats.profile_file import write_profile_file
 from tests.retrieval.test_apriori_profile_file import DEGREES, profiles
 from tests.set_builders import write_cams_forecast, write_cams_month, write_ctmana, zip_files
 

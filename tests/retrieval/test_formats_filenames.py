@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.formats.filenames import (
+from retrieval.apriori.formats.names import (
     dates_in_name,
     parse_cams_europe,
     parse_cams_global,

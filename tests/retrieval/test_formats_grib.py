@@ -8,11 +8,11 @@ import zipfile
 import numpy as np
 import pytest
 
+from retrieval.apriori.formats import containers, grib
+from retrieval.apriori.formats.containers import list_sources
+from retrieval.apriori.formats.field import find_field
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError
-from retrieval.formats import containers, grib
-from retrieval.formats.containers import list_sources
-from retrieval.formats.field import find_field
 from tests.grib_files import write_grib
 from tests.set_builders import mole_fraction
 

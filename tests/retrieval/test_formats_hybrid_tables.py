@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from retrieval.apriori.formats.hybrid_tables import half_levels, interfaces, tm5_half_levels
 from retrieval.errors import AprioriError
-from retrieval.formats.hybrid_tables import half_levels, interfaces, tm5_half_levels
 
 TM5_AT_1013 = (
     *(1013.2500, 1005.3561, 986.6032, 958.1039, 916.0812, 856.8378, 795.6396, 703.3466),

@@ -6,9 +6,9 @@ import netCDF4
 import numpy as np
 import pytest
 
+from retrieval.apriori.formats.containers import NetcdfSource
+from retrieval.apriori.formats.field import find_field
 from retrieval.errors import AprioriError
-from retrieval.formats.containers import NetcdfSource
-from retrieval.formats.field import find_field
 
 ALL = slice(None)
 SINCE = "hours since 2019-06-30"

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.apriori.base import Quantity
-from retrieval.constants import AVOGADRO, MASS_TO_MOLE_FRACTION, MOLAR_MASS_NO2
+from retrieval.apriori.formats.units import check_fits_levels, check_plausible, parse_unit
 from retrieval.errors import AprioriError
-from retrieval.formats.units import check_fits_levels, check_plausible, parse_unit
+from retrieval.physics.constants import AVOGADRO, MASS_TO_MOLE_FRACTION, MOLAR_MASS_NO2
 
 C, X, P = Quantity.CONCENTRATION, Quantity.MOLE_FRACTION, Quantity.PARTIAL_COLUMN
 UG = 1e-9 / MOLAR_MASS_NO2

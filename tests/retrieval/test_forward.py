@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from retrieval.apriori.base import HeightLevels, Quantity
-from retrieval.forward import Sky, scattering_weights, temperature_correction
-from retrieval.grids import RectilinearGrid
-from retrieval.l2_layout import VARIANTS
-from retrieval.layers import StandardAtmosphere, pressure_edges
-from retrieval.profiles import PixelColumns, set_columns
-from retrieval.response import response_weights
-from retrieval.scene import synthetic_scene
-from retrieval.simulate_quality import quality
+from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.layers import StandardAtmosphere, pressure_edges
+from retrieval.physics.partial_columns import PixelColumns, set_columns
+from retrieval.simulate.l2_file.layout import VARIANTS
+from retrieval.simulate.light.forward import Sky, scattering_weights, temperature_correction
+from retrieval.simulate.options import quality
+from retrieval.simulate.response import response_weights
+from retrieval.simulate.scene import synthetic_scene
 from tests.orbit_builder import TM5_A, TM5_B
 from tests.simulation_builder import small_swath
 

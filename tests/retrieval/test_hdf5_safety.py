@@ -11,9 +11,9 @@ import pytest
 
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError, ProductError
-from retrieval.hdf5_safety import refuse_unsafe
-from retrieval.inspect_l2 import describe_l2
-from retrieval.orbit import Orbit
+from retrieval.files.hdf5_safety import refuse_unsafe
+from retrieval.l2.inspect import describe_l2
+from retrieval.l2.orbit import Orbit
 from tests.files import write_profiles
 from tests.orbit_builder import build_orbit
 

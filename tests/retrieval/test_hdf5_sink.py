@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from retrieval.hdf5_sink import Sink, open_target
+from retrieval.files.hdf5_sink import Sink, open_target
 
 
 class FullDisk(io.FileIO):
@@ -26,7 +26,7 @@ class FullDisk(io.FileIO):
 @pytest.fixture
 def small_disk(monkeypatch):
     """Let every sink run out of space after 3000 bytes."""
-    monkeypatch.setattr("retrieval.hdf5_sink.io.FileIO", FullDisk)
+    monkeypatch.setattr("retrieval.files.hdf5_sink.io.FileIO", FullDisk)
 
 
 def test_first_failure_is_kept_and_hidden(tmp_path, small_disk):

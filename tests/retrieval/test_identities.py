@@ -14,15 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval import airmass
 from retrieval.apriori.base import HeightLevels, Quantity
-from retrieval.footprint import apply_weights, footprint_weights
-from retrieval.options import Above, Options
-from retrieval.orbit import Orbit
-from retrieval.profiles import set_columns
-from retrieval.results import SubstitutionFlag
-from retrieval.set_columns import compute_set
-from retrieval.substitute import substitute
+from retrieval.l2.orbit import Orbit
+from retrieval.l2.product.results import SubstitutionFlag
+from retrieval.physics import air_mass_factor as airmass
+from retrieval.physics.footprint import apply_weights, footprint_weights
+from retrieval.physics.partial_columns import set_columns
+from retrieval.substitution.options import Above, Options
+from retrieval.substitution.recompute import compute_set
+from retrieval.substitution.substitute import substitute
 from tests.array_sets import (
     HEIGHTS,
     RURAL,
@@ -268,7 +268,7 @@ def test_i10_a_chain_of_substitutions_is_one(first, second):
 
 def test_i11_uniform_fields_give_the_same_column_at_every_resolution(truth):
     """I11: a horizontally uniform set on 2 km, 0.02, 0.1 and 1 degree cells gives one V'."""
-    from retrieval.grids import domain_grid
+    from retrieval.physics.grids import domain_grid
 
     grids = [box_grid(s) for s in (0.02, 0.1, 1.0)] + [domain_grid()]
     sets = {f"s{i}": array_set(URBAN, grid=grid) for i, grid in enumerate(grids)}

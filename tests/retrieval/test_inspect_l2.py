@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from retrieval.errors import ProductError
-from retrieval.inspect_l2 import coverage, describe_l2
-from retrieval.l2_layout import VARIANTS
-from retrieval.orbit import Crop
-from retrieval.product import write_product
+from retrieval.l2.inspect import coverage, describe_l2
+from retrieval.l2.orbit import Crop
+from retrieval.l2.product.write import write_product
+from retrieval.simulate.l2_file.layout import VARIANTS
 from tests.orbit_builder import build_orbit
 from tests.substituted import PROVENANCE, substituted
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from retrieval.apriori.inspect import describe_file
 from retrieval.errors import AprioriError
-from retrieval.inspect_sets import describe_file
 from tests.set_builders import write_cams_forecast, write_cams_month, write_ctmana
 
 

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from retrieval.constants import FILL_FLOAT
 from retrieval.errors import OutputError
-from retrieval.l2_content import L2Content
-from retrieval.l2_flags import QaInputs, qa_percent
-from retrieval.l2_layout import VARIABLES, VARIANTS, variables_of
-from retrieval.l2_metadata import algorithm_settings
-from retrieval.l2_writer import write_l2_file
+from retrieval.l2.quality import QaInputs, qa_percent
+from retrieval.physics.constants import FILL_FLOAT
+from retrieval.simulate.l2_file.content import L2Content
+from retrieval.simulate.l2_file.layout import VARIABLES, VARIANTS, variables_of
+from retrieval.simulate.l2_file.metadata import algorithm_settings
+from retrieval.simulate.l2_file.write import write_l2_file
 from tests.orbit_builder import build_orbit
 
 PRODUCT = "PRODUCT/nitrogendioxide_tropospheric_column"

@@ -11,15 +11,17 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval import l3_add, l3_days, locks
 from retrieval.errors import NoOverlapError, OutputError, ProductError
-from retrieval.grid_l3 import Weighting, regular_grid
-from retrieval.l3_add import DayTask, add_day, add_files, alone_on_day
-from retrieval.l3_days import DayStore, GridJob, day_files, read_days
-from retrieval.l3_period import period_mean
-from retrieval.locks import alone_in
-from retrieval.provenance import file_checksum
-from retrieval.side_column import SideColumn
+from retrieval.files import locks
+from retrieval.files.locks import alone_in
+from retrieval.files.provenance import file_checksum
+from retrieval.l3 import add as l3_add
+from retrieval.l3 import days as l3_days
+from retrieval.l3.add import DayTask, add_day, add_files, alone_on_day
+from retrieval.l3.days import DayStore, GridJob, day_files, read_days
+from retrieval.l3.means import period_mean
+from retrieval.l3.side_column import SideColumn
+from retrieval.l3.sums import Weighting, regular_grid
 from tests.orbit_builder import build_orbit
 
 GRID = regular_grid(8000.0, (0.5, 47.0, 4.5, 50.5))

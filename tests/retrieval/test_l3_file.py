@@ -10,14 +10,14 @@ import pytest
 import xarray as xr
 
 from retrieval.errors import OutputError, ProductError
-from retrieval.grid_l3 import Sums, regular_grid, same_grid
-from retrieval.grids import RectilinearGrid
-from retrieval.l3_add import add_files
-from retrieval.l3_day_file import DayRecord, write_day
-from retrieval.l3_days import DayStore, GridJob
-from retrieval.l3_file import read_l3, write_l3
-from retrieval.l3_period import period_mean
-from retrieval.product_table import COLUMN_STANDARD_NAME
+from retrieval.l2.product.table import COLUMN_STANDARD_NAME
+from retrieval.l3.add import add_files
+from retrieval.l3.day_file import DayRecord, write_day
+from retrieval.l3.days import DayStore, GridJob
+from retrieval.l3.file import read_l3, write_l3
+from retrieval.l3.means import period_mean
+from retrieval.l3.sums import Sums, regular_grid, same_grid
+from retrieval.physics.grids import RectilinearGrid
 
 NOT_ERRORS = "found in same group|does not cross 1582"
 """What the checker says of good links and times."""

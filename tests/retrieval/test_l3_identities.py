@@ -11,17 +11,17 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval.constants import FILL_FLOAT
-from retrieval.footprint import footprint_weights
 from retrieval.grid_geometry import cell_areas
-from retrieval.grid_l3 import regular_grid
-from retrieval.grids import RectilinearGrid
-from retrieval.l3_add import add_files
-from retrieval.l3_days import DayStore, GridJob
-from retrieval.l3_input import read_pixels
-from retrieval.l3_period import period_mean
-from retrieval.product import Layout
-from retrieval.reretrieve import Job, reretrieve
+from retrieval.l2.product.write import Layout
+from retrieval.l3.add import add_files
+from retrieval.l3.days import DayStore, GridJob
+from retrieval.l3.means import period_mean
+from retrieval.l3.pixels import read_pixels
+from retrieval.l3.sums import regular_grid
+from retrieval.physics.constants import FILL_FLOAT
+from retrieval.physics.footprint import footprint_weights
+from retrieval.physics.grids import RectilinearGrid
+from retrieval.substitution.reretrieve import Job, reretrieve
 
 PRODUCTS = ("TM5", "DACNO2", "CAMS")
 COLUMN = "PRODUCT/nitrogendioxide_tropospheric_column_DACNO2_apriori"

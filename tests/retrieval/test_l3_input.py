@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from retrieval.errors import ProductError
-from retrieval.grid_l3 import regular_grid
-from retrieval.l3_input import OrbitIdentity, PixelRange, identify, product_labels, read_pixels
+from retrieval.l2.orbit import Orbit
+from retrieval.l3.pixels import OrbitIdentity, PixelRange, identify, product_labels, read_pixels
+from retrieval.l3.side_column import SideColumn
+from retrieval.l3.sums import regular_grid
 from retrieval.l3_select import check_one_generation, one_file_an_orbit
-from retrieval.orbit import Orbit
-from retrieval.side_column import SideColumn
 from tests.orbit_builder import build_orbit
 
 GRID = regular_grid(8000.0, (-2.0, 45.0, 7.0, 53.0))

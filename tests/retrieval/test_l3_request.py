@@ -7,7 +7,7 @@ import shutil
 import h5py
 import pytest
 
-from retrieval.l3_request import check_request
+from retrieval.l3.conditions import check_request
 from tests.orbit_builder import build_orbit
 
 

@@ -6,9 +6,9 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval.options import Options
-from retrieval.product import Layout
-from retrieval.reretrieve import Job, reretrieve
+from retrieval.l2.product.write import Layout
+from retrieval.substitution.options import Options
+from retrieval.substitution.reretrieve import Job, reretrieve
 from tests.files import write_profiles
 from tests.orbit_builder import build_orbit
 from tests.retrieval.test_identities import reverse_layers

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
-from retrieval.constants import GAS_CONSTANT_DRY_AIR, GRAVITY
-from retrieval.layers import (
+from retrieval.physics.constants import GAS_CONSTANT_DRY_AIR, GRAVITY
+from retrieval.physics.layers import (
     MINIMUM_PRESSURE,
     LayeredAtmosphere,
     StandardAtmosphere,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.locate import (
+from retrieval.validation.locate import (
     EARTH_RADIUS,
     Rule,
     arc_length,

@@ -10,9 +10,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from retrieval import locks
 from retrieval.errors import OutputError
-from retrieval.locks import LOCK, alone_in
+from retrieval.files import locks
+from retrieval.files.locks import LOCK, alone_in
 
 
 def test_a_second_holder_is_refused_with_the_rule(tmp_path):
@@ -41,7 +41,7 @@ def test_a_holder_is_waited_for(tmp_path, monkeypatch):
 def test_the_lock_of_a_killed_process_is_free(tmp_path):
     """The lock is the system's: a process that was killed leaves none."""
     code = (
-        "import os, pathlib, sys\nfrom retrieval.locks import alone_in\n"
+        "import os, pathlib, sys\nfrom retrieval.files.locks import alone_in\n"
         "with alone_in(pathlib.Path(sys.argv[1])):\n    os.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)

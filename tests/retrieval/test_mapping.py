@@ -6,17 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from retrieval.colour_scales import (
-    ColourScale,
-    column_change_scale,
-    column_scale,
-    percent_scale,
-)
-from retrieval.geography import COVERED, outlines
 from retrieval.grid_geometry import cell_areas, centres_in_degrees, corners_in_degrees, unproject
-from retrieval.grids import RectilinearGrid, domain_grid
-from retrieval.map_layout import colour_bar, map_row
-from retrieval.mapping import (
+from retrieval.maps.axes import (
     draw_box,
     draw_grid,
     draw_note,
@@ -25,7 +16,16 @@ from retrieval.mapping import (
     map_axes,
     new_figure,
 )
-from retrieval.quadrilaterals import project
+from retrieval.maps.coastlines import COVERED, outlines
+from retrieval.maps.colours import (
+    ColourScale,
+    column_change_scale,
+    column_scale,
+    percent_scale,
+)
+from retrieval.maps.layout import colour_bar, map_row
+from retrieval.physics.grids import RectilinearGrid, domain_grid
+from retrieval.physics.quadrilaterals import project
 
 GRID = domain_grid(16_000.0)
 PERCENT = ColourScale("Relative difference (%)", -10.0, 10.0, "RdBu_r")

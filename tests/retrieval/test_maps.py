@@ -10,22 +10,22 @@ import pytest
 from matplotlib.collections import QuadMesh
 from matplotlib.image import imread
 
-from retrieval.compare import Sampling
-from retrieval.constants import MOLEC_CM2_PER_MOL_M2
-from retrieval.grid_l3 import regular_grid
-from retrieval.grids import domain_grid
-from retrieval.l3_add import add_files
-from retrieval.l3_days import DayStore, GridJob
-from retrieval.l3_period import L3, period_mean
-from retrieval.map_data import map_data, polluted_and_clean
-from retrieval.maps import (
+from retrieval.l3.add import add_files
+from retrieval.l3.days import DayStore, GridJob
+from retrieval.l3.differences import Sampling
+from retrieval.l3.figure_data import map_data, polluted_and_clean
+from retrieval.l3.figures import (
     columns_figure,
     differences_figure,
     figure7,
     regions_figure,
     save,
 )
-from retrieval.regions import Region
+from retrieval.l3.means import L3, period_mean
+from retrieval.l3.sums import regular_grid
+from retrieval.maps.regions import Region
+from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
+from retrieval.physics.grids import domain_grid
 
 E15 = 1e15 / MOLEC_CM2_PER_MOL_M2
 FIGURES = (figure7, columns_figure, differences_figure, regions_figure)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from retrieval.apriori.base import HybridLayers, PressureLevels, TimeRule
+from retrieval.apriori.meteorology import open_meteo
 from retrieval.errors import AprioriError
-from retrieval.meteo import open_meteo
 from tests.set_builders import mesh, temperature, write_cams_month, write_ctmana, zip_files
 
 ALL = slice(None)

@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.errors import ProductError
-from retrieval.hdf5_sink import open_target
-from retrieval.netcdf_copy import (
+from retrieval.files.hdf5_copy import (
     blocks,
     chunk_shape,
     copy_cropped,
     dimension_paths,
     hdf5_errors,
 )
+from retrieval.files.hdf5_sink import open_target
 from tests.orbit_builder import build_orbit
 
 CROP = {"/PRODUCT/scanline": slice(7, 31), "/PRODUCT/ground_pixel": slice(3, 20)}
@@ -198,7 +198,7 @@ def test_blocks_cover_a_selection_once(case):
 
     selection = (slice(0, 1), slice(start, stop), slice(0, 1))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("retrieval.netcdf_copy.BLOCK_BYTES", 4 * 7)  # seven values
+        patch.setattr("retrieval.files.hdf5_copy.BLOCK_BYTES", 4 * 7)  # seven values
         parts = list(blocks(Stub(), selection))
     read = [i for source, _ in parts for i in range(source[1].start, source[1].stop)]
     written = [i for _, target in parts for i in range(target[1].start, target[1].stop)]
@@ -209,7 +209,7 @@ def test_blocks_cover_a_selection_once(case):
 
 def test_memory_of_a_block_is_bounded(monkeypatch):
     """A selection larger than a block is divided."""
-    monkeypatch.setattr("retrieval.netcdf_copy.BLOCK_BYTES", 4 * 450 * 34 * 10)
+    monkeypatch.setattr("retrieval.files.hdf5_copy.BLOCK_BYTES", 4 * 450 * 34 * 10)
 
     class Stub:
         """Only what `blocks` asks of a dataset."""

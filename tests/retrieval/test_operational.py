@@ -8,17 +8,17 @@ import netCDF4
 import numpy as np
 import pytest
 
+from retrieval.apriori.meteorology import open_meteo
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError
-from retrieval.meteo import open_meteo
-from retrieval.operational import OperationalModel, open_operational
-from retrieval.options import Above, Options
-from retrieval.orbit import Orbit
-from retrieval.results import SubstitutionFlag
-from retrieval.scene import synthetic_scene
-from retrieval.simulate import SimulationOptions, simulate_orbit
-from retrieval.simulate_quality import Failures
-from retrieval.substitute import substitute
+from retrieval.l2.orbit import Orbit
+from retrieval.l2.product.results import SubstitutionFlag
+from retrieval.simulate.options import Failures
+from retrieval.simulate.scene import synthetic_scene
+from retrieval.simulate.simulate_orbit import SimulationOptions, simulate_orbit
+from retrieval.simulate.tm5 import OperationalModel, open_operational
+from retrieval.substitution.options import Above, Options
+from retrieval.substitution.substitute import substitute
 from tests.set_builders import write_ctmana
 from tests.simulation_builder import DATE, small_model, small_swath, small_truth
 

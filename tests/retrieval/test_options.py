@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from retrieval.options import Above, Options
+from retrieval.substitution.options import Above, Options
 
 
 def test_defaults_are_the_contracts():

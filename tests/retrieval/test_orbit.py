@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from retrieval.errors import ProductError
-from retrieval.l2_layout import VARIANTS
-from retrieval.orbit import OPTIONAL, REQUIRED, Crop, Orbit
+from retrieval.l2.orbit import OPTIONAL, REQUIRED, Crop, Orbit
+from retrieval.simulate.l2_file.layout import VARIANTS
 from tests.orbit_builder import TM5_A, TM5_B, build_orbit
 
 SHAPE = (20, 16)

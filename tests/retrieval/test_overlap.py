@@ -8,8 +8,8 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval import overlap as overlap_module
-from retrieval.overlap import overlap_areas, polygon_area
+from retrieval.physics import overlap as overlap_module
+from retrieval.physics.overlap import overlap_areas, polygon_area
 from tests.strategies import edges, quick, simple_polygons
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval import airmass
 from retrieval.apriori.base import (
     HeightLayers,
     HeightLevels,
@@ -17,9 +16,10 @@ from retrieval.apriori.base import (
     PressureLevels,
     Quantity,
 )
-from retrieval.options import Above, Options
-from retrieval.profiles import set_columns
-from retrieval.set_columns import compute_set
+from retrieval.physics import air_mass_factor as airmass
+from retrieval.physics.partial_columns import set_columns
+from retrieval.substitution.options import Above, Options
+from retrieval.substitution.recompute import compute_set
 from tests.array_sets import (
     HEIGHTS,
     RURAL,

@@ -11,12 +11,12 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval.constants import FILL_FLOAT
 from retrieval.errors import OutputError, ProductError
-from retrieval.orbit import Crop
-from retrieval.product import Layout, write_product
-from retrieval.product_table import COLUMN_FACTOR
-from retrieval.results import OrbitResult, SetResult
+from retrieval.l2.orbit import Crop
+from retrieval.l2.product.results import OrbitResult, SetResult
+from retrieval.l2.product.table import COLUMN_FACTOR
+from retrieval.l2.product.write import Layout, write_product
+from retrieval.physics.constants import FILL_FLOAT
 from tests.orbit_builder import build_orbit
 from tests.substituted import PROVENANCE, cropped, partial_columns, substituted
 

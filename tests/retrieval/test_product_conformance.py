@@ -12,8 +12,8 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval.orbit import Crop
-from retrieval.product import Layout, write_product
+from retrieval.l2.orbit import Crop
+from retrieval.l2.product.write import Layout, write_product
 from tests.orbit_builder import build_orbit
 from tests.substituted import PROVENANCE, partial_columns, substituted
 

@@ -12,9 +12,14 @@ from retrieval.apriori.base import (
     PressureLevels,
     Quantity,
 )
-from retrieval.constants import AIR_COLUMN_PER_PASCAL, GAS_CONSTANT
-from retrieval.layers import LayeredAtmosphere, StandardAtmosphere
-from retrieval.profiles import PixelColumns, columns_above, constant_above, set_columns
+from retrieval.physics.constants import AIR_COLUMN_PER_PASCAL, GAS_CONSTANT
+from retrieval.physics.layers import LayeredAtmosphere, StandardAtmosphere
+from retrieval.physics.partial_columns import (
+    PixelColumns,
+    columns_above,
+    constant_above,
+    set_columns,
+)
 from tests.orbit_builder import TM5_A, TM5_B
 
 HEIGHTS = np.array([0.0, 50, 250, 500, 1000, 2000, 3000, 5000])

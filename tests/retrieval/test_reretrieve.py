@@ -10,9 +10,9 @@ import pytest
 
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import NoOverlapError, OutputError
-from retrieval.options import Options
-from retrieval.orbit import Orbit
-from retrieval.reretrieve import (
+from retrieval.l2.orbit import Orbit
+from retrieval.substitution.options import Options
+from retrieval.substitution.reretrieve import (
     Job,
     check_set_name,
     default_output,
@@ -20,7 +20,7 @@ from retrieval.reretrieve import (
     orbit_time,
     reretrieve,
 )
-from retrieval.substitute import substitute
+from retrieval.substitution.substitute import substitute
 from tests.files import DAY, build_workspace, write_profiles
 from tests.set_builders import write_ctmana
 

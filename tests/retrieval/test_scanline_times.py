@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from retrieval.errors import ProductError
-from retrieval.scanline_times import add_delta_time, date_after_since
+from retrieval.l2.sensors.axes import add_delta_time, date_after_since
 
 NOON = np.datetime64("2023-06-01T12:00:00", "ms")
 FILL = -2147483647

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.grids import domain_grid
-from retrieval.scene import GRIDDED, OCEAN, SNOW, scene_on_swath, synthetic_scene
+from retrieval.physics.grids import domain_grid
+from retrieval.simulate.scene import GRIDDED, OCEAN, SNOW, scene_on_swath, synthetic_scene
 from tests.simulation_builder import small_swath
 
 COARSE = domain_grid(16000.0)

@@ -9,8 +9,9 @@ import sys
 
 import pytest
 
-from retrieval import process_names, scratch
-from retrieval.process_names import numbering_tag, owner_is_dead, unique_name
+from retrieval import scratch
+from retrieval.files import owners as process_names
+from retrieval.files.owners import numbering_tag, owner_is_dead, unique_name
 
 MAKE = """
 import os, sys

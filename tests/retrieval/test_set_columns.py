@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from retrieval import airmass
 from retrieval.apriori.base import HeightLevels, HybridLayers, PressureLevels, Quantity
-from retrieval.constants import AIR_COLUMN_PER_PASCAL
-from retrieval.layers import StandardAtmosphere
-from retrieval.options import Above, Options
-from retrieval.profiles import set_columns
-from retrieval.results import SubstitutionFlag, SubstitutionWarning
-from retrieval.set_columns import UpperPart, compute_set
+from retrieval.l2.product.results import SubstitutionFlag, SubstitutionWarning
+from retrieval.physics import air_mass_factor as airmass
+from retrieval.physics.constants import AIR_COLUMN_PER_PASCAL
+from retrieval.physics.layers import StandardAtmosphere
+from retrieval.physics.partial_columns import set_columns
+from retrieval.substitution.options import Above, Options
+from retrieval.substitution.recompute import UpperPart, compute_set
 from tests.array_sets import (
     HEIGHTS,
     RURAL,

@@ -10,16 +10,16 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval.constants import FILL_INT, MOLEC_CM2_PER_MOL_M2
 from retrieval.errors import NoOverlapError
-from retrieval.options import Above, Options
-from retrieval.orbit import Orbit
-from retrieval.results import SubstitutionFlag
-from retrieval.scene import synthetic_scene
-from retrieval.simulate import SimulationOptions, simulate_orbit
-from retrieval.simulate_quality import Failures, failure_codes
-from retrieval.simulate_truth import truth_path
-from retrieval.substitute import substitute
+from retrieval.l2.orbit import Orbit
+from retrieval.l2.product.results import SubstitutionFlag
+from retrieval.physics.constants import FILL_INT, MOLEC_CM2_PER_MOL_M2
+from retrieval.simulate.options import Failures, failure_codes
+from retrieval.simulate.scene import synthetic_scene
+from retrieval.simulate.simulate_orbit import SimulationOptions, simulate_orbit
+from retrieval.simulate.truth_file import truth_path
+from retrieval.substitution.options import Above, Options
+from retrieval.substitution.substitute import substitute
 from tests.simulation_builder import (
     HEIGHTS,
     small_model,

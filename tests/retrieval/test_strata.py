@@ -10,16 +10,16 @@ import h5py
 import numpy as np
 import pytest
 
-from retrieval.constants import MOLEC_CM2_PER_MOL_M2
-from retrieval.footprint import footprint_weights
-from retrieval.grid_l3 import Sums, regular_grid
-from retrieval.inspect_l2 import open_lenient
-from retrieval.l2_flags import is_snow_or_ice
-from retrieval.l3_add import add_files
-from retrieval.l3_days import DayStore, GridJob
-from retrieval.l3_input import PixelRange, read_pixels
+from retrieval.l2.inspect import open_lenient
+from retrieval.l2.quality import is_snow_or_ice
+from retrieval.l2.strata import ALL, BARE, CLOUD, COAST, LAND, NAMES, SEA, SNOW, SUN, orbit_strata
+from retrieval.l3.add import add_files
+from retrieval.l3.days import DayStore, GridJob
+from retrieval.l3.pixels import PixelRange, read_pixels
+from retrieval.l3.sums import Sums, regular_grid
 from retrieval.l3_strata import stratum_table
-from retrieval.strata import ALL, BARE, CLOUD, COAST, LAND, NAMES, SEA, SNOW, SUN, orbit_strata
+from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
+from retrieval.physics.footprint import footprint_weights
 from tests.orbit_builder import build_orbit
 
 GRID = regular_grid(8000.0, (-2.0, 45.0, 7.0, 53.0))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval import collocate, footprint
 from retrieval.apriori.base import Quantity, TimeRule
-from retrieval.assemble import ENSEMBLE, OWN_UNCERTAINTY
 from retrieval.errors import AprioriError, NoOverlapError
-from retrieval.grids import RectilinearGrid
-from retrieval.options import Above
-from retrieval.results import SubstitutionFlag
+from retrieval.l2.product.results import SubstitutionFlag
+from retrieval.physics import footprint
+from retrieval.physics.grids import RectilinearGrid
+from retrieval.substitution import collocate
+from retrieval.substitution.assemble import ENSEMBLE, OWN_UNCERTAINTY
+from retrieval.substitution.options import Above
 from tests.array_sets import (
     RURAL,
     TM5_LAYERS,

@@ -10,10 +10,10 @@ import pytest
 
 from retrieval.apriori.base import HeightLevels, TimeRule
 from retrieval.errors import NoOverlapError, NothingToDoError, ProductError
-from retrieval.options import Options
-from retrieval.orbit import Orbit
-from retrieval.results import SubstitutionFlag
-from retrieval.substitute import check_names, substitute
+from retrieval.l2.orbit import Orbit
+from retrieval.l2.product.results import SubstitutionFlag
+from retrieval.substitution.options import Options
+from retrieval.substitution.substitute import check_names, substitute
 from tests.array_sets import (
     HEIGHTS,
     URBAN,

@@ -9,11 +9,11 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval.constants import MOLEC_CM2_PER_MOL_M2
-from retrieval.options import Options
-from retrieval.orbit import Orbit
-from retrieval.substitute import substitute
-from retrieval.summary import QA_RECOMMENDED, common_pixels, further_columns, summarise
+from retrieval.l2.orbit import Orbit
+from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
+from retrieval.substitution.options import Options
+from retrieval.substitution.substitute import substitute
+from retrieval.substitution.summary import QA_RECOMMENDED, common_pixels, further_columns, summarise
 from tests.array_sets import array_set, box_grid, contrast_field
 from tests.orbit_builder import build_orbit
 

@@ -6,8 +6,8 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval.sun import solar_angles, solar_position
-from retrieval.swath import (
+from retrieval.physics.sun import solar_angles, solar_position
+from retrieval.simulate.swath import (
     EARTH_RADIUS,
     full_orbit,
     orbit_node,

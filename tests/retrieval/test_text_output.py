@@ -7,7 +7,7 @@ import csv
 import pytest
 
 from retrieval.errors import OutputError
-from retrieval.text_output import cells, number, write_lines, write_text
+from retrieval.files.tables import cells, number, write_lines, write_text
 
 
 def test_a_text_is_kept_to_the_letter(tmp_path):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from retrieval.constants import MOLEC_CM2_PER_MOL_M2
-from retrieval.verification import classify, score, stratified_scores
+from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
+from retrieval.validation.scores import classify, score, stratified_scores
 
 
 @pytest.fixture

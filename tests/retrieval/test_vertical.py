@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from retrieval.constants import AIR_COLUMN_PER_PASCAL, GAS_CONSTANT
-from retrieval.vertical import (
+from retrieval.physics.constants import AIR_COLUMN_PER_PASCAL, GAS_CONSTANT
+from retrieval.physics.vertical import (
     columns_from_height_layers,
     columns_from_heights,
     columns_from_hybrid,

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from retrieval.grids import RectilinearGrid
-from retrieval.options import Options
-from retrieval.reretrieve import Job, reretrieve
+from retrieval.physics.grids import RectilinearGrid
+from retrieval.substitution.options import Options
+from retrieval.substitution.reretrieve import Job, reretrieve
 from tests.chain_oracle import columns_on_heights, footprint_mean
 from tests.world_files import ORBIT_TIMES, SET_TIMES, World, worlds
 
@@ -125,7 +125,7 @@ def test_times_of_an_orbit_are_read_however_counted(tmp_path, way):
     """32 and 64 bits, integers and floats, with and without a date: the same milliseconds."""
     from dataclasses import replace
 
-    from retrieval.orbit import Orbit
+    from retrieval.l2.orbit import Orbit
 
     times = []
     for name, count in (("a", "plain"), ("b", way)):

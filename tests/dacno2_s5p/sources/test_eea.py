@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dacno2_s5p.errors import ConfigurationError, DataError
-from dacno2_s5p.sources.eea import Measurements, StationRules
-from dacno2_s5p.sources.eea_files import read_hours, read_metadata
+from dacno2_s5p.sources.stations.cells import Measurements, StationRules
+from dacno2_s5p.sources.stations.files import read_hours, read_metadata
 from tests.source_files import (
     DAY,
     GRID,
@@ -327,9 +327,9 @@ def test_real_stations_fall_into_cells_of_the_domain(real_file):
     """The 1188 real stations: those in the domain lie in the cell whose centre is nearest."""
     import netCDF4
 
-    from dacno2_s5p.grid import named_grid
-    from dacno2_s5p.sources.eea_files import Station
-    from dacno2_s5p.sources.regrid import transform_points
+    from dacno2_s5p.inputs.grid import named_grid
+    from dacno2_s5p.sources.stations.files import Station
+    from retrieval.physics.regrid import transform_points
 
     grid = named_grid("europe-2km")
     with netCDF4.Dataset(real_file("EEA-CAMS-ENS_no2_stations_20240301_hourly.nc")) as data:
@@ -356,7 +356,7 @@ def test_real_measurements_become_the_means_of_their_cells(real_file, tmp_path):
     import xarray as xr
     from pyproj import Transformer
 
-    from dacno2_s5p.grid import named_grid
+    from dacno2_s5p.inputs.grid import named_grid
 
     grid, day = named_grid("europe-2km"), np.datetime64("2024-03-01", "D")
     path = real_file("EEA-CAMS-ENS_no2_stations_20240301_hourly.nc")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from dacno2_s5p.errors import DataError
+from dacno2_s5p.inputs.variables import InputTable
 from dacno2_s5p.sources.emissions import Inventory
-from dacno2_s5p.variables import InputTable
 from tests.source_files import GRID, SECTORS, write_inventory
 
 ROWS = [v for v in InputTable.default().group("emission") if v.source == "cams-glob-ant"]

@@ -7,8 +7,8 @@ import importlib.util
 import numpy as np
 import pytest
 
-from dacno2_s5p.sources.era5 import Era5
-from dacno2_s5p.variables import InputTable, Preparation
+from dacno2_s5p.inputs.variables import InputTable, Preparation
+from dacno2_s5p.sources.weather.era5 import Era5
 from tests.grib_files import era5_as_grib
 from tests.source_files import DAY, GRID, write_era5
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dacno2_s5p.sources.gridded import FEW_FILES, GriddedFiles, may_hold
+from dacno2_s5p.sources.weather.gridded import FEW_FILES, GriddedFiles, may_hold
 from tests.source_files import DAY, axes, hours_of, new_era5, put
 
 FAR = DAY + 3

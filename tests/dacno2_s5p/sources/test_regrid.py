@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dacno2_s5p.errors import DataError
-from dacno2_s5p.sources import regrid
-from retrieval.grids import RectilinearGrid
+from retrieval.physics import regrid
+from retrieval.physics.grids import RectilinearGrid
 from tests.source_files import GRID
 
 CELLS = GRID.cells(8)

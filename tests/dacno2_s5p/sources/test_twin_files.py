@@ -5,23 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dacno2_s5p.grid import ModelGrid
-from dacno2_s5p.sources.era5 import Era5
+from dacno2_s5p.inputs.grid import ModelGrid
+from dacno2_s5p.inputs.variables import InputTable, Preparation
 from dacno2_s5p.sources.landcover import read_land_cover
 from dacno2_s5p.sources.population import read_population
-from dacno2_s5p.sources.regrid import centres_in
-from dacno2_s5p.sources.roads import read_roads
+from dacno2_s5p.sources.rasters.maps import read_roads
 from dacno2_s5p.sources.terrain import read_terrain
+from dacno2_s5p.sources.weather.era5 import Era5
+from dacno2_s5p.twin.land.world import domain_window
 from dacno2_s5p.twin.twin import Twin
-from dacno2_s5p.twin.world import domain_window
-from dacno2_s5p.twin.write_era5 import write_era5_pressure, write_era5_single
-from dacno2_s5p.twin.write_rasters import (
+from dacno2_s5p.twin.writers.era5 import write_era5_pressure, write_era5_single
+from dacno2_s5p.twin.writers.rasters import (
     write_grip4,
     write_land_cover,
     write_population,
     write_terrain,
 )
-from dacno2_s5p.variables import InputTable, Preparation
+from retrieval.physics.regrid import centres_in
 
 TABLE = InputTable.default()
 GRID = ModelGrid("window", "EPSG:3035", 3_840_000.0, 2_688_000.0, 2000.0, 64, 64, 64, 1, 1)
@@ -61,8 +61,8 @@ def test_geography_comes_back(tmp_path):
 @pytest.mark.slow
 def test_weather_comes_back_on_the_axes_of_the_grid(tmp_path):
     """Winds of the twin world, written eastward, are read along the grid as they were."""
-    from dacno2_s5p.twin.site import Site
-    from dacno2_s5p.twin.world import Points, day_hours
+    from dacno2_s5p.twin.land.site import Site
+    from dacno2_s5p.twin.land.world import Points, day_hours
 
     twin, day = Twin(), np.datetime64("2019-07-01", "D")
     write_era5_single(twin, tmp_path, day)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dacno2_s5p.errors import ConfigurationError
-from dacno2_s5p.sources.windows import target_hours, weather_times
-from dacno2_s5p.variables import Preparation
+from dacno2_s5p.inputs.variables import Preparation
+from dacno2_s5p.sources.weather.windows import target_hours, weather_times
 
 DAY = np.datetime64("2019-07-02", "D")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dacno2_s5p.sources.flights import STATES
-from dacno2_s5p.twin.calendar import (
+from dacno2_s5p.twin.air.calendar import (
     SECTORS,
     activity,
     day_factor,
@@ -17,7 +17,7 @@ from dacno2_s5p.twin.calendar import (
     holidays,
     hour_factors,
 )
-from dacno2_s5p.twin.emissions import heating_factor
+from dacno2_s5p.twin.air.emissions import heating_factor
 from dacno2_s5p.twin.flights import AIRPORTS, daily_flights
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dacno2_s5p.twin.geography import (
+from dacno2_s5p.twin.land.geography import (
     AGRICULTURE,
     ARTIFICIAL,
     FOREST,
@@ -14,7 +14,7 @@ from dacno2_s5p.twin.geography import (
     WATER,
     build_geography,
 )
-from dacno2_s5p.twin.world import to_plane
+from dacno2_s5p.twin.land.world import to_plane
 
 
 def cell(geography, longitude, latitude):

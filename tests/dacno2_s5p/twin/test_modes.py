@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dacno2_s5p.twin.modes import FieldSpec, TravellingFields, smooth_noise
-from dacno2_s5p.twin.world import Points, frame_grid
+from dacno2_s5p.twin.land.world import Points, frame_grid
+from dacno2_s5p.twin.weather.modes import FieldSpec, TravellingFields, smooth_noise
 
 SPEC = FieldSpec(300e3, 4000e3, 1.0, (10.0, 0.0), 24.0)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dacno2_s5p.twin.cams_model import _anomaly, cams_grid
-from dacno2_s5p.twin.profile import CAMS_HEIGHTS
+from dacno2_s5p.twin.air.profile import CAMS_HEIGHTS
+from dacno2_s5p.twin.air.stratosphere import in_layers
+from dacno2_s5p.twin.land.world import BOX
+from dacno2_s5p.twin.models.cams_model import _anomaly, cams_grid
+from dacno2_s5p.twin.models.tm5_model import ctmana_grid, edge_heights, layer_columns
 from dacno2_s5p.twin.stations import CELLS, EVALUATION, place_stations
-from dacno2_s5p.twin.stratosphere import in_layers
-from dacno2_s5p.twin.tm5_model import ctmana_grid, edge_heights, layer_columns
-from dacno2_s5p.twin.world import BOX
-from retrieval.constants import (
+from retrieval.physics.constants import (
     AIR_COLUMN_PER_PASCAL,
     MICROGRAM_M3_TO_MOL_M3,
     MOLEC_CM2_PER_MOL_M2,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dacno2_s5p.twin.profile import (
+from dacno2_s5p.twin.air.profile import (
     CAMS_HEIGHTS,
     HEIGHTS,
     NETWORK_HEIGHTS,

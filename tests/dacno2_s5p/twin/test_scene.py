@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dacno2_s5p.twin.profile import HEIGHTS, partial_column
+from dacno2_s5p.twin.air.profile import HEIGHTS, partial_column
 from dacno2_s5p.twin.scene import UNITS, build_scene, cloud_texture
 
 from .conftest import SUMMER

@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dacno2_s5p.grid import named_grid
-from dacno2_s5p.sources.cams import CamsTargets
-from dacno2_s5p.sources.eea import Measurements
-from dacno2_s5p.sources.era5 import Era5
+from dacno2_s5p.inputs.grid import named_grid
+from dacno2_s5p.inputs.variables import InputTable, Preparation
+from dacno2_s5p.sources.cams.fields import CamsTargets
 from dacno2_s5p.sources.flights import Flights
-from dacno2_s5p.twin.training_days import TwinInputs
-from dacno2_s5p.twin.write_cams_europe import write_cams_reanalysis
-from dacno2_s5p.twin.write_eea import write_eea, write_station_lists
-from dacno2_s5p.twin.write_era5 import write_era5_pressure, write_era5_single
-from dacno2_s5p.twin.write_flights import write_flights
-from dacno2_s5p.variables import InputTable, Preparation
+from dacno2_s5p.sources.stations.cells import Measurements
+from dacno2_s5p.sources.weather.era5 import Era5
+from dacno2_s5p.twin.network_days import TwinInputs
+from dacno2_s5p.twin.writers.cams_europe import write_cams_reanalysis
+from dacno2_s5p.twin.writers.eea import write_eea, write_station_lists
+from dacno2_s5p.twin.writers.era5 import write_era5_pressure, write_era5_single
+from dacno2_s5p.twin.writers.flights import write_flights
 
 from .conftest import SUMMER
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from dacno2_s5p.twin.transport import STEP, HourOfFlow, Plane, advance_hour, refine
+from dacno2_s5p.twin.air.transport import STEP, HourOfFlow, Plane, advance_hour, refine
 
 SHAPE = (60, 80)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dacno2_s5p.twin.near_ground import dew_point, saturation_pressure
-from dacno2_s5p.twin.upper_air import LEVELS, pressure_levels
-from dacno2_s5p.twin.weather import Weather
-from retrieval.constants import GAS_CONSTANT_DRY_AIR, VIRTUAL_TEMPERATURE_FACTOR
+from dacno2_s5p.twin.weather.near_ground import dew_point, saturation_pressure
+from dacno2_s5p.twin.weather.upper_air import LEVELS, pressure_levels
+from dacno2_s5p.twin.weather.weather import Weather
+from retrieval.physics.constants import GAS_CONSTANT_DRY_AIR, VIRTUAL_TEMPERATURE_FACTOR
 
 SUMMER, WINTER = np.datetime64("2021-07-14"), np.datetime64("2021-01-14")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dacno2_s5p.twin.world import (
+from dacno2_s5p.twin.land.world import (
     BOX,
     FRAME_X,
     FRAME_Y,
@@ -17,7 +17,7 @@ from dacno2_s5p.twin.world import (
     meridian_angle,
     to_plane,
 )
-from retrieval.grids import RectilinearGrid, domain_grid
+from retrieval.physics.grids import RectilinearGrid, domain_grid
 
 
 @pytest.mark.parametrize("spacing", [2000.0, 8000.0, 16000.0])

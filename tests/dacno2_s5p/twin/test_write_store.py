@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from dacno2_s5p.errors import ConfigurationError
-from dacno2_s5p.grid import CAMS_FACTOR, ModelGrid
+from dacno2_s5p.inputs.grid import CAMS_FACTOR, ModelGrid
+from dacno2_s5p.twin.network_days import TwinInputs
 from dacno2_s5p.twin.prediction_days import SimulatedDays
-from dacno2_s5p.twin.training_days import TwinInputs
-from dacno2_s5p.twin.write_store import TwinDays, write_twin_store
+from dacno2_s5p.twin.training_store import TwinDays, write_twin_store
 
 GRID = ModelGrid("Benelux", "EPSG:3035", 3_840_000.0, 3_008_000.0, 2000.0, 128, 128, 128)
 # 1 January and 10 July: the second is the summer day of the other tests

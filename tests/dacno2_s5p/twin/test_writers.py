@@ -9,32 +9,32 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from dacno2_s5p.twin import write_era5
-from dacno2_s5p.twin.calendar import SECTORS
-from dacno2_s5p.twin.cams_model import cams_grid
+from dacno2_s5p.twin.air.calendar import SECTORS
+from dacno2_s5p.twin.air.profile import CAMS_HEIGHTS, HEIGHTS
 from dacno2_s5p.twin.daily_store import days_between, simulate_days
-from dacno2_s5p.twin.profile import CAMS_HEIGHTS, HEIGHTS
-from dacno2_s5p.twin.world import BOX
-from dacno2_s5p.twin.write_cams_europe import (
+from dacno2_s5p.twin.land.world import BOX
+from dacno2_s5p.twin.models.cams_model import cams_grid
+from dacno2_s5p.twin.writers import era5 as write_era5
+from dacno2_s5p.twin.writers.cams_europe import (
     reanalysis_name,
     write_cams_forecast,
     write_cams_reanalysis,
 )
-from dacno2_s5p.twin.write_cams_global import write_cams_global
-from dacno2_s5p.twin.write_ctmana import write_ctmana
-from dacno2_s5p.twin.write_eea import COLUMNS, sampling_point, write_eea
-from dacno2_s5p.twin.write_flights import write_flights
-from dacno2_s5p.twin.write_inventory import MOLAR_MASS_NO, write_inventory
-from dacno2_s5p.twin.write_profiles import overpass_mean, write_true_profiles
-from dacno2_s5p.twin.write_rasters import (
+from dacno2_s5p.twin.writers.cams_global import write_cams_global
+from dacno2_s5p.twin.writers.ctmana import write_ctmana
+from dacno2_s5p.twin.writers.eea import COLUMNS, sampling_point, write_eea
+from dacno2_s5p.twin.writers.flights import write_flights
+from dacno2_s5p.twin.writers.inventory import MOLAR_MASS_NO, write_inventory
+from dacno2_s5p.twin.writers.profiles import overpass_mean, write_true_profiles
+from dacno2_s5p.twin.writers.rasters import (
     tile_name,
     write_grip4,
     write_land_cover,
     write_population,
 )
 from retrieval.apriori.registry import open_apriori
-from retrieval.constants import MICROGRAM_M3_TO_MOL_M3
 from retrieval.errors import OutputError
+from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
 
 from .conftest import SUMMER
 

@@ -1,0 +1,192 @@
+"""`dacno2-s5p calibrate`: factors that make the uncertainty of `predict` cover what it says.
+
+A command of its own, as it does what `evaluate` refuses: it reads training stations, on days that
+were kept back, and leaves those held out for evaluation alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from cli.console import note, print_json, print_table
+from cli.options.network import checkpoints_option, store_option
+from cli.options.shared import (
+    PROFILES,
+    STORE,
+    dry_run_option,
+    json_option,
+    output_file_option,
+    overwrite_option,
+    seed_option,
+    verbosity_options,
+    workspace_option,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from dacno2_s5p.calibration.factors import Calibration
+    from retrieval.apriori.base import AprioriSet
+
+    Read = Callable[[np.datetime64], NDArray[np.floating]]
+
+
+@click.command(short_help="Make no2_uncertainty cover what it says.")
+@checkpoints_option("Network that predicted; of an ensemble all, in their order.", required=True)
+@workspace_option
+@click.option(
+    "--profiles",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="PATH",
+    help="Profile files with a raw no2_uncertainty.  [default: WORKSPACE/profiles]",
+)
+@store_option("Store that the network was trained on.  [default: WORKSPACE/store]")
+@seed_option("Seed of the two halves.")
+@output_file_option(
+    "FILE",
+    "[default: NAME.calibration.json beside the first checkpoint, where predict finds it]",
+)
+@overwrite_option
+@dry_run_option("Say which days were kept back, and stop.")
+@json_option
+@verbosity_options
+def calibrate(**given: Any) -> None:
+    """Fit factors to a raw spread on one half of the training stations, and test them on the other.
+
+    Only days count that were kept back in training. Predict these first, with --dropout-samples or
+    several checkpoints; stations held out for evaluation stay unseen, and `evaluate` then tells
+    the coverage there.
+
+    Examples:
+
+    \b
+      dacno2-s5p calibrate -c phase3/best.safetensors --dry-run
+      dacno2-s5p predict --start 2023-02-01 --end 2023-02-07 -c phase3/best.safetensors \\
+          --dropout-samples 8 --store store -o raw
+      dacno2-s5p calibrate -c phase3/best.safetensors --profiles raw
+    """
+    from dacno2_s5p.calibration.factors import fit, halves, report
+    from dacno2_s5p.calibration.file import calibration_path, write_calibration
+    from dacno2_s5p.calibration.residuals import collect_residuals, held_out_days
+    from dacno2_s5p.network.checkpoint import read_info
+    from dacno2_s5p.store.store import Store
+    from retrieval.apriori.registry import open_apriori
+    from retrieval.files.atomic import check_output
+    from retrieval.files.provenance import file_checksum
+
+    first = given["checkpoints"][0]
+    target = given["output"] or calibration_path(first)
+    check_output(target, overwrite=given["overwrite"] or given["dry_run"])
+    store = Store.open(given["store"] or given["workspace"] / STORE)
+    wanted = held_out_days(store, read_info(first), str(first))
+    if given["dry_run"]:
+        _say_days(wanted, given)
+        return
+    marks = tuple(file_checksum(path) for path in given["checkpoints"])
+    opened = open_apriori(given["profiles"] or given["workspace"] / PROFILES)
+    try:
+        spread = _raw_spread(opened, marks)
+        days, read, read_spread = _readers(opened, wanted)
+        residuals = collect_residuals(store, days, read, read_spread)
+    finally:
+        opened.close()
+    own, others = halves(residuals, given["seed"])
+    found = fit(own, marks, spread)
+    found.report.update(
+        days=[str(day) for day in days], n_fit=int(own.observed.size), test=report(others, found)
+    )
+    write_calibration(target, found, overwrite=given["overwrite"])
+    _say(found, len(wanted), target, as_json=given["as_json"])
+
+
+def _say_days(days: list[np.datetime64], given: dict[str, Any]) -> None:
+    if given["as_json"]:
+        print_json({"days": [str(day) for day in days]})
+        return
+    note(f"{len(days)} days were kept back in training")
+    for day in days:
+        click.echo(str(day))
+
+
+def _raw_spread(opened: AprioriSet, checkpoints: tuple[str, ...]) -> str:
+    """Return how the spread was made; refuse files of other networks, and calibrated ones."""
+    import netCDF4
+
+    from dacno2_s5p.errors import DataError
+    from dacno2_s5p.prediction.profile_files import made_by
+
+    texts = set()
+    for path in opened.files:
+        with netCDF4.Dataset(path) as dataset:
+            text = str(getattr(dataset, "uncertainty", "none"))
+        is_raw = text.startswith("raw ") and made_by(path) == ", ".join(checkpoints)
+        texts.add(text.removeprefix("raw ").split(";")[0])
+        if not is_raw or len(texts) > 1:
+            msg = (
+                f"Invalid profiles {path}. They must hold the raw uncertainty of the given "
+                f"checkpoints, all of one kind. Given {text!r} of {made_by(path)[:12] or 'none'}. "
+                "Predict with --raw-uncertainty into a folder of its own."
+            )
+            raise DataError(msg)
+    return texts.pop()
+
+
+def _readers(
+    opened: AprioriSet, wanted: list[np.datetime64]
+) -> tuple[list[np.datetime64], Read, Read]:
+    """Return the days that are there and functions that read NO2 and its spread [ug m-3]."""
+    import numpy as np
+
+    from dacno2_s5p.errors import DataError
+    from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
+
+    index = {day: i for i, day in enumerate(opened.times.astype("datetime64[D]"))}
+    days = [day for day in wanted if day in index]
+    if not days:
+        msg = (
+            "Missing profiles. Some day must have been kept back in training. Given none of "
+            f"{len(wanted)}, the first {wanted[0]}. Predict them: --dry-run lists all."
+        )
+        raise DataError(msg)
+    whole = slice(None)
+
+    def read(day: np.datetime64) -> NDArray[np.floating]:
+        return np.asarray(opened.read(index[day], whole, whole) / MICROGRAM_M3_TO_MOL_M3)
+
+    def read_spread(day: np.datetime64) -> NDArray[np.floating]:
+        spread = opened.read_uncertainty(index[day], whole, whole)
+        if spread is None:
+            msg = (
+                f"Invalid profiles of {day}. They must hold no2_uncertainty. Given none. Predict "
+                "with --dropout-samples."
+            )
+            raise DataError(msg)
+        return np.asarray(spread / MICROGRAM_M3_TO_MOL_M3)
+
+    return days, read, read_spread
+
+
+def _say(found: Calibration, n_held: int, target: Path, *, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    if as_json:
+        print_json({"file": str(target), **asdict(found)})
+        return
+    note(f"{len(found.report['days'])} of {n_held} days kept back, one half of the stations fitted")
+    which = [(kind, level) for kind in ("raw", "calibrated") for level in ("50", "90")]
+    cells = [
+        [
+            *(group, *(f"{100 * of[kind][level]:.1f}" for kind, level in which)),
+            *(str(of["stations"]), str(of["n"])),
+        ]
+        for group, of in found.report["test"].items()
+    ]
+    header = ["stations", "raw 50 %", "raw 90 %", "50 %", "90 %", "cells", "N"]
+    print_table("Share within the interval on the other half [%]", header, cells)
+    click.echo(str(target))

@@ -1,0 +1,106 @@
+"""`dacno2-s5p inspect`: what a file is, what it covers, what is missing for which command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from cli.console import EXIT_DATA, one_line, print_json, show_traceback
+from cli.options.shared import json_option, verbosity_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+
+@click.command(short_help="Say what a file is, what it covers and what is missing.")
+@click.argument(
+    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@json_option
+@verbosity_options
+def inspect(files: tuple[Path, ...], as_json: bool) -> None:
+    """Say what files are: orbits, a-priori sets, meteorology, checkpoints, training stores.
+
+    Folders and ZIP archives, too.
+
+    For an orbit: product, both forms of the version, time, area, sizes, the tropospheric columns
+    it holds (also KNMI's), how it was re-retrieved, and which variables are missing for which
+    job. For a set: kind, grid, levels, times, unit, and what it can serve. For a checkpoint: the
+    inputs it needs, how good it was, where it comes from. For a store: days, stations, inputs.
+
+    Examples:
+
+    \b
+      dacno2-s5p inspect S5P_OFFL_L2__NO2____20230601T*.nc
+      dacno2-s5p inspect --json cams/2023 profiles
+    """
+    found, failures = [], []
+    for path in files:
+        try:
+            found.append(describe(path))
+        except Exception as error:
+            show_traceback(error)
+            failures.append(
+                f"Error: {path}: {one_line(error)}"
+                if len(files) > 1
+                else f"Error: {one_line(error)}"
+            )
+    if as_json and (found or len(files) > 1):
+        print_json(found if len(files) > 1 else found[0])
+    elif not as_json:
+        click.echo("\n\n".join("\n".join(_lines(item)) for item in found), nl=bool(found))
+    for failure in failures:
+        click.echo(failure, err=True)
+    if failures:
+        sys.exit(EXIT_DATA)
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """Describe any kind of file; content decides, never the name."""
+    from dacno2_s5p.prediction.describe import (
+        describe_checkpoint,
+        describe_store,
+        looks_like_checkpoint,
+        looks_like_store,
+    )
+
+    if looks_like_store(path):
+        return describe_store(path)
+    if path.is_file() and looks_like_checkpoint(path):
+        return describe_checkpoint(path)
+    from retrieval.l2.inspect import describe_l2, looks_like_l2
+
+    if path.is_file() and looks_like_l2(path):
+        return describe_l2(path)
+    from retrieval.apriori.inspect import describe_file
+
+    return describe_file(path)
+
+
+def _lines(value: dict[str, Any], indent: int = 0) -> Iterator[str]:
+    """Write a description as indented lines; what is empty is left out."""
+    for key, item in value.items():
+        if item in (None, "", [], {}):
+            continue
+        title = " " * indent + key.replace("_", " ")
+        if isinstance(item, dict):
+            yield f"{title}:"
+            yield from _lines({str(name): part for name, part in item.items()}, indent + 2)
+        else:
+            yield f"{title}: {_text(item)}"
+
+
+def _text(item: object) -> str:
+    """Write a value on one line."""
+    if isinstance(item, bool):
+        return "yes" if item else "no"
+    if isinstance(item, list | tuple):
+        shown = [_text(part) for part in item[:8]]
+        return ", ".join(shown) + (f", ... ({len(item)} in all)" if len(item) > len(shown) else "")
+    if isinstance(item, float):
+        return f"{item:.7g}"
+    return " | ".join(str(item).splitlines())

@@ -1,0 +1,1 @@
+"""Options that commands share: one flag, one meaning, declared once."""

@@ -1,0 +1,143 @@
+"""Options that the commands around the network share: what it is, what it sees, on which grid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import rich_click as click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dacno2_s5p.inputs.grid import ModelGrid
+
+    Command = TypeVar("Command", bound=Callable[..., Any])
+
+PATCH_STEP = 16
+"""Cells of which the side of a patch is a multiple (`dacno2_s5p.inputs.grid`)."""
+
+
+def checkpoints_option(text: str, *, required: bool = False) -> Callable[[Command], Command]:
+    """Add -c/--checkpoint, repeatable, with what the networks are for."""
+    return click.option(
+        "-c",
+        "--checkpoint",
+        "checkpoints",
+        multiple=True,
+        required=required,
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        metavar="FILE",
+        help=text,
+    )
+
+
+def store_option(text: str) -> Callable[[Command], Command]:
+    """Add --store, a prepared store that is there."""
+    return click.option(
+        "--store",
+        type=click.Path(path_type=Path, exists=True, file_okay=False),
+        metavar="DIR",
+        help=text,
+    )
+
+
+def patch_option(command: Command) -> Command:
+    """Add --patch as `patch_size`."""
+
+    def check(_ctx: click.Context, _param: click.Parameter, value: int | None) -> int | None:
+        if value is not None and value % PATCH_STEP:
+            msg = f"--patch must be a multiple of {PATCH_STEP}. Given {value}."
+            raise click.UsageError(msg)
+        return value
+
+    return click.option(
+        "--patch",
+        "patch_size",
+        type=click.IntRange(min=32),
+        default=None,
+        callback=check,
+        metavar="CELLS",
+        show_default="that of the training",
+        help=f"Side of the patches, a multiple of {PATCH_STEP}.",
+    )(command)
+
+
+def threads_option(command: Command) -> Command:
+    """Add --threads, of torch."""
+    return click.option(
+        "--threads",
+        type=click.IntRange(min=1),
+        default=None,
+        metavar="N",
+        help="Threads of torch in a process.  [default: torch's own]",
+    )(command)
+
+
+def allow_synthetic_option(command: Command) -> Command:
+    """Add --allow-synthetic."""
+    return click.option(
+        "--allow-synthetic",
+        is_flag=True,
+        help="Let a checkpoint trained on the twin world see real inputs.",
+    )(command)
+
+
+def window_option(text: str) -> Callable[[Command], Command]:
+    """Add --window, hours of a day, with what is averaged over them."""
+    return click.option("--window", default="11-13", show_default=True, metavar="HOURS", help=text)
+
+
+def station_options(training: str, evaluation: str) -> Callable[[Command], Command]:
+    """Add the two lists of stations, and the offset of the times in their files."""
+
+    def decorate(command: Command) -> Command:
+        command = click.option(
+            "--station-offset",
+            type=click.IntRange(-12, 14),
+            default=1,
+            show_default=True,
+            metavar="HOURS",
+            help="Hours by which times of EEA parquet files are ahead of UTC.",
+        )(command)
+        for flag, text in (
+            ("--evaluation-stations", evaluation),
+            ("--training-stations", training),
+        ):
+            command = click.option(
+                flag,
+                type=click.Path(path_type=Path, exists=True, dir_okay=False),
+                metavar="CSV",
+                help=text,
+            )(command)
+        return command
+
+    return decorate
+
+
+def grid_option(text: str) -> Callable[[Command], Command]:
+    """Add --grid, to be read by `model_grid`."""
+    return click.option(
+        "--grid", default="europe-2km", show_default=True, metavar="NAME|TOML", help=text
+    )
+
+
+def model_grid(text: str) -> ModelGrid:
+    """Return a grid by its name or from a TOML.
+
+    Raises
+    ------
+    click.BadParameter
+        If it is neither.
+    """
+    import tomllib
+
+    from dacno2_s5p.inputs.grid import ModelGrid, named_grid
+
+    path = Path(text)
+    try:
+        if path.suffix == ".toml":
+            return ModelGrid.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
+        return named_grid(text)
+    except (OSError, TypeError, ValueError) as error:
+        raise click.BadParameter(" ".join(str(error).split()), param_hint="--grid") from error

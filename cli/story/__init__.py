@@ -1,0 +1,1 @@
+"""The demo's story: one synthetic day through every step, against the known truth."""

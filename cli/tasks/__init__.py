@@ -1,0 +1,1 @@
+"""One unit of work each (an orbit, a day), on any process."""

@@ -1,0 +1,1 @@
+"""Tasks handed to processes or to a cluster, outcomes taken in order."""

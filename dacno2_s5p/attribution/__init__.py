@@ -1,0 +1,1 @@
+"""Which inputs the predicted profiles depend on, by integrated gradients."""

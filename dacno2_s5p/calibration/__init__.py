@@ -1,0 +1,1 @@
+"""Intervals of the predicted profiles that cover what they say."""

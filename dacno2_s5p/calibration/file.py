@@ -1,0 +1,68 @@
+"""The file of a calibration, beside the checkpoint it is of."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from dacno2_s5p.calibration.factors import ALL, GAUSSIAN, Calibration
+from dacno2_s5p.errors import CheckpointError
+from retrieval.files.tables import write_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FORMAT = 1
+"""Version of the file."""
+
+ENDING = ".calibration.json"
+"""After the checkpoint's name without its suffix."""
+
+
+def calibration_path(checkpoint: Path) -> Path:
+    """Return the name of the file beside a checkpoint."""
+    return checkpoint.with_name(checkpoint.stem + ENDING)
+
+
+def write_calibration(path: Path, calibration: Calibration, *, overwrite: bool = False) -> None:
+    """Write the file.
+
+    Raises
+    ------
+    OutputError
+        If it exists and may not be replaced.
+    """
+    text = json.dumps({"format": FORMAT, **asdict(calibration)}, indent=1)
+    write_text(path, text + "\n", overwrite=overwrite)
+
+
+def read_calibration(path: Path) -> Calibration:
+    """Read the file.
+
+    Raises
+    ------
+    CheckpointError
+        If it is damaged or of another version.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        version = values.pop("format")
+        values["checkpoints"] = tuple(values["checkpoints"])
+        found = Calibration(**values)
+        numbers = [*found.factors.values(), *(found.intervals[name] for name in GAUSSIAN)]
+        is_whole = version == FORMAT and ALL in found.factors
+        fault = "" if is_whole and all(0.0 < n < math.inf for n in numbers) else "its numbers"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(_message(path, repr(error))) from error
+    if fault:
+        raise CheckpointError(_message(path, fault))
+    return found
+
+
+def _message(path: Path, fault: str) -> str:
+    return (
+        f"Invalid calibration {path}. It must be a file written by calibrate. Given the fault "
+        f"{fault}. Calibrate again, or give --raw-uncertainty."
+    )

@@ -1,0 +1,1 @@
+"""A day's profiles: from inputs through the network to a profile file."""

@@ -1,0 +1,1 @@
+"""CAMS European fields as targets of the training."""

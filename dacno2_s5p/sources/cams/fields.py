@@ -1,0 +1,180 @@
+"""Targets: the CAMS European reanalysis on the 8 km grid, the mean of the target window (D.1).
+
+Files are of one level and month each, or hold all levels (cams_files.py). The grid of the
+reanalysis changed between 2019 and 2020 (centres on x.x0, then on x.x5): fields are brought over by
+their coordinates, never by index.
+Which stream a day came from, validated or interim, is kept, as the paper's years mix both.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from dacno2_s5p.errors import DataError
+from dacno2_s5p.inputs.grid import CAMS_FACTOR, ModelGrid
+from dacno2_s5p.sources.cams.files import LevelFiles, MonthFiles, WholeFiles, index_of, stamps_of
+from dacno2_s5p.sources.weather.windows import target_hours
+from retrieval.apriori.formats.containers import list_sources
+from retrieval.physics import regrid
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from dacno2_s5p.inputs.variables import Preparation
+    from retrieval.apriori.formats.field import Field
+
+logger = logging.getLogger(__name__)
+
+VALID_RANGE = (-0.01, 3000.0)
+"""NO2 outside [ug m-3] is another unit or damage; hourly values in streets stay below 1000.
+Negatives above the lower end are rounding and become 0."""
+
+RIGHT_UNITS = ("ug/m3", "ugm-3", "ugm^-3", "microgram/m3", "")
+"""Spellings of ug m-3, without blanks and with u for the Greek letter."""
+
+
+class Target(NamedTuple):
+    """CAMS NO2 of a day.
+
+    Attributes
+    ----------
+    no2 : ndarray, shape (n_level, n_y / 4, n_x / 4)
+        Mean over the window [ug m-3].
+    stream : {"validated", "interim", "unstated"}
+        Of a file with all levels what its name says.
+    """
+
+    no2: NDArray[np.float32]
+    stream: str
+
+
+class CamsTargets:
+    """The reanalysis files behind a path.
+
+    Parameters
+    ----------
+    path : Path
+        Folder or archive with `cams.eaq.*.nc` files of one level and month, or with files of all
+        levels.
+    preparation : Preparation
+        Heights and target window.
+    grid : ModelGrid
+        The model grid; targets are on its parent of 8 km.
+
+    Raises
+    ------
+    AprioriError
+        If there are no files, models are mixed, or a month has a level twice.
+    """
+
+    def __init__(self, path: Path, preparation: Preparation, grid: ModelGrid) -> None:
+        self._path = path
+        self._sources = list_sources(path)
+        self._hours = target_hours(preparation.target_window)
+        self._months = MonthFiles(self._sources, preparation.heights, self._hours)
+        self._whole = WholeFiles(self._sources, preparation.heights, self._hours)
+        self._cells = grid.cells(CAMS_FACTOR)
+        self._operators: dict[bytes, regrid.Operator] = {}
+        self._warned: set[str] = set()
+
+    def missing(self, day: np.datetime64) -> list[str]:
+        """Say what a day lacks.
+
+        A day that neither layout has as a whole lacks what each of them does: levels of one are
+        never filled up from the other.
+        """
+        return self._choose(day)[1]
+
+    def files(self, day: np.datetime64) -> set[Path]:
+        """Return the files that the target of a day is read from."""
+        files, lacking = self._choose(day)
+        return set() if lacking else {s.located.source.path for s in files.locate(day).slices}
+
+    def _choose(self, day: np.datetime64) -> tuple[LevelFiles, list[str]]:
+        """Return the layout a day is read from and what it lacks; names tell more than content."""
+        lacking = self._months.missing(day)
+        if not lacking or self._whole.is_empty:
+            return self._months, lacking
+        of_whole = self._whole.missing(day)
+        if not of_whole or not self._months.holds(day):
+            return self._whole, of_whole
+        return self._months, [*lacking, *(of_whole if self._whole.holds(day) else [])]
+
+    def target(self, day: np.datetime64) -> Target:
+        """Return the target of a day.
+
+        Raises
+        ------
+        DataError
+            If a level or hour is missing, a value is, or the values are not in ug m-3.
+        """
+        files, lacking = self._choose(day)
+        if lacking:
+            msg = (
+                f"Missing target of {day}. All levels and hours must be there, in files of one "
+                f"layout. Given none of {'; '.join(lacking[:3])}. Request them, or leave the day "
+                "out."
+            )
+            raise DataError(msg)
+        stamps = stamps_of(day, self._hours)
+        slices, stream = files.locate(day)
+        total = np.zeros((len(slices), *self._cells.shape))
+        for stamp in stamps:
+            blocks: dict[int, NDArray[np.floating]] = {}
+            for k, (located, level) in enumerate(slices):
+                if id(located) not in blocks:  # of all levels in one field: read once
+                    blocks[id(located)] = self._block(located, stamp)
+                where = f"{located.where} at {stamp} UTC"
+                block = _checked(blocks[id(located)][level], where)
+                total[k] += self._operator(located).apply(block)
+        return Target((total / len(stamps)).astype(np.float32), stream)
+
+    def _block(self, located: Field, stamp: np.datetime64) -> NDArray[np.floating]:
+        """Read all levels of a field around the grid, shape (n_level, n_y, n_x)."""
+        operator = self._operator(located)
+        self._look_at_unit(located)
+        index = index_of(located, stamp)
+        if index is None:  # missing() has looked; a file may have gone since
+            msg = f"Missing target. {located.where} must hold {stamp}. Restore the file."
+            raise DataError(msg)
+        return located.read(index, operator.rows, operator.columns)
+
+    def _operator(self, located: Field) -> regrid.Operator:
+        source = located.grid
+        key = source.x_edges.tobytes() + source.y_edges.tobytes()
+        if key not in self._operators:
+            self._operators[key] = regrid.conservative(source, self._cells, located.where)
+        return self._operators[key]
+
+    def _look_at_unit(self, located: Field) -> None:
+        """Warn of a wrong unit attribute; the values decide (a real file says ug/cm2)."""
+        unit = located.attribute("units")
+        plain = unit.replace("µ", "u").replace("μ", "u").replace(" ", "").lower()
+        if plain not in RIGHT_UNITS and unit not in self._warned:
+            self._warned.add(unit)
+            logger.warning("%s says %r; its values are taken as ug m-3", located.where, unit)
+
+    def close(self) -> None:
+        """Close the files."""
+        for source in self._sources:
+            source.close()
+
+
+def _checked(block: NDArray[np.floating], where: str) -> NDArray[np.floating]:
+    missing = int(block.size - np.isfinite(block).sum())
+    least, largest = VALID_RANGE
+    given = f"{missing} of {block.size} missing" if missing else ""
+    if not missing and not (least <= block.min() and block.max() <= largest):
+        given = f"{block.min():.4g} to {block.max():.4g}"
+    if given:
+        msg = (
+            f"Invalid target {where}. Values must be finite and in {least:g} to {largest:g} ug m-3."
+            f" Given {given}. Download the file again, or leave the day out."
+        )
+        raise DataError(msg)
+    return np.asarray(np.maximum(block, 0.0))

@@ -1,0 +1,1 @@
+"""Static maps from rasters: roads, people, light, land cover, terrain."""

@@ -1,0 +1,1 @@
+"""ERA5 weather on the network's grid and hours."""

@@ -1,0 +1,319 @@
+"""ERA5 on single and pressure levels, old and new data store, on the 16 km grid (E.1).
+
+What is at a place is interpolated bilinearly to the centres of the cells; winds are turned to the
+axes of the grid; accumulations are over the hour that ends at the stamp, so that the hour before
+midnight has the stamp of the next day. Pressure levels are brought to the network's heights above
+ground on ERA5's own points, before neighbours with other ground are mixed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dacno2_s5p.errors import ConfigurationError, DataError
+from dacno2_s5p.inputs.grid import COARSE_FACTOR, ModelGrid
+from dacno2_s5p.sources.checks import check_unit, check_values
+from dacno2_s5p.sources.weather.gridded import Found, GriddedFiles, read_block
+from dacno2_s5p.sources.weather.heights import HeightOperator, geopotential_at, surface_geopotential
+from dacno2_s5p.sources.weather.windows import hours_of_step, weather_times
+from retrieval.apriori.formats.levels import find_levels
+from retrieval.physics import regrid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from dacno2_s5p.inputs.variables import InputTable, Preparation, Variable
+    from retrieval.physics.grids import RectilinearGrid
+
+    Float = NDArray[np.floating]
+
+PRESSURE_LEVELS = (1000, 975, 950, 925, 900, 800, 700, 550)
+"""Levels [hPa] nearest to the eight heights, for `vertical = "pressure"` (model.md 2.3)."""
+
+COLUMN_VARIABLES = ("z", "t")
+"""What heights above ground need of the pressure levels; humidity, if it is there, corrects the
+thickness of the lowest layer by under a per cent."""
+
+SURFACE_VARIABLES = ("sp", "t2m")
+"""What they need of the single levels."""
+
+
+@dataclass(frozen=True)
+class _Column:
+    """State of the columns of a block at one time, levels surface first."""
+
+    pressure: Float
+    operator: HeightOperator
+    ground: Float
+
+
+class Era5:
+    """Weather of a day.
+
+    Parameters
+    ----------
+    path : Path
+        Folder (or file) with single and pressure levels, each in files of its own or together.
+    table : InputTable
+        Its rows with the sources `era5-single` and `era5-pressure` are read.
+    preparation : Preparation
+        Weather steps, heights and vertical treatment.
+    grid : ModelGrid
+        The model grid; the weather is on its parent of 16 km.
+
+    Raises
+    ------
+    ConfigurationError
+        If the vertical treatment is not possible.
+    DataError
+        If there are no files.
+    """
+
+    def __init__(
+        self, path: Path, table: InputTable, preparation: Preparation, grid: ModelGrid
+    ) -> None:
+        if preparation.vertical == "pressure" and len(preparation.heights) != len(PRESSURE_LEVELS):
+            msg = (
+                "Invalid preparation. vertical = pressure has as many levels as heights, "
+                f"{len(PRESSURE_LEVELS)}. Given {len(preparation.heights)} heights. Use "
+                "vertical = height."
+            )
+            raise ConfigurationError(msg)
+        self._files = GriddedFiles(path, "ERA5")
+        self._table, self._preparation = table, preparation
+        self._cells = grid.cells(COARSE_FACTOR)
+        self._operators: dict[tuple[bytes, str], regrid.Operator] = {}
+
+    @cached_property
+    def _angle(self) -> Float:
+        return regrid.north_angle(self._cells)
+
+    def missing(self, day: np.datetime64) -> list[str]:
+        """Say what a day lacks, one sentence for each variable."""
+        wanted = self._wanted(day)
+        lacking = {name: self._files.missing(name, times) for name, times in wanted.items()}
+        return _grouped(lacking)
+
+    def files(self, day: np.datetime64) -> set[Path]:
+        """Return the files that a day is read from."""
+        wanted = self._wanted(day)
+        return {path for name, times in wanted.items() for path in self._files.paths(name, times)}
+
+    def _wanted(self, day: np.datetime64) -> dict[str, list[np.datetime64]]:
+        """Return the variables of the files that a day needs, and when."""
+        wanted: dict[str, set[np.datetime64]] = {}
+        times = weather_times(self._preparation, day)
+        for variable in (*self._table.group("single"), *self._table.group("multi")):
+            stamps = {hour for time in times for hour in self._stamps(variable, time)}
+            for name in variable.source_variables:
+                wanted.setdefault(name, set()).update(stamps)
+        if self._preparation.vertical == "height":
+            for name in (*SURFACE_VARIABLES, *COLUMN_VARIABLES):
+                wanted.setdefault(name, set()).update(times)
+        return {name: sorted(times) for name, times in wanted.items()}
+
+    def _stamps(self, variable: Variable, time: np.datetime64) -> NDArray[np.datetime64]:
+        """Stamps a step needs: accumulations of all its hours, their mean is the input."""
+        hours = self._preparation.weather_step_hours if variable.accumulated else 1
+        return hours_of_step(time, hours)
+
+    def single(self, day: np.datetime64) -> NDArray[np.float32]:
+        """Return the single-level group, shape (T, n_channel, h, w).
+
+        Raises
+        ------
+        DataError
+            If a field is missing, incomplete or outside of its range.
+        """
+        return np.stack([self.single_at(t) for t in weather_times(self._preparation, day)])
+
+    def single_at(self, time: np.datetime64) -> NDArray[np.float32]:
+        """Return one step of the single-level group, shape (n_channel, h, w)."""
+        variables = self._table.group("single")
+        maps = {v.name: self._single_map(v, time) for v in variables}
+        return self._checked(variables, maps, time)
+
+    def multi(self, day: np.datetime64) -> NDArray[np.float32]:
+        """Return the multi-level group, shape (T, n_channel, n_level, h, w).
+
+        Raises
+        ------
+        DataError
+            If a field is missing, incomplete or outside of its range, or the levels end below
+            the highest height.
+        """
+        return np.stack([self.multi_at(t) for t in weather_times(self._preparation, day)])
+
+    def multi_at(self, time: np.datetime64) -> NDArray[np.float32]:
+        """Return one step of the multi-level group, shape (n_channel, n_level, h, w)."""
+        variables = self._table.group("multi")
+        return self._checked(variables, self._multi_maps(variables, time), time)
+
+    def _checked(
+        self, variables: Sequence[Variable], maps: Mapping[str, Float], time: np.datetime64
+    ) -> NDArray[np.float32]:
+        """Turn winds to the axes, check all, and stack to (n_channel, ...)."""
+        turned = dict(maps)
+        for x, y in _wind_pairs(variables):
+            turned[x], turned[y] = regrid.rotate_to_axes(maps[x], maps[y], self._angle)
+        where = f"{self._files.path} at {time} UTC"
+        return np.stack([check_values(turned[v.name], v, where) for v in variables])
+
+    def _single_map(self, variable: Variable, time: np.datetime64) -> Float:
+        stamps = self._stamps(variable, time)
+        total = sum(
+            self._at_cells(self._found(name, stamp, variable), variable.resampling)[0]
+            for stamp in stamps
+            for name in variable.source_variables
+        )
+        return np.asarray(total / stamps.size)
+
+    def _found(self, name: str, time: np.datetime64, variable: Variable) -> Found:
+        found = self._files.require(name, time)
+        check_unit(found.field.attribute("units"), variable, found.field.where)
+        return found
+
+    def _at_cells(self, found: Found, method: str) -> Float:
+        operator = self._operator(found.field.grid, method, found.field.where)
+        return operator.apply(read_block(found, operator.rows, operator.columns))
+
+    def _operator(self, source: RectilinearGrid, method: str, where: str) -> regrid.Operator:
+        key = (source.x_edges.tobytes() + source.y_edges.tobytes(), method)
+        if key not in self._operators:
+            self._operators[key] = regrid.build(method, source, self._cells, where)
+        return self._operators[key]
+
+    def _multi_maps(self, variables: Sequence[Variable], time: np.datetime64) -> dict[str, Float]:
+        columns: dict[str, _Column] = {}
+        maps: dict[str, Float] = {}
+        for variable in variables:
+            total: Float | float = 0.0
+            for name in variable.source_variables:
+                found = self._found(name, time, variable)
+                source = found.field.grid
+                operator = self._operator(source, variable.resampling, found.field.where)
+                if self._preparation.vertical == "pressure":
+                    block = self._on_pressures(found, operator)
+                else:
+                    key = variable.resampling
+                    if key not in columns:
+                        columns[key] = self._column(time, operator, source)
+                    block = self._on_heights(found, operator, columns[key])
+                total = total + operator.apply(block)
+            maps[variable.name] = np.asarray(total)
+        return maps
+
+    def _on_heights(self, found: Found, operator: regrid.Operator, column: _Column) -> Float:
+        if found.field.name == "z":  # by definition; below the lowest level too
+            return geopotential_at(self._preparation.heights, column.ground)
+        _, block = _surface_first(found, operator)
+        return column.operator.apply(block)
+
+    def _on_pressures(self, found: Found, operator: regrid.Operator) -> Float:
+        pressure, block = _surface_first(found, operator)
+        wanted = 100.0 * np.asarray(PRESSURE_LEVELS)
+        absent = [f"{p / 100:g}" for p in wanted if not np.isclose(pressure, p).any()]
+        if absent:
+            msg = (
+                f"Missing pressure levels of {found.field.where}. They must be "
+                f"{', '.join(map(str, PRESSURE_LEVELS))} hPa. Given none at {', '.join(absent)}. "
+                "Request them too."
+            )
+            raise DataError(msg)
+        order = [int(np.argmin(np.abs(pressure - p))) for p in wanted]
+        return block[order]
+
+    def _column(
+        self, time: np.datetime64, operator: regrid.Operator, source: RectilinearGrid
+    ) -> _Column:
+        surface = [self._block_on(name, time, operator, source)[1][0] for name in SURFACE_VARIABLES]
+        pressure, z = self._block_on("z", time, operator, source)
+        t = self._block_on("t", time, operator, source)[1]
+        has_humidity = self._files.find("q", time) is not None
+        q = self._block_on("q", time, operator, source)[1] if has_humidity else np.zeros_like(t)
+        ground = surface_geopotential(pressure, z, t, q, *surface)
+        where = f"{self._files.path} at {time} UTC"
+        heights = HeightOperator.build(
+            self._preparation.heights, pressure, z, surface[0], ground, where
+        )
+        return _Column(pressure, heights, ground)
+
+    def _block_on(
+        self, name: str, time: np.datetime64, operator: regrid.Operator, source: RectilinearGrid
+    ) -> tuple[Float, Float]:
+        """Read a block that must be finite and on the points of the pressure levels."""
+        found = self._files.require(name, time)
+        grid = found.field.grid
+        same = grid.shape == source.shape and np.allclose(grid.x, source.x, atol=1e-4)
+        if not (same and np.allclose(grid.y, source.y, atol=1e-4)):
+            msg = (
+                f"Invalid area of {found.field.where}. Single and pressure levels must be on the "
+                f"same points. Given {grid.shape} and {source.shape}. Request one area for both."
+            )
+            raise DataError(msg)
+        pressure, block = _surface_first(found, operator)
+        if not np.isfinite(block).all():
+            msg = (
+                f"Invalid values of {found.field.where}. They must be finite. Given missing ones "
+                f"at {time} UTC. Download the file again."
+            )
+            raise DataError(msg)
+        return pressure, block
+
+    def close(self) -> None:
+        """Close the files."""
+        self._files.close()
+
+
+def _surface_first(found: Found, operator: regrid.Operator) -> tuple[Float, Float]:
+    """Pressures [Pa] and a block, both surface first; no pressures for single levels."""
+    block = read_block(found, operator.rows, operator.columns)
+    if found.field.level is None:
+        return np.zeros(0), block
+    levels = find_levels(found.field)
+    pressure = getattr(levels.vertical, "pressure", None)
+    if pressure is None:
+        msg = (
+            f"Invalid levels of {found.field.where}. They must be pressures. Given others. "
+            "Request ERA5 on pressure levels."
+        )
+        raise DataError(msg)
+    return np.asarray(pressure, dtype=np.float64), block[levels.order]
+
+
+def _wind_pairs(variables: Sequence[Variable]) -> list[tuple[str, str]]:
+    """Names of the components of each vector: eastward, northward."""
+    vectors: dict[str, dict[str, str]] = {}
+    for variable in variables:
+        if variable.vector:
+            vectors.setdefault(variable.vector, {})[variable.component] = variable.name
+    for vector, parts in vectors.items():
+        if set(parts) != {"x", "y"}:
+            msg = (
+                f"Invalid table of inputs. The vector {vector} must have components x and y. "
+                f"Given {', '.join(sorted(parts))}. Turning a wind needs both."
+            )
+            raise ConfigurationError(msg)
+    return [(parts["x"], parts["y"]) for parts in vectors.values()]
+
+
+def _grouped(lacking: Mapping[str, Sequence[np.datetime64]]) -> list[str]:
+    """One sentence for all variables that lack the same stamps."""
+    by_stamps: dict[tuple[str, ...], list[str]] = {}
+    for name, times in lacking.items():
+        if times:
+            by_stamps.setdefault(tuple(map(str, times)), []).append(name)
+    return [
+        f"ERA5 {', '.join(names)} at {_span(stamps)} UTC" for stamps, names in by_stamps.items()
+    ]
+
+
+def _span(stamps: Sequence[str]) -> str:
+    return stamps[0] if len(stamps) == 1 else f"{stamps[0]} .. {stamps[-1]} ({len(stamps)} stamps)"

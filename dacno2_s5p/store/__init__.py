@@ -1,0 +1,1 @@
+"""Days prepared once: the training store, written and read."""

@@ -1,0 +1,1 @@
+"""The three phases of training, resumable, on one process or many."""

@@ -1,0 +1,1 @@
+"""What the twin world's air does with emissions: chemistry, transport, profiles."""

@@ -1,0 +1,1 @@
+"""The twin world's ground: terrain, towns, roads, land cover."""

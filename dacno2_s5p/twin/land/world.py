@@ -1,0 +1,163 @@
+"""Where the twin world lies: the domain of contract section 3 inside a wider simulated frame.
+
+Everything is simulated on the frame, which covers the box 10W-10E, 40-56N that users are asked
+to request, so that the domain has inflow from all sides and cut files are filled to their edges.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pyproj import Transformer
+
+from retrieval.maps.regions import INPUT_BOX
+from retrieval.physics.grids import RectilinearGrid, domain_grid
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+CRS = "EPSG:3035"
+"""Projection of the twin world, as of the domain."""
+
+FRAME_X = (2_592_000.0, 4_416_000.0)
+"""West and east edge of the frame [m]; multiples of 16 km away from the domain's edges."""
+
+FRAME_Y = (1_856_000.0, 3_856_000.0)
+"""South and north edge of the frame [m]."""
+
+BOX = INPUT_BOX
+"""West, south, east, north [degree] of the inputs that contract section 3 asks for."""
+
+SYNTHETIC = "synthetic"
+"""What every file made from the twin world says in its attributes."""
+
+
+def frame_grid(spacing: float = 2000.0) -> RectilinearGrid:
+    """Build the simulated frame: 912 x 1000 cells of 2 km, 228 x 250 of 8 km, 114 x 125 of 16 km.
+
+    Parameters
+    ----------
+    spacing : float
+        Cell size [m]; 2000, 8000 and 16000 nest with `retrieval.physics.grids.domain_grid`.
+
+    Examples
+    --------
+    >>> frame_grid().shape, frame_grid(16000.0).shape
+    ((1000, 912), (125, 114))
+    """
+    x = np.arange(FRAME_X[0], FRAME_X[1] + 1.0, spacing)
+    y = np.arange(FRAME_Y[0], FRAME_Y[1] + 1.0, spacing)
+    return RectilinearGrid(x, y, CRS)
+
+
+def domain_window(spacing: float = 2000.0) -> tuple[slice, slice]:
+    """Return the rows and columns of the domain inside the frame of the same cell size."""
+    domain = domain_grid(spacing)
+    row = round((domain.y_edges[0] - FRAME_Y[0]) / spacing)
+    column = round((domain.x_edges[0] - FRAME_X[0]) / spacing)
+    n_y, n_x = domain.shape
+    return slice(row, row + n_y), slice(column, column + n_x)
+
+
+@cache
+def _transformer(inverse: bool) -> Transformer:
+    pair = (CRS, "EPSG:4326") if inverse else ("EPSG:4326", CRS)
+    return Transformer.from_crs(*pair, always_xy=True)
+
+
+def to_lonlat(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Longitude and latitude [degree] of projected coordinates [m]."""
+    longitude, latitude = _transformer(inverse=True).transform(x, y)
+    return np.asarray(longitude), np.asarray(latitude)
+
+
+def to_plane(
+    longitude: ArrayLike, latitude: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Projected coordinates [m] of longitude and latitude [degree]."""
+    x, y = _transformer(inverse=False).transform(longitude, latitude)
+    return np.asarray(x), np.asarray(y)
+
+
+def meridian_angle(
+    longitude: NDArray[np.float64], latitude: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Angle [rad] by which true north lies counter-clockwise of the grid's y axis.
+
+    A wind (u, v) along the grid's axes has the eastward component u cos(a) + v sin(a) and the
+    northward component v cos(a) - u sin(a).
+    """
+    x0, y0 = to_plane(longitude, latitude - 0.05)
+    x1, y1 = to_plane(longitude, latitude + 0.05)
+    return np.asarray(np.arctan2(-(x1 - x0), y1 - y0))
+
+
+@dataclass(frozen=True)
+class Points:
+    """Places where fields of the twin world are evaluated; all arrays share one shape.
+
+    Attributes
+    ----------
+    x, y : ndarray of float64
+        Projected coordinates [m].
+    longitude, latitude : ndarray of float64
+        Geographic coordinates [degree].
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    longitude: NDArray[np.float64]
+    latitude: NDArray[np.float64]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of every array."""
+        return self.x.shape
+
+    @classmethod
+    def of_grid(cls, grid: RectilinearGrid) -> Points:
+        """Return the cell centres of a projected or geographic grid, shape (n_y, n_x)."""
+        first, second = np.meshgrid(grid.x, grid.y)
+        if grid.is_geographic:
+            x, y = to_plane(first, second)
+            return cls(x, y, first, second)
+        longitude, latitude = to_lonlat(first, second)
+        return cls(first, second, longitude, latitude)
+
+
+def block_mean(field: NDArray[Any], factor: int) -> NDArray[Any]:
+    """Average blocks of `factor` x `factor` cells over the last two axes."""
+    *lead, n_y, n_x = field.shape
+    blocks = field.reshape(*lead, n_y // factor, factor, n_x // factor, factor)
+    return np.asarray(blocks.mean(axis=(-3, -1), dtype=np.float64).astype(field.dtype))
+
+
+def child_seed(seed: int, *path: int) -> np.random.Generator:
+    """Random generator that depends only on the seed and the path below it."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, *path])))
+
+
+def as_day(date: np.datetime64 | str) -> np.datetime64:
+    """Date of a moment, as datetime64[D].
+
+    Examples
+    --------
+    >>> str(as_day("2019-07-10T12:00"))
+    '2019-07-10'
+    """
+    day: np.datetime64 = np.datetime64(str(date)).astype("datetime64[D]")
+    return day
+
+
+def stamp(date: np.datetime64, hour: int) -> np.datetime64:
+    """Moment of an hour of a date, as datetime64[s]."""
+    moment: np.datetime64 = date.astype("datetime64[s]") + np.timedelta64(3600 * hour, "s")
+    return moment
+
+
+def day_hours(date: np.datetime64) -> NDArray[np.datetime64]:
+    """Return the stamps 00 ... 23 UTC of a date, as datetime64[s]."""
+    return np.asarray(date.astype("datetime64[s]") + np.arange(24) * np.timedelta64(3600, "s"))

@@ -1,0 +1,1 @@
+"""What coarse models see of the twin world: CAMS-like and TM5-like fields."""

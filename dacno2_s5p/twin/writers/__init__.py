@@ -1,0 +1,1 @@
+"""The twin world's files in their real layouts."""

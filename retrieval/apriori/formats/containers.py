@@ -1,0 +1,382 @@
+"""Files as they come: netCDF of either family, ZIP under any extension, folders, GRIB.
+
+What a file is, its first bytes say (formats.md E.1), never its name. Damaged files end here, as an
+`AprioriError` of one line. GRIB is unpacked to netCDF where the extra is installed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+import weakref
+import zipfile
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING
+
+import netCDF4
+
+from retrieval.apriori.formats.classic import ClassicHeaderError, expected_size
+from retrieval.apriori.formats.grib import GribFile, hint, is_available
+from retrieval.apriori.formats.names import is_near
+from retrieval.errors import AprioriError
+from retrieval.files.damage import CONTENT_ERRORS, describe_fault
+from retrieval.files.hdf5_safety import refuse_unsafe
+from retrieval.scratch import scratch_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+
+logger = logging.getLogger(__name__)
+
+MAX_ARCHIVE_BYTES = 64 * 2**30
+"""Archives that would unpack to more are refused: a year of CAMS months is below this."""
+
+MAX_ARCHIVE_MEMBERS = 10_000
+"""Archives with more members are refused."""
+
+MAX_INFLATION = 200
+"""Members that grow by more than this are refused when they are large: compression bombs reach a
+thousand, classic netCDF with many fills some tens."""
+
+LARGE_MEMBER_BYTES = 2**30
+"""Members below this may grow by any factor."""
+
+NEAR_DAYS = 2
+"""Files whose names give dates farther than this from the wanted time are not opened."""
+
+_FEW_FILES = 4
+
+_MEMBER_ENDINGS = (".nc", ".nc4", ".cdf", ".h5", ".grib", ".grib2", ".grb", ".grb2", "")
+"""What members of an archive may end in to be data."""
+
+
+MAX_OPEN_FILES = 128
+"""More files than this are not held open: a year of daily files must not use up descriptors."""
+
+
+class FileKind(StrEnum):
+    """What the first bytes of a file say it is."""
+
+    ZIP = "ZIP archive"
+    CLASSIC = "classic netCDF"
+    HDF5 = "netCDF-4/HDF5"
+    GRIB = "GRIB"
+    UNKNOWN = "unknown"
+
+
+_MAGIC = (
+    (b"PK\x03\x04", FileKind.ZIP),
+    (b"PK\x05\x06", FileKind.ZIP),
+    (b"CDF", FileKind.CLASSIC),
+    (b"\x89HDF\r\n\x1a\n", FileKind.HDF5),
+    (b"GRIB", FileKind.GRIB),
+)
+
+
+def sniff(path: Path) -> FileKind:
+    """Tell the kind of a file from its first bytes.
+
+    Raises
+    ------
+    AprioriError
+        If the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except OSError as error:
+        msg = (
+            f"Invalid input {path}. The file must be readable. "
+            f"Given: {error.strerror or error}. Check the path and its permissions."
+        )
+        raise AprioriError(msg) from error
+    return next((kind for magic, kind in _MAGIC if head.startswith(magic)), FileKind.UNKNOWN)
+
+
+@dataclass
+class NetcdfSource:
+    """One netCDF or GRIB file, alone or inside an archive, opened when first asked for.
+
+    Attributes
+    ----------
+    path : Path
+        The file as the user knows it: the archive, for a member of one.
+    name : str
+        File name that layouts may speak through (CAMS levels): the member's, in an archive.
+    """
+
+    path: Path
+    name: str
+    archive: Archive | None = None
+    member: str = ""
+    _dataset: netCDF4.Dataset | None = field(default=None, repr=False)
+    _was_opened: bool = field(default=False, repr=False)
+    _grib: GribFile | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        return str(self.path) if self.archive is None else f"{self.path}:{self.member}"
+
+    @property
+    def was_opened(self) -> bool:
+        """True once the file was looked into."""
+        return self._was_opened
+
+    def dataset(self) -> netCDF4.Dataset:
+        """Return the open file, automatic masking off.
+
+        Raises
+        ------
+        AprioriError
+            If it is damaged, cut short, or neither netCDF nor GRIB that can be read.
+        """
+        if self._dataset is None:
+            path = self.path if self.archive is None else self.archive.extract(self.member)
+            self._dataset = self._open(path)
+            self._was_opened = True
+        _OPEN.pop(id(self), None)
+        _OPEN[id(self)] = self
+        if len(_OPEN) > MAX_OPEN_FILES:
+            next(iter(_OPEN.values())).close()
+        return self._dataset
+
+    def _open(self, path: Path) -> netCDF4.Dataset:
+        kind = sniff(path)
+        if kind is FileKind.GRIB:
+            self._grib = self._grib or GribFile(path, str(self))
+            path = self._grib.unpacked()
+        if kind is FileKind.CLASSIC:
+            _check_length(path, str(self))
+        refuse_unsafe(path, AprioriError)
+        with damage_as_error(str(self)):
+            dataset = netCDF4.Dataset(path)
+            dataset.set_auto_maskandscale(False)
+        return dataset
+
+    def close(self) -> None:
+        """Close the file; `dataset` opens it again."""
+        _OPEN.pop(id(self), None)
+        if self._dataset is not None and self._dataset.isopen():
+            self._dataset.close()
+        self._dataset = None
+
+
+_OPEN: weakref.WeakValueDictionary[int, NetcdfSource] = weakref.WeakValueDictionary()
+"""Sources with an open file, the least recently used first."""
+
+
+@dataclass
+class Archive:
+    """A ZIP file whose members are unpacked one by one, when needed, to a temporary folder."""
+
+    path: Path
+    _folder: Path | None = field(default=None, repr=False)
+    _unpacked: dict[str, Path] = field(default_factory=dict, repr=False)
+
+    def members(self) -> list[str]:
+        """Return the names of the files inside, checked.
+
+        Raises
+        ------
+        AprioriError
+            If the archive is damaged, too large, or a name would leave the target folder.
+        """
+        with self._opened() as archive:
+            infos = [info for info in archive.infolist() if not info.is_dir()]
+        total = sum(info.file_size for info in infos)
+        if len(infos) > MAX_ARCHIVE_MEMBERS or total > MAX_ARCHIVE_BYTES:
+            msg = (
+                f"Invalid archive {self.path}. It may hold at most {MAX_ARCHIVE_MEMBERS} files and "
+                f"{MAX_ARCHIVE_BYTES / 2**30:.0f} GiB. Given {len(infos)} files and "
+                f"{total / 2**30:.1f} GiB. Unpack it yourself and give the folder."
+            )
+            raise AprioriError(msg)
+        for info in infos:
+            _check_member_name(info.filename, self.path)
+            _check_inflation(info, self.path)
+        return [info.filename for info in infos]
+
+    def extract(self, member: str) -> Path:
+        """Unpack one member and return its path; the folder goes with this object."""
+        _check_member_name(member, self.path)
+        if self._folder is None:
+            self._folder = scratch_folder(self)
+        if member not in self._unpacked:
+            # a number of ours: no name from an archive ever becomes a path
+            target = self._folder / f"{len(self._unpacked)}.nc"
+            self._unpack(member, target)
+            self._unpacked[member] = target
+        return self._unpacked[member]
+
+    def _unpack(self, member: str, target: Path) -> None:
+        with self._opened() as archive:
+            size = archive.getinfo(member).file_size
+            free = shutil.disk_usage(target.parent).free
+            if size > free:
+                msg = (
+                    f"Invalid archive {self.path}. Its members must fit the temporary folder. "
+                    f"Given {member} of {size} bytes, {free} bytes free. Set TMPDIR elsewhere."
+                )
+                raise AprioriError(msg)
+            try:
+                # a member may be longer than the directory of the archive says
+                with archive.open(member) as packed, target.open("wb") as unpacked:
+                    shutil.copyfileobj(packed, unpacked, 2**20)
+            except BaseException:
+                target.unlink(missing_ok=True)
+                raise
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[zipfile.ZipFile]:
+        with damage_as_error(str(self.path)), zipfile.ZipFile(self.path) as archive:
+            yield archive
+
+
+def list_sources(path: Path | str, around: np.datetime64 | None = None) -> list[NetcdfSource]:
+    """List the netCDF files behind a file, a folder of files, or a ZIP archive.
+
+    Folders are not searched below their first level; files of other kinds in them are passed over,
+    and GRIB where there is netCDF, too.
+
+    Parameters
+    ----------
+    path : Path
+        A netCDF file, a ZIP archive with any extension, or a folder with either.
+    around : datetime64, optional
+        Leave out files whose names give only dates farther than `NEAR_DAYS` from this time,
+        unless that would leave none.
+
+    Returns
+    -------
+    list of NetcdfSource
+        Sorted by name, not yet opened.
+
+    Raises
+    ------
+    AprioriError
+        If the path does not exist, is GRIB that cannot be read or no netCDF at all, or the folder
+        has none.
+    """
+    sources = _all_sources(Path(path))
+    if around is None or len(sources) <= _FEW_FILES:
+        return sources
+    return [source for source in sources if is_near(source.name, around, NEAR_DAYS)] or sources
+
+
+def _all_sources(path: Path) -> list[NetcdfSource]:
+    if path.is_dir():
+        return _folder_sources(path)
+    if not path.exists():
+        msg = (
+            f"Invalid a-priori set {path}. It must be a file or a folder. Given a path that does "
+            "not exist. Check the path."
+        )
+        raise AprioriError(msg)
+    kind = sniff(path)
+    if kind is FileKind.GRIB and not is_available():
+        raise AprioriError(hint(str(path)))
+    if kind is FileKind.UNKNOWN:
+        msg = (
+            f"Invalid file {path}. It must be netCDF or a ZIP archive of netCDF files. Given a "
+            "file whose first bytes are neither. Check that the download is complete."
+        )
+        raise AprioriError(msg)
+    sources = _file_sources(path, kind)
+    if not sources:
+        msg = (
+            f"Invalid archive {path}. It must hold netCDF files. Given an archive with none. "
+            "Check what was requested from the data store."
+        )
+        raise AprioriError(msg)
+    return sources
+
+
+def _folder_sources(folder: Path) -> list[NetcdfSource]:
+    files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    kinds = {file: sniff(file) for file in files}
+    grib = [file for file, kind in kinds.items() if kind is FileKind.GRIB]
+    netcdf = {file: kind for file, kind in kinds.items() if kind is not FileKind.GRIB}
+    sources = [s for file, kind in netcdf.items() for s in _file_sources(file, kind)]
+    if not sources and grib and not is_available():
+        raise AprioriError(hint(str(grib[0])))
+    # beside netCDF, GRIB is most often the same fields again
+    sources = sources or [s for file in grib for s in _file_sources(file, FileKind.GRIB)]
+    if sources:
+        return sources
+    msg = (
+        f"Invalid folder {folder}. It must hold netCDF files or ZIP archives of them. Given "
+        f"{len(files)} file(s), none of either kind. Put the set's files directly into the folder."
+    )
+    raise AprioriError(msg)
+
+
+def _file_sources(path: Path, kind: FileKind) -> list[NetcdfSource]:
+    if kind in (FileKind.CLASSIC, FileKind.HDF5, FileKind.GRIB):
+        return [NetcdfSource(path, path.name)]
+    if kind is not FileKind.ZIP:
+        return []
+    archive = Archive(path)
+    return [
+        NetcdfSource(path, PurePosixPath(member).name, archive, member)
+        for member in sorted(archive.members())
+        if not PurePosixPath(member).name.startswith(".")
+        and PurePosixPath(member).suffix.lower() in _MEMBER_ENDINGS
+    ]
+
+
+@contextlib.contextmanager
+def damage_as_error(where: str) -> Iterator[None]:
+    """Turn what the netCDF, HDF5 and ZIP libraries raise on damaged data into `AprioriError`."""
+    try:
+        yield
+    except CONTENT_ERRORS as error:
+        msg = (
+            f"Damaged file {where}. It must be readable to its end with valid checksums, and its "
+            "variables, dimensions and attributes must fit each other. "
+            f"Given: {describe_fault(error)}. Download it again."
+        )
+        raise AprioriError(msg) from error
+
+
+def _check_length(path: Path, where: str) -> None:
+    actual = path.stat().st_size
+    try:
+        with path.open("rb") as file:
+            wanted = expected_size(file)
+    except ClassicHeaderError as error:
+        reason = f"a header that cannot be read ({error})"
+    else:
+        if actual >= wanted:
+            return
+        reason = f"{actual} bytes where the header asks for {wanted}"
+    msg = (
+        f"Damaged file {where}. A classic netCDF file must be as long as its header says. "
+        f"Given {reason}. Download it again."
+    )
+    raise AprioriError(msg)
+
+
+def _check_inflation(info: zipfile.ZipInfo, path: Path) -> None:
+    growth = info.file_size / max(info.compress_size, 1)
+    if info.file_size > LARGE_MEMBER_BYTES and growth > MAX_INFLATION:
+        msg = (
+            f"Invalid archive {path}. A large member may grow at most {MAX_INFLATION} times. Given "
+            f"{info.filename!r} of {info.compress_size} bytes, which would become "
+            f"{info.file_size}. Do not use this archive."
+        )
+        raise AprioriError(msg)
+
+
+def _check_member_name(name: str, path: Path) -> None:
+    posix, windows = PurePosixPath(name), PureWindowsPath(name)
+    is_unsafe = posix.is_absolute() or windows.drive or windows.is_absolute()
+    if is_unsafe or ".." in posix.parts or ".." in windows.parts or not name:
+        msg = (
+            f"Invalid archive {path}. Its members must stay inside the folder they are unpacked "
+            f"to. Given member {name!r}. Do not use this archive."
+        )
+        raise AprioriError(msg)

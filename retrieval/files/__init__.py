@@ -1,0 +1,1 @@
+"""Files that are whole, safe and know where they come from."""

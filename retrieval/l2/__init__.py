@@ -1,0 +1,1 @@
+"""Orbits of any sensor behind one interface, read and written."""

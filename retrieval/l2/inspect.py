@@ -1,0 +1,257 @@
+"""Say what an L2 NO2 file is, what it covers, and what is missing for which command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import netCDF4
+import numpy as np
+
+from retrieval.apriori.formats.names import parse_s5p
+from retrieval.errors import ProductError
+from retrieval.files.damage import CONTENT_ERRORS
+from retrieval.files.hdf5_copy import damaged
+from retrieval.files.hdf5_safety import refuse_unsafe
+from retrieval.l2.columns import find_columns, is_replaced, reretrieved_sets
+from retrieval.l2.orbit import PRODUCT_NAME, REQUIRED, STRATOSPHERE, Orbit
+from retrieval.l2.product.table import TM5
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FULL_SWATH = 450
+"""Ground pixels of an uncropped file (formats.md A.2)."""
+
+QA_THRESHOLD = 75
+"""Pixels above this raw qa_value count as good (contract section 4)."""
+
+NEEDS: dict[str, tuple[str, ...]] = {
+    "reretrieve": REQUIRED,
+    "reretrieve with the pixel's own altitude": ("surface_altitude",),
+    "summed total column, TM5 column, total kernel of --layout replace": STRATOSPHERE,
+    "precisions of the new columns": ("nitrogendioxide_tropospheric_column_precision_kernel",),
+    "statistics, grid and maps of good pixels": ("qa_value",),
+    "extract": ("latitude_bounds", "longitude_bounds", "time", "delta_time"),
+    "HARP": ("processing_quality_flags",),
+}
+"""Job to the variables it needs."""
+
+
+def describe_l2(path: str | Path) -> dict[str, Any]:
+    """Describe an L2 NO2 file: product, version, coverage, what is missing, what was added.
+
+    Parameters
+    ----------
+    path : path
+        Any file; also one that lacks variables which `reretrieve` needs.
+
+    Returns
+    -------
+    dict
+        Plain values only, ready for JSON. `missing` maps a job to the variables it lacks.
+
+    Raises
+    ------
+    ProductError
+        If the file is damaged, is another product, or no netCDF-4 file at all.
+    """
+    path = Path(path)
+    with open_lenient(path) as orbit:
+        try:
+            return _describe(orbit)
+        except CONTENT_ERRORS as error:  # the netCDF library has no error of its own for damage
+            raise damaged(path, error) from error
+
+
+def _describe(orbit: Orbit) -> dict[str, Any]:
+    """Describe an open file."""
+    return {
+        "file": orbit.path.name,
+        "kind": f"TROPOMI {PRODUCT_NAME} file",
+        **_identity(orbit),
+        **_coverage(orbit),
+        **_counts(orbit),
+        "missing": missing_variables(orbit),
+        "columns": {item.label: item.column for item in find_columns(orbit)},
+        "is_synthetic": orbit.is_synthetic,
+        **_reretrieval(orbit),
+    }
+
+
+def looks_like_l2(path: str | Path) -> bool:
+    """Tell whether a file has the groups of a Sentinel-5P level-2 product, of whatever species."""
+    try:
+        refuse_unsafe(Path(path), ProductError)
+        with netCDF4.Dataset(path) as dataset:
+            return bool({"PRODUCT", "METADATA"} & set(dataset.groups))
+    except (*CONTENT_ERRORS, ProductError):
+        return False
+
+
+def open_lenient(path: Path) -> Orbit:
+    """Open an L2 NO2 file even where it lacks variables that `reretrieve` needs.
+
+    Raises
+    ------
+    ProductError
+        If it cannot be read or is not an L2 NO2 file.
+    """
+    if not path.is_file():
+        msg = f"Invalid file {path}. It must exist. Given a name without a file. Check the path."
+        raise ProductError(msg)
+    refuse_unsafe(path, ProductError)
+    try:
+        dataset = netCDF4.Dataset(path)
+    except CONTENT_ERRORS as error:
+        words = " ".join(str(error).split())
+        msg = (
+            f"Invalid file {path.name}. It must be an undamaged netCDF-4 file. Given: {words}. "
+            "Download the file again."
+        )
+        raise ProductError(msg) from error
+    dataset.set_auto_maskandscale(False)
+    orbit = Orbit(path, dataset)
+    product = _product_name(orbit)
+    needed = ("latitude", "longitude", "nitrogendioxide_tropospheric_column")
+    missing = [name for name in needed if not orbit.has(name)]
+    if PRODUCT_NAME in product and not missing:
+        return orbit
+    title = orbit.attribute("title") or "a netCDF file"
+    dataset.close()
+    if product and PRODUCT_NAME not in product:
+        given = f"product {product}"
+    else:
+        given = f"{title!r} without {', '.join(missing) or 'a product name'}"
+    msg = (
+        f"Invalid file {path.name}. It must be a TROPOMI {PRODUCT_NAME} product. Given {given}. "
+        "Choose an L2 NO2 orbit."
+    )
+    raise ProductError(msg)
+
+
+def missing_variables(orbit: Orbit) -> dict[str, list[str]]:
+    """Map each job that a file cannot serve to the variables it lacks for that."""
+    lacking = {job: [name for name in names if not orbit.has(name)] for job, names in NEEDS.items()}
+    return {job: names for job, names in lacking.items() if names}
+
+
+def coverage(
+    latitude: NDArray[np.floating], longitude: NDArray[np.floating]
+) -> dict[str, float] | None:
+    """Return the box around points, across the antimeridian where that is the smaller one.
+
+    Parameters
+    ----------
+    latitude, longitude : ndarray
+        Points [degrees], NaN where missing.
+
+    Returns
+    -------
+    dict or None
+        west, south, east, north [degrees]; west > east across the antimeridian.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> coverage(np.array([1.0, 2.0, 3.0]), np.array([170.0, 179.0, -175.0]))
+    {'west': 170.0, 'south': 1.0, 'east': -175.0, 'north': 3.0}
+    """
+    is_valid = np.isfinite(latitude) & np.isfinite(longitude)
+    if not is_valid.any():
+        return None
+    latitude = latitude[is_valid].astype(np.float64)
+    # a histogram of whole degrees finds the largest gap without sorting two million longitudes
+    longitude = longitude[is_valid].astype(np.float64)
+    degrees = np.unique(np.floor(longitude).astype(int) % 360)
+    gaps = np.diff(np.append(degrees, degrees[0] + 360))
+    last = int(np.argmax(gaps))
+    first_degree = degrees[(last + 1) % degrees.size]
+    shifted = (longitude - first_degree) % 360.0
+    west, east = (first_degree + value for value in (shifted.min(), shifted.max()))
+    return {
+        "west": _rounded((west + 180.0) % 360.0 - 180.0),
+        "south": _rounded(latitude.min()),
+        "east": _rounded((east + 180.0) % 360.0 - 180.0),
+        "north": _rounded(latitude.max()),
+    }
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), 4)
+
+
+def _product_name(orbit: Orbit) -> str:
+    """Short name of the product, from the metadata or the file's own id."""
+    try:
+        group = orbit.dataset["METADATA/GRANULE_DESCRIPTION"]
+        name = str(getattr(group, "ProductShortName", ""))
+    except (IndexError, KeyError):
+        name = ""
+    return name or (orbit.attribute("id")[9:19] if len(orbit.attribute("id")) >= 83 else "")
+
+
+def _identity(orbit: Orbit) -> dict[str, Any]:
+    """Stream, orbit and versions: attributes first, the name where they are silent."""
+    name = parse_s5p(orbit.attribute("id")) or parse_s5p(orbit.path.name)
+    version = ".".join(str(part) for part in orbit.processor_version)
+    if not version and name is not None:
+        version = ".".join(str(part) for part in name.processor_version)
+    padded = "".join(f"{int(part):02d}" for part in version.split(".")) if version else ""
+    orbit_number = orbit.attribute("orbit") or (str(name.orbit) if name else "")
+    return {
+        "stream": name.stream if name else "",
+        "orbit": int(float(orbit_number.strip("[]"))) if orbit_number else None,
+        "collection": name.collection if name else "",
+        "processor_version": version,
+        "processor_version_in_names": padded,
+    }
+
+
+def _coverage(orbit: Orbit) -> dict[str, Any]:
+    """Time, area, sizes, and whether the file is a piece of an orbit."""
+    found: dict[str, Any] = {"time_start": None, "time_end": None, "delta_time": "absent"}
+    if orbit.has("time", "delta_time"):
+        times = orbit.scanline_times(orbit.full)
+        times = times[~np.isnat(times)]
+        if times.size:
+            found["time_start"], found["time_end"] = (f"{t}Z" for t in (times.min(), times.max()))
+        found["delta_time"] = str(getattr(orbit.variables["delta_time"], "units", "no unit"))
+    found["area"] = coverage(
+        orbit.read("latitude", orbit.full), orbit.read("longitude", orbit.full)
+    )
+    product = orbit.variables["latitude"].group()
+    found["dimensions"] = {name: len(item) for name, item in product.dimensions.items()}
+    first = {
+        name: int(orbit.raw(name)[0])
+        for name in ("scanline", "ground_pixel")
+        if orbit.has(name) and orbit.raw(name).size
+    }
+    found["first_index"] = first
+    found["is_cropped"] = any(first.values()) or orbit.shape[1] != FULL_SWATH
+    return found
+
+
+def _counts(orbit: Orbit) -> dict[str, int]:
+    """Pixels, those with a column, those with a good column."""
+    column = np.isfinite(orbit.read("nitrogendioxide_tropospheric_column", orbit.full))
+    found = {"pixels": int(column.size), "pixels_with_column": int(column.sum())}
+    if orbit.has("qa_value"):
+        qa, is_valid = orbit.read_integer("qa_value", orbit.full)
+        found["pixels_good"] = int((column & is_valid & (qa > QA_THRESHOLD)).sum())
+    return found
+
+
+def _reretrieval(orbit: Orbit) -> dict[str, Any]:
+    """Say how the file was re-retrieved, and which columns others have added."""
+    columns = find_columns(orbit)
+    added = [item.column for item in columns if not item.is_ours and item.label != TM5]
+    sets = reretrieved_sets(orbit)
+    found: dict[str, Any] = {"columns_added_by_others": added, "apriori_sets": sets}
+    if sets:
+        found["layout"] = "replace" if is_replaced(orbit) else "extend"
+        found["primary"] = sets[0]
+        product = orbit.dataset["PRODUCT"]
+        for name in ("command", "created", "versions", "inputs", "options"):
+            found[f"apriori_{name}"] = str(getattr(product, f"apriori_{name}", ""))
+    return found

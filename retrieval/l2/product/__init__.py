@@ -1,0 +1,1 @@
+"""The re-retrieved orbit: its variables, and how they are written."""

@@ -1,0 +1,206 @@
+"""The replace layout: the primary set takes the standard names (contract section 4, method 2.3).
+
+The product of averaging kernel and total air mass factor is the slant sensitivity of each layer;
+it does not depend on the a priori. With M'_tot the total air mass factor of the new profile,
+A' = A M_total / M'_tot keeps that product, and any reader that derives the tropospheric kernel
+as A' M'_tot / M'_trop gets the one for which sum(A'_trop x) = sum(x).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import h5py
+import numpy as np
+
+from retrieval.errors import ProductError
+from retrieval.files.hdf5_copy import attach_dimensions, blocks, create_like, dimension_paths
+from retrieval.l2.product.table import (
+    NOT_RECOMPUTED,
+    ORIGINAL_SUFFIX,
+    RESCALED_TOTALS,
+    SET_VARIABLES,
+)
+from retrieval.l2.product.variables import fill_value, read_text, set_attribute
+from retrieval.physics.constants import FILL_FLOAT
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from retrieval.l2.product.results import SetResult
+    from retrieval.l2.product.variables import FileWriter
+
+    Float = NDArray[np.float64]
+
+KERNEL = "averaging_kernel"
+TOTAL_AMF = "air_mass_factor_total"
+TOTAL_COLUMN = "nitrogendioxide_total_column"
+
+
+def replace_standard_variables(writer: FileWriter, primary: SetResult) -> list[str]:
+    """Give the standard names to the primary set and keep the originals beside them.
+
+    Parameters
+    ----------
+    writer : FileWriter
+        Writer of the copy of the orbit.
+    primary : SetResult
+        The primary set, on the pixels of the copy.
+
+    Returns
+    -------
+    list of str
+        Standard names that now carry the primary set's own fields; those need no second variable.
+
+    Raises
+    ------
+    ProductError
+        If the orbit lacks the tropospheric column or air mass factor, or has other dimensions.
+    """
+    replaced = []
+    for variable in SET_VARIABLES:
+        original = writer.find(variable.replaces) if variable.replaces else None
+        if original is None:
+            continue
+        values = getattr(primary, variable.field)
+        new = _replace(original, primary, variable.comment.replace("{S}", primary.name))
+        _write_values(writer, new, values)
+        writer.link(new, _flag_names(primary.name))
+        replaced.append(variable.replaces)
+    _check_complete(replaced)
+    ratio = _replace_total_air_mass_factor(writer, primary)
+    if ratio is not None:
+        _replace_kernel(writer, primary, ratio)
+    _replace_total_column(writer, primary, ratio)
+    for name in NOT_RECOMPUTED:
+        original = writer.find(name)
+        if original is not None:
+            _replace(original, primary, "Fill: it cannot be recomputed for this a priori.")
+    return replaced
+
+
+def _check_complete(replaced: list[str]) -> None:
+    """Refuse an orbit in which the column or its air mass factor could not be replaced."""
+    needed = {"nitrogendioxide_tropospheric_column", "air_mass_factor_troposphere"}
+    missing = sorted(needed - set(replaced))
+    if missing:
+        msg = (
+            f"Invalid orbit. The replace layout needs {' and '.join(sorted(needed))}. "
+            f"Given an orbit without {' and '.join(missing)}. Use --layout extend."
+        )
+        raise ProductError(msg)
+
+
+def _replace_total_air_mass_factor(writer: FileWriter, primary: SetResult) -> Float | None:
+    """Write M'_tot and return M_total / M'_tot, or leave it and return None where unknown."""
+    original = writer.find(TOTAL_AMF)
+    if original is None or primary.air_mass_factor_total is None:
+        _explain_unchanged(writer, primary.name)
+        return None
+    computed = np.isfinite(primary.air_mass_factor_troposphere)
+    new_amf = np.where(computed, primary.air_mass_factor_total, np.nan).astype(np.float32)
+    new_amf[~(new_amf > 0)] = np.nan
+    old_amf = _read_with_nan(original)
+    comment = (
+        "M'_tot = (M' x_trop + M_strat V_strat) / (x_trop + V_strat), x_trop the tropospheric "
+        f"column of the {primary.name} a priori."
+    )
+    _write_values(writer, _replace(original, primary, comment), new_amf)
+    # The ratio uses the value as stored, so that kernel times air mass factor keeps to rounding.
+    ratio: Float = old_amf[0] / new_amf.astype(np.float64)
+    return ratio
+
+
+def _explain_unchanged(writer: FileWriter, apriori: str) -> None:
+    """Say on kernel and total air mass factor why they stand as they were."""
+    text = (
+        f"Unchanged: a total air mass factor for the {apriori} a priori needs the stratospheric "
+        "variables, which this file lacks. averaging_kernel * air_mass_factor_total / "
+        f"air_mass_factor_troposphere is the tropospheric kernel of the {apriori} a priori."
+    )
+    set_attribute(writer.product, "apriori_total_kernel", text)
+    for name in (KERNEL, TOTAL_AMF):
+        dataset = writer.find(name)
+        if dataset is not None:
+            past = read_text(dataset, "comment")
+            set_attribute(dataset, "comment", "\n".join(part for part in (past, text) if part))
+
+
+def _replace_kernel(writer: FileWriter, primary: SetResult, ratio: Float) -> None:
+    """Write A' = A M_total / M'_tot in blocks of scanlines."""
+    original = writer.find(KERNEL)
+    if original is None:
+        return
+    comment = "A M_total / M'_tot: the product with air_mass_factor_total is that of the L2 file."
+    new = _replace(original, primary, comment)
+    whole = [slice(0, size) for size in original.shape]
+    writer.fill_in_parts(
+        new,
+        (
+            (
+                part,
+                _nan_where_fill(original, original[part]) * ratio[np.newaxis][part[:3]][..., None],
+            )
+            for part, _ in blocks(original, whole)
+        ),
+    )
+
+
+def _replace_total_column(writer: FileWriter, primary: SetResult, ratio: Float | None) -> None:
+    """Scale the total column with M_total / M'_tot; without that ratio it is fill."""
+    original = writer.find(TOTAL_COLUMN)
+    if original is None:
+        return
+    comment = f"The column of the L2 file {RESCALED_TOTALS[TOTAL_COLUMN]}."
+    values = None if ratio is None else _read_with_nan(original)[0] * ratio
+    if values is None:
+        comment = "Fill: the total air mass factor of this a priori is not known."
+    _write_values(writer, _replace(original, primary, comment), values)
+
+
+def _replace(original: h5py.Dataset, primary: SetResult, comment: str) -> h5py.Dataset:
+    """Rename an original and create its successor, full of fill, under the old name."""
+    name = original.name.split("/")[-1]
+    parent = original.parent
+    dimensions = dimension_paths(original)
+    if original.shape[:3] != (1, *primary.air_mass_factor_troposphere.shape):
+        msg = (
+            f"Invalid orbit. {name} must be on (time, scanline, ground_pixel). "
+            f"Given shape {original.shape}. Use --layout extend."
+        )
+        raise ProductError(msg)
+    kept = f"{name}{ORIGINAL_SUFFIX}"
+    parent.move(name, kept)
+    new = create_like(original, parent, name, original.shape)
+    attach_dimensions(new, dimensions)
+    set_attribute(new, "comment", f"{comment} The original is {kept}.")
+    set_attribute(new, "apriori", primary.name)
+    return new
+
+
+def _write_values(
+    writer: FileWriter, dataset: h5py.Dataset, values: NDArray[np.floating] | None
+) -> None:
+    """Write a field on (scanline, ground_pixel); None leaves the variable full of fill."""
+    if values is not None:
+        writer.fill(dataset, values[np.newaxis])
+
+
+def _read_with_nan(dataset: h5py.Dataset) -> Float:
+    """Read a whole variable in float64, NaN where fill."""
+    return _nan_where_fill(dataset, dataset[...])
+
+
+def _nan_where_fill(dataset: h5py.Dataset, values: NDArray[np.floating]) -> Float:
+    """Return float64 values with NaN in place of fill."""
+    is_fill = (values == fill_value(dataset)) | (np.abs(values) >= np.float32(FILL_FLOAT))
+    return np.where(is_fill, np.nan, values).astype(np.float64)
+
+
+def _flag_names(apriori: str) -> list[str]:
+    """Names of the flags that qualify the primary set's variables."""
+    return [
+        f"substitution_flag_{apriori}",
+        f"substitution_warning_{apriori}",
+        f"footprint_coverage_{apriori}",
+    ]

@@ -1,0 +1,246 @@
+"""Write the re-retrieved orbit: the L2 file, cropped, with the new variables (contract section 4).
+
+Two layouts. `extend` leaves every original variable as it is and adds the new ones beside them;
+`replace` gives the primary set the standard names, so that any reader of L2 files sees it, and
+keeps each replaced original under a name that ends in `_TM5_apriori`.
+"""
+
+from __future__ import annotations
+
+import logging
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import h5py
+import numpy as np
+
+from retrieval.errors import ProductError
+from retrieval.files.atomic import atomic_output, check_output
+from retrieval.files.hdf5_copy import copy_cropped, hdf5_errors
+from retrieval.files.hdf5_sink import open_target
+from retrieval.l2.orbit import Crop
+from retrieval.l2.product.replace import replace_standard_variables
+from retrieval.l2.product.table import SET_VARIABLES, TM5, TM5_COLUMN, relative_change_variable
+from retrieval.l2.product.variables import FileWriter, read_text, set_attribute
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from retrieval.files.provenance import Provenance
+    from retrieval.l2.product.results import OrbitResult, SetResult
+
+logger = logging.getLogger(__name__)
+
+
+class Layout(StrEnum):
+    """How new columns stand beside the original ones."""
+
+    EXTEND = "extend"
+    """The orbit's own variables untouched, new ones beside them."""
+    REPLACE = "replace"
+    """The primary set takes the standard names."""
+
+
+def write_product(
+    source: Path,
+    output: Path,
+    result: OrbitResult,
+    provenance: Provenance,
+    *,
+    crop: Crop | None = None,
+    layout: Layout | str = Layout.EXTEND,
+    overwrite: bool = False,
+) -> Path:
+    """Write a re-retrieved orbit: the original, cropped, and the new variables.
+
+    Parameters
+    ----------
+    source : Path
+        The L2 NO2 orbit that was re-retrieved.
+    output : Path
+        The file to write; it appears whole or not at all.
+    result : OrbitResult
+        The new fields on the pixels of `crop`, the primary set first.
+    provenance : Provenance
+        What was run on what, for `history` and the attributes of PRODUCT.
+    crop : Crop, optional
+        The part of the orbit to write, by position; None writes all of it, its compressed
+        chunks copied as they are.
+    layout : {"extend", "replace"}
+        See `Layout`.
+    overwrite : bool
+        Whether an existing `output` may be replaced.
+
+    Returns
+    -------
+    Path
+        `output`.
+
+    Raises
+    ------
+    ProductError
+        If the orbit is damaged, lacks what the layout needs, or is itself re-retrieved.
+    OutputError
+        If the output exists, is the orbit itself, or cannot be written.
+    ValueError
+        If the fields do not have the shape of the crop.
+    """
+    layout = Layout(layout)
+    check_output(output, overwrite=overwrite, inputs=[source])
+    with hdf5_errors(source, output):
+        whole = _orbit_shape(source)
+    crop = crop or Crop(slice(0, whole[0]), slice(0, whole[1]))
+    _check_shapes(result, crop, whole)
+    with atomic_output(output, overwrite=overwrite, inputs=[source]) as temporary:
+        with hdf5_errors(source, output):
+            _copy_part(source, temporary, crop)
+        with hdf5_errors(source, output, (OSError, RuntimeError, KeyError)):
+            _add_results(temporary, result, layout, provenance, crop, whole)
+    logger.info("Wrote %s (%s layout, %d x %d pixels)", output, layout, *crop.shape)
+    return output
+
+
+def _orbit_shape(source: Path) -> tuple[int, int]:
+    """Return the numbers of scanlines and ground pixels of an orbit that can be re-retrieved."""
+    with h5py.File(source, "r") as file:
+        product = file.get("PRODUCT")
+        if product is None or not {"scanline", "ground_pixel"} <= set(product):
+            msg = (
+                f"Invalid orbit {source.name}. It must have a group PRODUCT with dimensions "
+                f"scanline and ground_pixel. Given {', '.join(file) or 'no groups'}. "
+                "Choose an L2__NO2___ file."
+            )
+            raise ProductError(msg)
+        if "apriori_sets" in product.attrs:
+            raise not_original(source, read_text(product, "apriori_sets"))
+        return len(product["scanline"]), len(product["ground_pixel"])
+
+
+def not_original(path: Path, sets: str) -> ProductError:
+    """Return what is said of an orbit that was re-retrieved with some sets before."""
+    return ProductError(
+        f"Invalid orbit {path.name}. It must be an original L2 file. Given one already "
+        f"re-retrieved with {sets}. Give the original orbit, with all sets at once."
+    )
+
+
+def _check_shapes(result: OrbitResult, crop: Crop, whole: tuple[int, int]) -> None:
+    """Refuse a crop outside the orbit and fields that are not on the crop's pixels."""
+    parts = zip((crop.scanline, crop.ground_pixel), whole, strict=True)
+    inside = all(0 <= part.start < part.stop <= size for part, size in parts)
+    shapes = {item.name: item.air_mass_factor_troposphere.shape for item in result.sets}
+    if inside and shapes and all(shape == crop.shape for shape in shapes.values()):
+        return
+    msg = (
+        f"Invalid result. Each set needs fields of the crop's shape {crop.shape}, inside the orbit "
+        f"of {whole}. Given {shapes or 'no set'}. Compute and write with one crop."
+    )
+    raise ValueError(msg)
+
+
+def _copy_part(source: Path, target: Path, crop: Crop) -> None:
+    """Copy the crop of the orbit, values as stored."""
+    parts = {"/PRODUCT/scanline": crop.scanline, "/PRODUCT/ground_pixel": crop.ground_pixel}
+    with (
+        h5py.File(source, "r", rdcc_nbytes=32 << 20) as original,
+        open_target(target) as file,
+    ):
+        copy_cropped(original, file, parts)
+
+
+def _add_results(
+    path: Path,
+    result: OrbitResult,
+    layout: Layout,
+    provenance: Provenance,
+    crop: Crop,
+    whole: tuple[int, int],
+) -> None:
+    """Write the new variables and attributes into the copy of the orbit."""
+    with open_target(path, "r+") as file:
+        with FileWriter(file) as writer:
+            _write_variables(writer, result, layout)
+        _write_product_attributes(file["PRODUCT"], result, layout, provenance, crop, whole)
+        _write_global_attributes(file, result, layout, provenance)
+
+
+def _write_variables(writer: FileWriter, result: OrbitResult, layout: Layout) -> None:
+    """Write all fields of the result."""
+    replaced: list[str] = []
+    if layout is Layout.REPLACE:
+        replaced = replace_standard_variables(writer, result.sets[0])
+    for item in result.sets:
+        _write_set(writer, item, set(replaced) if item is result.sets[0] else set())
+    for (apriori, reference), values in result.relative_change.items():
+        writer.write(relative_change_variable(apriori, reference), apriori, values)
+    if result.apriori_tropospheric_column_tm5 is not None:
+        writer.write(TM5_COLUMN, TM5, result.apriori_tropospheric_column_tm5)
+
+
+def _write_set(writer: FileWriter, item: SetResult, skipped: set[str]) -> None:
+    """Write what a set has, but for what stands under standard names already."""
+    for variable in SET_VARIABLES:
+        values = getattr(item, variable.field)
+        if values is None or variable.replaces in skipped:
+            continue
+        extra = {}
+        if "profile_error_source" in item.attributes and "precision" in variable.field:
+            extra["profile_error_source"] = item.attributes["profile_error_source"]
+        writer.write(variable, item.name, values, extra)
+
+
+def _write_product_attributes(
+    product: h5py.Group,
+    result: OrbitResult,
+    layout: Layout,
+    provenance: Provenance,
+    crop: Crop,
+    whole: tuple[int, int],
+) -> None:
+    """Write what was done into the attributes of PRODUCT, all of them named `apriori_...`."""
+    set_attribute(product, "apriori_sets", " ".join(item.name for item in result.sets))
+    set_attribute(product, "apriori_primary", result.sets[0].name)
+    set_attribute(product, "apriori_layout", str(layout))
+    for name, part, n_whole in (
+        ("scanline", crop.scanline, whole[0]),
+        ("ground_pixel", crop.ground_pixel, whole[1]),
+    ):
+        numbers = np.array([part.start, part.stop - 1, n_whole], dtype=np.int32)
+        set_attribute(product, f"apriori_crop_{name}", numbers)
+    set_attribute(
+        product,
+        "apriori_crop_comment",
+        "first and last position kept (from 0) and number of positions in the input file",
+    )
+    for name, text in provenance.as_attributes().items():
+        set_attribute(product, f"apriori_{name}", text)
+    for name, value in result.attributes.items():
+        set_attribute(product, f"apriori_{name}", value)
+    for item in result.sets:
+        for name, value in item.attributes.items():
+            set_attribute(product, f"apriori_{item.name}_{name}", value)
+
+
+def _write_global_attributes(
+    file: h5py.File, result: OrbitResult, layout: Layout, provenance: Provenance
+) -> None:
+    """Append to `history`, mark synthetic input, and name the file's content in `id`."""
+    root = file["/"]
+    past = read_text(root, "history")
+    set_attribute(root, "history", "\n".join(part for part in (past, provenance.history) if part))
+    described = [result.attributes, *(item.attributes for item in result.sets)]
+    if any(_is_synthetic(attributes) for attributes in described):
+        set_attribute(root, "training_data", "synthetic")
+        text = "a priori: synthetic (trained or made on the twin world)"
+        past = read_text(root, "source")
+        set_attribute(root, "source", "; ".join(part for part in (past, text) if part))
+    if layout is Layout.REPLACE and "id" in root.attrs:
+        stem = read_text(root, "id")[:83]
+        set_attribute(root, "id", f"{stem}_{result.sets[0].name}_apriori")
+
+
+def _is_synthetic(attributes: Mapping[str, object]) -> bool:
+    """Say whether a set was made by a synthetic checkpoint or is synthetic itself."""
+    marks = (attributes.get("synthetic"), attributes.get("training_data"))
+    return "yes" in marks or "synthetic" in marks

@@ -1,0 +1,1 @@
+"""What one sensor's files do differently from another's, a module a sensor."""

@@ -1,0 +1,1 @@
+"""Many orbits on one grid, one pixel set, and what differs."""

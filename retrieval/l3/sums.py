@@ -1,0 +1,330 @@
+r"""L2 to L3: sums of pixels over grid cells by exact overlap, for every product the same weights.
+
+.. math:: \bar V_g = \frac{\sum_j w_{gj} V_j}{\sum_j w_{gj}},\qquad
+          w_{gj} = \mathrm{area}(\mathrm{pixel}_j \cap \mathrm{cell}_g)
+          \ [\,/\ \mathrm{area}(\mathrm{pixel}_j)\,]
+
+(method.md 7.1). Sums are kept, not means, so that files can be added later in any order. Weights
+never depend on the column or its error: an error grows with the column, and such a weight would
+suppress polluted days, and differently for each a priori.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retrieval.grid_geometry import BoundingBox, box_in_plane, cell_areas
+from retrieval.maps.regions import INPUT_BOX
+from retrieval.physics.footprint import footprint_weights
+from retrieval.physics.grids import EUROPE_PLANE, GEOGRAPHIC, RectilinearGrid, domain_grid
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Float = NDArray[np.floating]
+
+logger = logging.getLogger(__name__)
+
+PIXELS_AT_ONCE = 50_000
+"""Pixels whose overlaps are in memory at once."""
+MOST_ALONG = 10_000_000
+"""Cells along a side of a grid; whether all of them fit into memory is another question."""
+SMALLEST_SHARE = 1e-10
+"""Share of a pixel below which an overlap is round-off: it would count as a pixel and a day."""
+_CELL = re.compile(r"(?P<size>\d+(?:\.\d+)?)\s*(?P<unit>km|m|deg)")
+
+
+class Weighting(StrEnum):
+    """What a pixel weighs in a cell."""
+
+    OVERLAP = "overlap"
+    """The area they share: the mean over area that the pixels measure."""
+    SHARP = "sharp"
+    """That area over the area of the pixel: small pixels near nadir count more. For fine maps."""
+
+
+@dataclass
+class Sums:
+    """Sums over pixels in each cell of a grid.
+
+    Attributes
+    ----------
+    grid : RectilinearGrid
+        The cells.
+    products : tuple of str
+        Labels of the columns.
+    weighting : Weighting
+        Rule of the weights.
+    weight : ndarray, shape (n_y, n_x)
+        Sum of weights.
+    weighted : ndarray, shape (product, n_y, n_x)
+        Sum of weight times column [mol m-2 times weight].
+    count : ndarray of int, shape (n_y, n_x)
+        Number of pixels that touch the cell.
+    coverage : ndarray, shape (n_y, n_x)
+        Sum of shared area over the area of the cell: how often the cell was measured.
+    n_pixel, n_dropped : int
+        Pixels added; valid pixels without usable corners (missing, zero area, round a pole).
+    strata : tuple of str
+        Kinds of pixels whose sums over the whole grid are kept, too.
+    stratum : ndarray, shape (stratum, 2 + product)
+        Number of pixels, sum of weights, sums of weight times column.
+    """
+
+    grid: RectilinearGrid
+    products: tuple[str, ...]
+    weighting: Weighting = Weighting.OVERLAP
+    weight: Float = field(default_factory=lambda: np.zeros(0))
+    weighted: Float = field(default_factory=lambda: np.zeros(0))
+    count: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    coverage: Float = field(default_factory=lambda: np.zeros(0))
+    n_pixel: int = 0
+    n_dropped: int = 0
+    strata: tuple[str, ...] = ()
+    stratum: Float = field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        if self.stratum.size == 0:
+            self.stratum = np.zeros((len(self.strata), 2 + len(self.products)))
+        if self.weight.size == 0:
+            self.weight = np.zeros(self.grid.shape)
+            self.weighted = np.zeros((len(self.products), *self.grid.shape))
+            self.count = np.zeros(self.grid.shape, dtype=np.int64)
+            self.coverage = np.zeros(self.grid.shape)
+
+    def add(
+        self,
+        latitude_bounds: Float,
+        longitude_bounds: Float,
+        values: Float,
+        strata: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Add pixels.
+
+        Parameters
+        ----------
+        latitude_bounds, longitude_bounds : ndarray, shape (n, 4)
+            Corners [degree].
+        values : ndarray, shape (n, product)
+            Columns in the order of `products` [mol m-2].
+        strata : ndarray of bool, shape (n, stratum), optional
+            Which of `strata` each pixel is in; needed where there are any.
+
+        Raises
+        ------
+        ValueError
+            If a value is not finite: the mask must be one for all products. If strata are missing.
+        """
+        kinds = np.zeros((values.shape[0], 0), dtype=bool) if strata is None else strata
+        if kinds.shape != (values.shape[0], len(self.strata)):
+            msg = (
+                f"Invalid strata. Each pixel needs one truth value for each of {len(self.strata)}. "
+                f"Given shape {kinds.shape}. Give them as they were read."
+            )
+            raise ValueError(msg)
+        if values.shape[1:] != (len(self.products),) or not np.isfinite(values).all():
+            msg = (
+                "Invalid values. Every pixel needs a finite value of each of "
+                f"{', '.join(self.products)}. Given shape {values.shape} with "
+                f"{int((~np.isfinite(values)).sum())} missing. Mask the pixels first, all products "
+                "alike."
+            )
+            raise ValueError(msg)
+        for i in range(0, values.shape[0], PIXELS_AT_ONCE):
+            part = slice(i, i + PIXELS_AT_ONCE)
+            self._add_part(latitude_bounds[part], longitude_bounds[part], values[part], kinds[part])
+
+    def _add_part(
+        self,
+        latitude_bounds: Float,
+        longitude_bounds: Float,
+        values: Float,
+        strata: NDArray[np.bool_],
+    ) -> None:
+        found = footprint_weights(latitude_bounds, longitude_bounds, self.grid)
+        share = found.matrix.T.tocsr()  # share of each pixel's area in each cell
+        share.data[share.data < SMALLEST_SHARE] = 0.0
+        share.eliminate_zeros()
+        area = np.zeros(values.shape[0]) if found.area is None else found.area
+        weight = area if self.weighting is Weighting.OVERLAP else np.ones_like(area)
+        sums = share @ np.column_stack([weight, weight[:, None] * values])
+        shape = self.grid.shape
+        self.weight += sums[:, 0].reshape(shape)
+        self.weighted += sums[:, 1:].T.reshape(self.weighted.shape)
+        self.count += np.diff(share.indptr).reshape(shape)
+        self.coverage += (share @ area).reshape(shape) / cell_areas(self.grid)
+        inside = weight * share.sum(axis=0)  # of each pixel, what lies on the grid
+        terms = np.column_stack([inside > 0, inside, inside[:, None] * values])
+        self.stratum += strata.T.astype(np.float64) @ terms
+        n_bad = int(found.is_bad.sum())
+        self.n_pixel += values.shape[0] - n_bad
+        self.n_dropped += n_bad
+
+    def merge(self, other: Sums) -> None:
+        """Add the sums of other pixels on the same grid.
+
+        Raises
+        ------
+        ValueError
+            If grid, products or weighting differ.
+        """
+        if not self.is_compatible(other):
+            msg = (
+                "Invalid sums. They must have one grid, the same products and weighting. Given "
+                f"{self.describe()} and {other.describe()}. Grid them alike."
+            )
+            raise ValueError(msg)
+        self.weight += other.weight
+        self.weighted += other.weighted
+        self.count += other.count
+        self.coverage += other.coverage
+        self.stratum += other.stratum
+        self.n_pixel += other.n_pixel
+        self.n_dropped += other.n_dropped
+
+    def is_compatible(self, other: Sums) -> bool:
+        """Tell whether sums can be added."""
+        return (
+            self.products == other.products
+            and self.weighting == other.weighting
+            and self.strata == other.strata
+            and same_grid(self.grid, other.grid)
+        )
+
+    def describe(self) -> str:
+        """Grid, products and weighting in a few words."""
+        n_y, n_x = self.grid.shape
+        return (
+            f"{n_x} x {n_y} cells of {self.grid.crs}, {' '.join(self.products)}, {self.weighting}"
+        )
+
+    @property
+    def mean(self) -> Float:
+        """Mean columns [mol m-2], shape (product, n_y, n_x); NaN where nothing was measured."""
+        return weighted_mean(self.weighted, self.weight)
+
+
+def weighted_mean(weighted: Float, weight: Float) -> Float:
+    """Divide sums of weighted values by sums of weights; NaN where there is no weight."""
+    mean = np.full(weighted.shape, np.nan)
+    weight = np.broadcast_to(weight, weighted.shape)
+    np.divide(weighted, weight, out=mean, where=weight > 0)
+    return mean
+
+
+def same_grid(one: RectilinearGrid, other: RectilinearGrid) -> bool:
+    """Tell whether two grids have the same cells, to a millionth of a cell."""
+    if one.crs != other.crs or one.shape != other.shape:
+        return False
+    return all(
+        np.allclose(a, b, rtol=0.0, atol=1e-6 * float(np.diff(a).min()))
+        for a, b in ((one.x_edges, other.x_edges), (one.y_edges, other.y_edges))
+    )
+
+
+def regular_grid(
+    cell: float, box: BoundingBox | None = None, crs: str = EUROPE_PLANE
+) -> RectilinearGrid:
+    """Build a regular grid whose edges are multiples of the cell size.
+
+    Parameters
+    ----------
+    cell : float
+        Size of a cell: metres in a projected plane, degrees for `EPSG:4326`.
+    box : tuple of float, optional
+        West, south, east, north [degree], which the grid covers; west > east goes across the
+        antimeridian. The domain of the 2 km grid in EPSG:3035, else 10W-10E, 40-56N.
+    crs : str
+        Plane of the grid.
+
+    Raises
+    ------
+    ValueError
+        If the cell does not divide the domain of the 2 km grid, the box is empty, or a side has
+        more than `MOST_ALONG` cells.
+
+    Examples
+    --------
+    >>> regular_grid(2000.0).shape, regular_grid(0.1, crs="EPSG:4326").shape
+    ((720, 592), (160, 200))
+    """
+    if box is None and crs == EUROPE_PLANE:
+        domain = domain_grid()
+        size = (
+            float(domain.x_edges[-1] - domain.x_edges[0]),
+            float(domain.y_edges[-1] - domain.y_edges[0]),
+        )
+        _check_number(max(size), cell)
+        if any(abs(side / cell - round(side / cell)) > 1e-9 for side in size):
+            msg = (
+                "Invalid cell. It must divide the domain of 1184 x 1440 km. "
+                f"Given {cell:g} m. Use 2, 4, 8 or 16 km, or give a box."
+            )
+            raise ValueError(msg)
+        return domain_grid(cell)
+    west, south, east, north = box or INPUT_BOX
+    if crs == GEOGRAPHIC:
+        east += 360.0 if east <= west else 0.0
+        extent = (west, south, east, north)
+    else:
+        plane = RectilinearGrid(np.array([0.0, 1.0]), np.array([0.0, 1.0]), crs)
+        extent = box_in_plane((west, south, east, north), plane)
+    if not (np.isfinite(extent).all() and south < north and cell > 0):
+        msg = (
+            "Invalid box. It needs west, south, east, north in degrees, south below north, inside "
+            f"of the projection. Given {box}. Correct it."
+        )
+        raise ValueError(msg)
+    _check_number(max(extent[2] - extent[0], extent[3] - extent[1]), cell)
+    return RectilinearGrid(
+        _edges(extent[0], extent[2], cell), _edges(extent[1], extent[3], cell), crs
+    )
+
+
+def _check_number(side: float, cell: float) -> None:
+    """Refuse cells so small that not even their edges fit into memory."""
+    if side / cell > MOST_ALONG:
+        msg = (
+            f"Invalid cell. A side of a grid has at most {MOST_ALONG:,} cells. Given a cell of "
+            f"{cell:g} on a side of {side:g}. Give a larger cell or a smaller box."
+        )
+        raise ValueError(msg)
+
+
+def _edges(low: float, high: float, cell: float) -> Float:
+    """Multiples of the cell size that span a range."""
+    first, last = int(np.floor(low / cell + 1e-6)), int(np.ceil(high / cell - 1e-6))
+    return np.asarray(cell * np.arange(first, max(last, first + 1) + 1))
+
+
+def parse_cell(text: str) -> tuple[float, bool]:
+    """Read the size of a cell: number and unit, "2km", "500m" or "0.1deg".
+
+    Returns
+    -------
+    size : float
+        Metres or degrees.
+    is_degrees : bool
+
+    Raises
+    ------
+    ValueError
+        If it is not that.
+
+    Examples
+    --------
+    >>> parse_cell("2km"), parse_cell("0.02deg")
+    ((2000.0, False), (0.02, True))
+    """
+    match = _CELL.fullmatch(text.strip())
+    if match is None or float(match["size"]) <= 0:
+        msg = f"Invalid cell. Write a number and km, m or deg. Given {text!r}. For example 2km."
+        raise ValueError(msg)
+    factor = {"km": 1000.0, "m": 1.0, "deg": 1.0}[match["unit"]]
+    return float(match["size"]) * factor, match["unit"] == "deg"

@@ -1,0 +1,1 @@
+"""Places and how they are drawn; nothing of satellites."""

@@ -1,0 +1,1 @@
+"""The equations of the retrieval on plain arrays; no file, no xarray."""

@@ -1,0 +1,214 @@
+"""Partial columns of any set in a block of pixels: from its levels to the retrieval's layers.
+
+This is where the kinds of vertical coordinate and of quantity meet (contract section 5): sets on
+heights are integrated in height, sets on hybrid layers and pressures in pressure; mixing ratios on
+heights become concentrations and concentrations on pressures become mixing ratios with the
+pixel's own atmosphere, the same for all sets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retrieval.apriori.base import (
+    HeightLayers,
+    HeightLevels,
+    HybridLayers,
+    PressureLevels,
+    Quantity,
+    Vertical,
+)
+from retrieval.physics.constants import AIR_COLUMN_PER_PASCAL
+from retrieval.physics.vertical import (
+    columns_from_height_layers,
+    columns_from_heights,
+    columns_from_hybrid,
+    columns_from_pressures,
+    concentration,
+    mole_fraction,
+    uniform_columns,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from retrieval.physics.layers import Atmosphere
+
+    Float = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class PixelColumns:
+    """The air over n pixels: layer interfaces and what fills them.
+
+    Attributes
+    ----------
+    surface_pressure : ndarray, shape (n,)
+        [Pa].
+    pressure_edges : ndarray, shape (n, layer + 1)
+        Interfaces of the retrieval's layers [Pa], surface first.
+    atmosphere : Atmosphere
+        Relation of pressure, height and temperature over each pixel.
+    """
+
+    surface_pressure: Float
+    pressure_edges: Float
+    atmosphere: Atmosphere
+
+    @cached_property
+    def height_edges(self) -> Float:
+        """The interfaces as heights above ground [m], shape (n, layer + 1).
+
+        Evaluated when a set on heights asks for it: sets on pressures and hybrid layers, which
+        serve whole orbits, have no use for a power and a logarithm an interface.
+        """
+        heights = self.atmosphere.height_at(self.pressure_edges)
+        heights[:, 0] = 0.0
+        return heights
+
+
+def set_columns(
+    profile: Float,
+    vertical: Vertical,
+    quantity: Quantity,
+    pixels: PixelColumns,
+    merge_height: float | None = None,
+) -> tuple[Float, Float]:
+    """Partial columns of a set in the retrieval's layers, up to its top or the merge height.
+
+    Parameters
+    ----------
+    profile : ndarray, shape (n, level)
+        Values of the set over the pixels, in the unit of `quantity`.
+    vertical, quantity
+        What the levels and values are.
+    pixels : PixelColumns
+        The n pixels.
+    merge_height : float, optional
+        Height above ground [m] where the part above takes over, if below the set's top.
+
+    Returns
+    -------
+    columns : ndarray, shape (n, layer)
+        Partial columns [mol m-2], 0 above the cut.
+    cut_pressure : ndarray, shape (n,)
+        Pressure of the cut, min(top, merge height), [Pa].
+    """
+    if isinstance(vertical, HeightLevels | HeightLayers):
+        return _from_heights(profile, vertical, quantity, pixels, merge_height)
+    return _from_pressures(profile, vertical, quantity, pixels, merge_height)
+
+
+def _from_heights(
+    profile: Float,
+    vertical: HeightLevels | HeightLayers,
+    quantity: Quantity,
+    pixels: PixelColumns,
+    merge_height: float | None,
+) -> tuple[Float, Float]:
+    is_levels = isinstance(vertical, HeightLevels)
+    nodes = vertical.height if isinstance(vertical, HeightLevels) else vertical.height_edges
+    top = float(nodes[-1]) if merge_height is None else min(float(nodes[-1]), merge_height)
+    n = profile.shape[0]
+    if quantity is Quantity.MOLE_FRACTION:
+        at = nodes if is_levels else 0.5 * (nodes[1:] + nodes[:-1])
+        height = np.broadcast_to(at, (n, at.size))
+        profile = concentration(
+            profile,
+            pixels.atmosphere.pressure_at(height),
+            pixels.atmosphere.temperature_at(height),
+        )
+    elif quantity is Quantity.PARTIAL_COLUMN:
+        profile = profile / np.diff(nodes)
+    edges = np.minimum(pixels.height_edges, top)
+    integrate = columns_from_heights if is_levels else columns_from_height_layers
+    cut = pixels.atmosphere.pressure_at(np.full((n, 1), top))[:, 0]
+    return integrate(profile, nodes, edges), cut
+
+
+def _from_pressures(
+    profile: Float,
+    vertical: HybridLayers | PressureLevels,
+    quantity: Quantity,
+    pixels: PixelColumns,
+    merge_height: float | None,
+) -> tuple[Float, Float]:
+    n = profile.shape[0]
+    surface = pixels.surface_pressure
+    if isinstance(vertical, HybridLayers):
+        source_edges = _edges_on_ground(vertical, surface)
+        middle = 0.5 * (source_edges[:, 1:] + source_edges[:, :-1])
+        top = source_edges[:, -1]
+    else:
+        middle = np.broadcast_to(vertical.pressure, (n, vertical.n_level))
+        top = np.full(n, vertical.pressure[-1])
+    if quantity is Quantity.CONCENTRATION:
+        temperature = pixels.atmosphere.temperature_at(pixels.atmosphere.height_at(middle))
+        profile = mole_fraction(profile, middle, temperature)
+    elif quantity is Quantity.PARTIAL_COLUMN:
+        profile = _layer_mole_fraction(profile, source_edges)
+    cut = top
+    if merge_height is not None:
+        at_merge = pixels.atmosphere.pressure_at(np.full((n, 1), merge_height))[:, 0]
+        cut = np.maximum(top, at_merge)
+    target = np.maximum(pixels.pressure_edges, cut[:, None])
+    if isinstance(vertical, HybridLayers):
+        return columns_from_hybrid(profile, source_edges, target), cut
+    return columns_from_pressures(profile, vertical.pressure, target, surface), cut
+
+
+def _edges_on_ground(vertical: HybridLayers, surface: Float) -> Float:
+    """Interfaces of the source over the pixels' ground [Pa].
+
+    Layers below ground have no thickness; the lowest one above ground reaches down to it, as
+    profiles on heights and pressures are constant below their lowest level.
+    """
+    edges = np.minimum(vertical.a + vertical.b * surface[:, None], surface[:, None])
+    edges[:, 0] = surface
+    return np.asarray(edges)
+
+
+def _layer_mole_fraction(partial_column: Float, edges: Float) -> Float:
+    """Mean mole fraction of layers with given partial columns; 0 in layers without thickness."""
+    air = -np.diff(edges, axis=1) * AIR_COLUMN_PER_PASCAL
+    return np.asarray(np.divide(partial_column, air, out=np.zeros(air.shape), where=air > 0))
+
+
+def columns_above(
+    profile: Float,
+    vertical: Vertical,
+    quantity: Quantity,
+    pixels: PixelColumns,
+    cut_pressure: Float,
+) -> Float:
+    """Partial columns of an upper set above a cut, in the retrieval's layers (mode `upper`).
+
+    The layer that holds the cut takes the upper set's own part of it (method.md 3.6).
+
+    Parameters
+    ----------
+    profile, vertical, quantity, pixels
+        As `set_columns`; the upper set must be on hybrid layers or pressures.
+    cut_pressure : ndarray, shape (n,)
+        Where the upper part begins [Pa].
+
+    Returns
+    -------
+    ndarray, shape (n, layer)
+        [mol m-2], 0 below the cut.
+    """
+    clipped = PixelColumns(
+        pixels.surface_pressure,
+        np.minimum(pixels.pressure_edges, cut_pressure[:, None]),
+        pixels.atmosphere,
+    )
+    return set_columns(profile, vertical, quantity, clipped)[0]
+
+
+def constant_above(mole_fraction: float, pixels: PixelColumns, cut_pressure: Float) -> Float:
+    """Partial columns of a constant mole fraction above a cut (mode `constant-vmr`)."""
+    return uniform_columns(mole_fraction, pixels.pressure_edges, cut_pressure)

@@ -1,0 +1,149 @@
+"""Quadrilaterals of pixels: on the globe, in the plane of a grid, and whether they are sound."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retrieval.errors import ProductError
+from retrieval.physics.overlap import polygon_area
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pyproj import Transformer
+
+    from retrieval.physics.grids import RectilinearGrid
+
+    Float = NDArray[np.floating]
+    Bool = NDArray[np.bool_]
+
+FULL_CIRCLE = 360.0
+ZERO_AREA = 1e-7
+"""Area over squared diameter below which a quadrilateral is a line: float32 corners, 0.4 for a
+square."""
+MAXIMUM_EXTENT = 1e6
+"""A pixel larger than this in the plane of a set [m] is torn by the projection: it lies round the
+antipode of the set, where an azimuthal projection has no value."""
+ORDER_SAMPLE = 20_000
+"""Pixels whose corner order is checked, spread over the orbit."""
+
+
+def unwrap_longitudes(longitude: Float) -> tuple[Float, Bool]:
+    """Make the corner longitudes of each pixel continuous round the pixel.
+
+    Parameters
+    ----------
+    longitude : ndarray, shape (n, corner)
+        Corner longitudes [degrees], in any range.
+
+    Returns
+    -------
+    unwrapped : ndarray, shape (n, corner)
+        Longitudes without jumps of 360 between neighbouring corners.
+    has_pole : ndarray of bool, shape (n,)
+        True where going once round the pixel goes round the pole.
+
+    Examples
+    --------
+    >>> unwrap_longitudes(np.array([[179.0, -179.0, -179.0, 179.0]]))[0].tolist()
+    [[179.0, 181.0, 181.0, 179.0]]
+    """
+    steps = np.diff(longitude, axis=1, append=longitude[:, :1])
+    steps -= FULL_CIRCLE * np.round(steps / FULL_CIRCLE)
+    has_pole = np.abs(steps.sum(axis=1)) > 0.5 * FULL_CIRCLE
+    unwrapped = longitude[:, :1] + np.concatenate(
+        [np.zeros((longitude.shape[0], 1)), np.cumsum(steps[:, :-1], axis=1)], axis=1
+    )
+    return unwrapped, has_pole
+
+
+def crossing_quadrilaterals(x: Float, y: Float) -> Bool:
+    """Quadrilaterals whose opposite sides cross, shape (n, 4) -> (n,).
+
+    Examples
+    --------
+    >>> x = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 1.0, 0.0, 1.0]])
+    >>> y = np.array([[0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0, 1.0]])
+    >>> crossing_quadrilaterals(x, y).tolist()
+    [False, True]
+    """
+
+    def turn(i: int, j: int, k: int) -> Float:
+        return np.asarray(
+            (x[:, j] - x[:, i]) * (y[:, k] - y[:, i]) - (y[:, j] - y[:, i]) * (x[:, k] - x[:, i])
+        )
+
+    def cross(i: int, j: int, k: int, m: int) -> Bool:
+        return np.asarray((turn(i, j, k) * turn(i, j, m) < 0) & (turn(k, m, i) * turn(k, m, j) < 0))
+
+    return cross(0, 1, 2, 3) | cross(1, 2, 3, 0)
+
+
+@lru_cache(maxsize=8)
+def _transformer(crs: str) -> Transformer:
+    from pyproj import Transformer  # 0.1 s to import, not needed for longitude/latitude sets
+
+    return Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+
+
+def project(longitude: Float, latitude: Float, grid: RectilinearGrid) -> tuple[Float, Float]:
+    """Coordinates of points in the plane of a grid; inf where its projection has no value."""
+    if grid.is_geographic:
+        return longitude, latitude
+    x, y = _transformer(grid.crs).transform(longitude, latitude)
+    return np.asarray(x), np.asarray(y)
+
+
+def shift_to_grid(x: Float, grid: RectilinearGrid) -> Float:
+    """Shift polygons (n, corner) by turns of 360 degrees to where the grid is."""
+    middle = 0.5 * (grid.x_edges[0] + grid.x_edges[-1])
+    turns = np.round((x.mean(axis=1) - middle) / FULL_CIRCLE)
+    return np.asarray(x - FULL_CIRCLE * turns[:, None])
+
+
+def is_projected(x: Float, y: Float, grid: RectilinearGrid) -> Bool:
+    """Tell which pixels have one connected image in the plane of the grid."""
+    is_finite = np.isfinite(x).all(axis=1) & np.isfinite(y).all(axis=1)
+    if grid.is_geographic:
+        return np.asarray(is_finite)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(
+            is_finite & (np.ptp(x, axis=1) < MAXIMUM_EXTENT) & (np.ptp(y, axis=1) < MAXIMUM_EXTENT)
+        )
+
+
+def is_flat(x: Float, y: Float) -> Bool:
+    """Tell which polygons are lines or points, (n, corner) -> (n,)."""
+    diameter_2 = np.ptp(x, axis=1) ** 2 + np.ptp(y, axis=1) ** 2
+    return np.asarray(np.abs(polygon_area(x, y)) <= ZERO_AREA * diameter_2)
+
+
+def check_corner_order(latitude_bounds: Float, longitude_bounds: Float) -> None:
+    """Check that the corners of an orbit run round its pixels; a matter of the whole file.
+
+    Parameters
+    ----------
+    latitude_bounds, longitude_bounds : ndarray, shape (..., 4)
+        Corners [degrees]; NaN where missing.
+
+    Raises
+    ------
+    ProductError
+        If they cross in most pixels.
+    """
+    lat = latitude_bounds.reshape(-1, latitude_bounds.shape[-1])
+    lon = longitude_bounds.reshape(-1, longitude_bounds.shape[-1])
+    every = slice(None, None, max(1, lat.shape[0] // ORDER_SAMPLE))
+    lat, (lon, has_pole) = lat[every].astype(np.float64), unwrap_longitudes(lon[every])
+    is_valid = np.isfinite(lat).all(axis=1) & np.isfinite(lon).all(axis=1) & ~has_pole
+    n_valid = int(is_valid.sum())
+    n_crossing = int(crossing_quadrilaterals(lon[is_valid], lat[is_valid]).sum())
+    if n_crossing > 0.5 * n_valid:
+        msg = (
+            "Invalid latitude_bounds/longitude_bounds. The four corners must run round the pixel. "
+            f"Given corners that cross in {n_crossing} of {n_valid} pixels. "
+            "Reorder the corner dimension of the file (0 and 2, 1 and 3 must be opposite)."
+        )
+        raise ProductError(msg)

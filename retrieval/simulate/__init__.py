@@ -1,0 +1,1 @@
+"""What the instrument would see of a known truth."""

@@ -1,0 +1,1 @@
+"""A simulated orbit as an L2 file in the operational layout."""

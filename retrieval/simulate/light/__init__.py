@@ -1,0 +1,1 @@
+"""How light meets NO2: box air mass factors and the forward model."""

@@ -1,0 +1,1 @@
+"""An orbit in, an orbit out: the a priori exchanged."""

@@ -1,0 +1,198 @@
+"""Collect the blocks of an orbit into the fields of the result, with their precisions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retrieval.l2.blocks import PRECISION_KERNEL, Block
+from retrieval.l2.orbit import STRATOSPHERE, Crop, Orbit
+from retrieval.l2.product.results import OrbitResult, SetResult, SubstitutionFlag
+from retrieval.l2.product.table import TM5
+from retrieval.physics import air_mass_factor as airmass
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from retrieval.substitution.options import Options
+    from retrieval.substitution.recompute import SetColumns
+
+    Float = NDArray[np.floating]
+    Stored = NDArray[np.float32]
+
+ENSEMBLE = "standard deviation of 1/M' over the sets and TM5"
+OWN_UNCERTAINTY = "no2_uncertainty of the set through dM'/dn"
+
+FLOAT_FIELDS = (
+    "tropospheric_column",
+    "tropospheric_column_precision",
+    "tropospheric_column_precision_kernel",
+    "summed_total_column",
+    "air_mass_factor_troposphere",
+    "air_mass_factor_total",
+    "apriori_tropospheric_column",
+    "apriori_tropospheric_column_kernel",
+    "apriori_fraction_above_top",
+    "footprint_coverage",
+)
+"""Float fields of `SetResult` on (scanline, ground_pixel)."""
+
+
+class Assembly:
+    """Output arrays of one orbit, filled block by block.
+
+    Parameters
+    ----------
+    orbit, crop, options
+        The file, the part in use, the choices.
+    names : list of str
+        Names of the sets, the primary first.
+    """
+
+    def __init__(self, orbit: Orbit, crop: Crop, options: Options, names: list[str]) -> None:
+        self._shape = crop.shape
+        self._n_layer = orbit.layers.n_layer
+        self._is_reversed = orbit.layers.is_reversed
+        self._has_strat = orbit.has(*STRATOSPHERE)
+        self._sets = [self._allocate(name, orbit, options) for name in names]
+        self._tm5 = self._empty() if self._has_strat else None
+        pairs = [(name, TM5) for name in names] + [(names[0], name) for name in names[1:]]
+        self._relative = {pair: self._empty() for pair in pairs}
+        self._error_source = dict.fromkeys(names, ENSEMBLE)
+
+    def _empty(self) -> Stored:
+        return np.full(self._shape, np.nan, dtype=np.float32)
+
+    def _allocate(self, name: str, orbit: Orbit, options: Options) -> SetResult:
+        absent = set()
+        if not orbit.has(PRECISION_KERNEL):
+            absent |= {"tropospheric_column_precision", "tropospheric_column_precision_kernel"}
+        if not orbit.has(STRATOSPHERE[0]):
+            absent |= {"summed_total_column"}
+        if not self._has_strat:
+            absent |= {"air_mass_factor_total"}
+        fields = {field: None if field in absent else self._empty() for field in FLOAT_FIELDS}
+        layered = (*self._shape, self._n_layer)
+        return SetResult(
+            name=name,
+            substitution_flag=np.zeros(self._shape, dtype=np.uint8),
+            substitution_warning=np.zeros(self._shape, dtype=np.uint8),
+            averaging_kernel_troposphere=(
+                np.full(layered, np.nan, np.float32) if options.kernels else None
+            ),
+            apriori_partial_column=(
+                np.full(layered, np.nan, np.float32) if options.profiles else None
+            ),
+            **fields,  # type: ignore[arg-type]
+        )
+
+    def store(
+        self,
+        rows: slice,
+        whole: Block,
+        index: NDArray[np.intp],
+        block: Block,
+        done: list[SetColumns],
+    ) -> None:
+        """Store one block.
+
+        Parameters
+        ----------
+        rows : slice
+            Its scanlines, relative to the crop.
+        whole : Block
+            All its pixels.
+        index : ndarray of int, shape (n,)
+            Those that were computed.
+        block : Block
+            The same, `take_block(whole, index)`.
+        done : list of SetColumns
+            New quantities, one entry a set.
+        """
+        target = _Target(rows, (rows.stop - rows.start, self._shape[1]), index)
+        inverse = np.stack([1.0 / part.amf for part in done] + [1.0 / block.amf_troposphere])
+        error = np.nan_to_num(airmass.profile_error(inverse))
+        for fields, part in zip(self._sets, done, strict=True):
+            self._store_set(target, fields, part, block, error)
+            flag = np.where(
+                whole.has_kernel, SubstitutionFlag.NO_TROPOPAUSE, SubstitutionFlag.NO_KERNEL
+            ).astype(np.uint8)
+            flag[index] = part.flag
+            fields.substitution_flag[rows] = flag.reshape(target.shape)
+            target.scatter(fields.substitution_warning, part.warning)
+        if (
+            self._tm5 is not None
+            and block.amf_stratosphere is not None
+            and block.stratospheric_column is not None
+        ):
+            column = airmass.tm5_apriori_column(
+                block.amf_total,
+                block.amf_troposphere,
+                block.amf_stratosphere,
+                block.stratospheric_column,
+            )
+            target.scatter(self._tm5, column)
+        amf = {fields.name: part.amf for fields, part in zip(self._sets, done, strict=True)}
+        amf[TM5] = block.amf_troposphere
+        for (name, reference), change in self._relative.items():
+            target.scatter(change, 100.0 * (amf[reference] / amf[name] - 1.0))
+
+    def _store_set(
+        self, target: _Target, fields: SetResult, part: SetColumns, block: Block, error: Float
+    ) -> None:
+        column = airmass.substituted_column(block.column, block.amf_troposphere, part.amf)
+        target.scatter(fields.tropospheric_column, column)
+        target.scatter(fields.air_mass_factor_troposphere, part.amf)
+        target.scatter(fields.apriori_tropospheric_column, part.column)
+        target.scatter(fields.apriori_tropospheric_column_kernel, part.kernel_column)
+        target.scatter(fields.apriori_fraction_above_top, part.fraction_above)
+        target.scatter(fields.footprint_coverage, part.coverage)
+        if block.precision_kernel is not None:
+            random = block.precision_kernel * (block.amf_troposphere / part.amf)
+            relative_variance = error**2
+            if part.relative_error is not None:
+                self._error_source[fields.name] = f"{ENSEMBLE}; {OWN_UNCERTAINTY}"
+                relative_variance = relative_variance + np.nan_to_num(part.relative_error) ** 2
+            precision = np.sqrt(random**2 + relative_variance * column**2)
+            target.scatter(fields.tropospheric_column_precision_kernel, random)
+            target.scatter(fields.tropospheric_column_precision, precision)
+        if block.stratospheric_column is not None:
+            target.scatter(fields.summed_total_column, column + block.stratospheric_column)
+            if block.amf_stratosphere is not None:
+                total = airmass.total_air_mass_factor(
+                    part.amf, part.column, block.amf_stratosphere, block.stratospheric_column
+                )
+                target.scatter(fields.air_mass_factor_total, total)
+        if fields.averaging_kernel_troposphere is not None:
+            kernel = airmass.tropospheric_kernel(block.weights, part.amf, block.is_troposphere)
+            kernel[~np.isfinite(part.amf)] = np.nan
+            target.scatter(fields.averaging_kernel_troposphere, kernel)
+        target.scatter(fields.apriori_partial_column, part.partial_column)
+
+    def result(self, attributes: list[dict[str, str | int | float]]) -> OrbitResult:
+        """Hand over the result, with the provenance of each set."""
+        for fields, given in zip(self._sets, attributes, strict=True):
+            fields.attributes = {**given, "profile_error_source": self._error_source[fields.name]}
+            if self._is_reversed:  # as the other variables of the file are
+                fields.averaging_kernel_troposphere = _flipped(fields.averaging_kernel_troposphere)
+                fields.apriori_partial_column = _flipped(fields.apriori_partial_column)
+        return OrbitResult(self._sets, self._tm5, self._relative)
+
+
+def _flipped(values: Float | None) -> Float | None:
+    return None if values is None else values[..., ::-1]
+
+
+class _Target:
+    """Where the computed pixels of a block go in the output arrays."""
+
+    def __init__(self, rows: slice, shape: tuple[int, int], index: NDArray[np.intp]) -> None:
+        self.rows, self.shape, self.index = rows, shape, index
+
+    def scatter(self, target: NDArray[np.generic] | None, values: NDArray[np.generic]) -> None:
+        """Put values (n, ...) into an output array; nothing where there is no such field."""
+        if target is None:
+            return
+        flat = target[self.rows].reshape(self.shape[0] * self.shape[1], *values.shape[1:])
+        flat[self.index] = values

@@ -1,0 +1,104 @@
+"""The choices of a re-retrieval in one checked value (contract section 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from retrieval.apriori.base import TimeRule
+from retrieval.physics.air_mass_factor import EXCLUSIVE, INCLUSIVE
+
+if TYPE_CHECKING:
+    from retrieval.grid_geometry import BoundingBox
+
+
+class Above(StrEnum):
+    """What fills the troposphere above the top of a set (decision D6; method.md 3.6)."""
+
+    CONSTANT_VMR = "constant-vmr"
+    """One mole fraction for all sets, so that no set-dependent artefact enters differences."""
+    NONE = "none"
+    """Nothing: the paper's reach, and `R` of Douros et al. (2023)."""
+    UPPER = "upper"
+    """A global model common to all sets: `RG` of Douros et al. (2023)."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `reretrieve`; defaults are the contract's.
+
+    Attributes
+    ----------
+    above : Above
+        NO2 between the top of the set and the tropopause.
+    above_vmr : float
+        Mole fraction of `constant-vmr` [ppt].
+    merge_height : float, optional
+        Height above ground [m] where the part above takes over; None: the top of the set.
+    time_rule : TimeRule, optional
+        Rule for sets with several fields a day; None: each set's own (`auto`).
+    tropopause : str
+        `inclusive` or `exclusive`.
+    crop : str
+        `primary` or `none`.
+    bbox : tuple of float, optional
+        West, south, east, north [degrees].
+    kernels, profiles : bool
+        Also keep the new tropospheric kernels, the a-priori partial columns.
+    block : int
+        Scanlines computed at once; bounds memory and changes no number. Intermediate fields of
+        16 scanlines (2 MB) stay in the processor's caches and in reused memory: whole orbits take
+        about a third less CPU time than in blocks of 64.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of range.
+    """
+
+    above: Above = Above.CONSTANT_VMR
+    above_vmr: float = 30.0
+    merge_height: float | None = None
+    time_rule: TimeRule | None = None
+    tropopause: str = INCLUSIVE
+    crop: str = "primary"
+    bbox: BoundingBox | None = None
+    kernels: bool = False
+    profiles: bool = False
+    block: int = 16
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.above_vmr <= 1e4:
+            msg = (
+                "Invalid above_vmr. It is a mole fraction in ppt between 0 and 10000. "
+                f"Given {self.above_vmr}. Literature for Europe: 20 to 60."
+            )
+            raise ValueError(msg)
+        if self.merge_height is not None and not 0 < self.merge_height <= 20000:
+            msg = (
+                "Invalid merge_height. It is a height above ground in metres, above 0 and up to "
+                f"20000. Given {self.merge_height}."
+            )
+            raise ValueError(msg)
+        if self.tropopause not in (INCLUSIVE, EXCLUSIVE):
+            msg = f"Invalid tropopause. Use inclusive or exclusive. Given {self.tropopause!r}."
+            raise ValueError(msg)
+        if self.crop not in ("primary", "none"):
+            msg = f"Invalid crop. Use primary or none. Given {self.crop!r}."
+            raise ValueError(msg)
+        if self.block < 1:
+            msg = f"Invalid block. It is a number of scanlines, at least 1. Given {self.block}."
+            raise ValueError(msg)
+        if self.bbox is not None and not _is_box(self.bbox):
+            msg = (
+                "Invalid bbox. Give west, south, east, north in degrees with south below north. "
+                f"Given {self.bbox}."
+            )
+            raise ValueError(msg)
+
+
+def _is_box(box: BoundingBox) -> bool:
+    west, south, east, north = box
+    is_known = all(-360.0 <= longitude <= 360.0 for longitude in (west, east))
+    return is_known and -90.0 <= south < north <= 90.0

@@ -1,0 +1,220 @@
+"""One set in one block of pixels: profile, part above, air mass factor, flags and warnings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retrieval.apriori.base import AprioriSet, HybridLayers, PressureLevels
+from retrieval.l2.product.results import SubstitutionFlag, SubstitutionWarning
+from retrieval.physics import air_mass_factor as airmass
+from retrieval.physics.constants import PPT
+from retrieval.physics.partial_columns import (
+    PixelColumns,
+    columns_above,
+    constant_above,
+    set_columns,
+)
+from retrieval.substitution.options import Above, Options
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from retrieval.l2.blocks import Block
+    from retrieval.substitution.collocate import Profiles
+
+    Float = NDArray[np.floating]
+    Bool = NDArray[np.bool_]
+
+MINIMUM_COVERAGE = 0.99
+"""Smaller coverage: flag 5, the pixel is not computed (sets are never mixed in a pixel)."""
+SMALL_AMF = 0.1
+CHANGE_RANGE = (0.4, 3.0)
+TERRAIN_MISMATCH = 250.0
+"""Difference between the model's and the pixel's surface altitude that is warned of [m]."""
+COMPUTED = (SubstitutionFlag.DONE, SubstitutionFlag.NO_COLUMN)
+"""Flags of pixels that have a new air mass factor."""
+
+
+@dataclass(frozen=True)
+class UpperPart:
+    """The upper set of mode `upper` on the block's pixels."""
+
+    apriori: AprioriSet
+    profiles: Profiles
+
+
+@dataclass(frozen=True)
+class SetColumns:
+    """New quantities of one set for n pixels; NaN where not computed.
+
+    Attributes
+    ----------
+    flag, warning : ndarray of uint8, shape (n,)
+        Contract section 4.
+    amf : ndarray, shape (n,)
+        M'_trop.
+    column, kernel_column : ndarray, shape (n,)
+        sum(x) and sum(A_trop x) to the tropopause [mol m-2].
+    fraction_above, coverage : ndarray, shape (n,)
+        Share of sum(x) that is not the set's; share of the footprint covered.
+    partial_column : ndarray, shape (n, layer)
+        x [mol m-2], NaN above the tropopause.
+    relative_error : ndarray, shape (n,), or None
+        Relative error of M' from the set's own uncertainty.
+    """
+
+    flag: NDArray[np.uint8]
+    warning: NDArray[np.uint8]
+    amf: Float
+    column: Float
+    kernel_column: Float
+    fraction_above: Float
+    coverage: Float
+    partial_column: Float
+    relative_error: Float | None
+
+
+def compute_set(
+    apriori: AprioriSet,
+    profiles: Profiles,
+    block: Block,
+    columns: PixelColumns,
+    options: Options,
+    upper: UpperPart | None = None,
+) -> SetColumns:
+    """Partial columns, air mass factor and flags of one set for the usable pixels of a block.
+
+    Parameters
+    ----------
+    apriori : AprioriSet
+        The set, for its vertical coordinate and quantity.
+    profiles : Profiles
+        The set on the pixels.
+    block : Block
+        What the file says of them.
+    columns : PixelColumns
+        Layers and air over them.
+    options : Options
+        Mode above, merge height.
+    upper : UpperPart, optional
+        For mode `upper`.
+    """
+    from_set, cut = set_columns(
+        profiles.value, apriori.vertical, apriori.quantity, columns, options.merge_height
+    )
+    above, has_upper = part_above(block, columns, cut, options, upper)
+    x = from_set + above
+    total = np.where(block.is_troposphere, x, 0.0).sum(axis=1)
+    share = np.where(block.is_troposphere, above, 0.0).sum(axis=1)
+    amf = airmass.air_mass_factor(block.weights, x, block.is_troposphere)
+    flag = _flags(profiles, total, amf, has_upper, block)
+    is_computed = np.isin(flag, COMPUTED)
+    amf = np.where(is_computed, amf, np.nan)
+    total = np.where(is_computed, total, np.nan)
+    smoothed = airmass.smoothed_column(
+        block.weights, block.amf_troposphere, x, block.is_troposphere
+    )
+    relative_error = None
+    if profiles.uncertainty is not None:
+        relative_error = _relative_error(
+            apriori, profiles.uncertainty, columns, block, amf, total, options
+        )
+    return SetColumns(
+        flag=flag,
+        warning=_warnings(profiles, amf, is_computed, block),
+        amf=amf,
+        column=total,
+        kernel_column=np.where(is_computed, smoothed, np.nan),
+        fraction_above=share / total,
+        coverage=profiles.coverage,
+        partial_column=np.where(block.is_troposphere & is_computed[:, None], x, np.nan),
+        relative_error=relative_error,
+    )
+
+
+def part_above(
+    block: Block, columns: PixelColumns, cut: Float, options: Options, upper: UpperPart | None
+) -> tuple[Float, Bool]:
+    """Partial columns above the set (n, layer), and where they could be had (n,)."""
+    n = cut.size
+    if options.above is Above.NONE:
+        return np.zeros(block.weights.shape), np.ones(n, dtype=bool)
+    if options.above is Above.CONSTANT_VMR:
+        return constant_above(options.above_vmr * PPT, columns, cut), np.ones(n, dtype=bool)
+    if upper is None:
+        msg = "Invalid options. Mode upper needs a global set. Given none."
+        raise ValueError(msg)
+    source, on_pixels = upper.apriori, upper.profiles
+    above = columns_above(on_pixels.value, source.vertical, source.quantity, columns, cut)
+    n_troposphere = block.is_troposphere.sum(axis=1)
+    top = np.take_along_axis(columns.pressure_edges, n_troposphere[:, None], axis=1)[:, 0]
+    reach = np.zeros(n)
+    if isinstance(source.vertical, PressureLevels):
+        reach = np.full(n, source.vertical.pressure[-1])
+    elif isinstance(source.vertical, HybridLayers):
+        reach = source.vertical.a[-1] + source.vertical.b[-1] * columns.surface_pressure
+    # A set that itself reaches the tropopause needs no upper part.
+    is_needed = cut > top
+    is_covered = on_pixels.is_served & (on_pixels.coverage >= MINIMUM_COVERAGE)
+    has_upper = (reach <= top) & is_covered & np.isfinite(on_pixels.value).all(axis=1)
+    return np.where(is_needed[:, None], above, 0.0), has_upper | ~is_needed
+
+
+def _relative_error(
+    apriori: AprioriSet,
+    sigma: Float,
+    columns: PixelColumns,
+    block: Block,
+    amf: Float,
+    total: Float,
+    options: Options,
+) -> Float:
+    """Relative error of M' from the set's uncertainty, levels independent (contract section 5)."""
+    variance = np.zeros(amf.shape)
+    for k in range(apriori.vertical.n_level):
+        unit = np.zeros(sigma.shape)
+        unit[:, k] = 1.0
+        dx, _ = set_columns(unit, apriori.vertical, apriori.quantity, columns, options.merge_height)
+        slope = airmass.amf_sensitivity(block.weights, amf, total, dx, block.is_troposphere)
+        variance += (slope * sigma[:, k]) ** 2
+    return np.asarray(np.sqrt(variance) / amf)
+
+
+def _flags(
+    profiles: Profiles, total: Float, amf: Float, has_upper: Bool, block: Block
+) -> NDArray[np.uint8]:
+    """First reason that holds (contract section 4); an absent upper profile before its effects."""
+    with np.errstate(invalid="ignore"):
+        conditions = [
+            (profiles.is_bad, SubstitutionFlag.BAD_CORNERS),
+            (profiles.is_outside, SubstitutionFlag.OUTSIDE_SET),
+            (profiles.coverage < MINIMUM_COVERAGE, SubstitutionFlag.LOW_COVERAGE),
+            (~profiles.is_served, SubstitutionFlag.NO_FIELD_IN_TIME),
+            (~has_upper, SubstitutionFlag.NO_UPPER_PROFILE),
+            (total <= 0, SubstitutionFlag.EMPTY_PROFILE),
+            (~((amf > 0) & np.isfinite(amf)), SubstitutionFlag.BAD_AMF),
+            (~np.isfinite(block.column), SubstitutionFlag.NO_COLUMN),
+        ]
+    return np.select(
+        [condition for condition, _ in conditions],
+        [np.uint8(flag) for _, flag in conditions],
+        default=np.uint8(SubstitutionFlag.DONE),
+    ).astype(np.uint8)
+
+
+def _warnings(profiles: Profiles, amf: Float, is_computed: Bool, block: Block) -> NDArray[np.uint8]:
+    with np.errstate(invalid="ignore"):
+        ratio = block.amf_troposphere / amf
+        bits = SubstitutionWarning.SMALL_AMF * (amf < SMALL_AMF)
+        is_large = (ratio < CHANGE_RANGE[0]) | (ratio > CHANGE_RANGE[1])
+        bits = bits | SubstitutionWarning.LARGE_CHANGE * is_large
+        if profiles.surface_altitude is not None:
+            mismatch = np.abs(profiles.surface_altitude - block.surface_altitude)
+            is_high = (mismatch > TERRAIN_MISMATCH) & ~block.assumed_altitude
+            bits = bits | SubstitutionWarning.TERRAIN_MISMATCH * is_high
+    bits = bits | SubstitutionWarning.ASSUMED_ALTITUDE * block.assumed_altitude
+    bits = bits | SubstitutionWarning.NEGATIVES_CLIPPED * profiles.has_negatives
+    return np.where(is_computed, bits, 0).astype(np.uint8)

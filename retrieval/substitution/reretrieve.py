@@ -1,0 +1,360 @@
+"""Files in, file out: open an orbit and its sets, substitute, write, summarise."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retrieval.apriori.registry import open_apriori
+from retrieval.apriori.sidecar import with_a_name
+from retrieval.errors import NoOverlapError
+from retrieval.files.atomic import check_output
+from retrieval.files.provenance import (
+    InputFile,
+    Provenance,
+    fingerprint,
+    stored_fingerprint,
+)
+from retrieval.l2.columns import reretrieved_sets
+from retrieval.l2.orbit import Orbit
+from retrieval.l2.product.table import TM5
+from retrieval.l2.product.write import Layout, not_original, write_product
+from retrieval.substitution.job import input_file, input_paths, set_files
+from retrieval.substitution.options import Above, Options
+from retrieval.substitution.substitute import check_names, substitute
+from retrieval.substitution.summary import QA_RECOMMENDED, OrbitSummary, summarise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from retrieval.apriori.base import AprioriSet
+    from retrieval.apriori.meteorology import Meteo
+    from retrieval.l2.orbit import Crop
+    from retrieval.l2.product.results import OrbitResult
+
+logger = logging.getLogger(__name__)
+
+SET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,15}")
+SOFTWARE = ("dacno2-s5p", "numpy", "scipy", "netCDF4", "h5py", "pyproj")
+
+MAXIMUM_FRACTION_ABOVE = 0.95
+"""Larger mean shares that do not come from the set are warned of."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that `reretrieve` needs besides the orbit.
+
+    Attributes
+    ----------
+    sets : mapping of str to Path
+        A-priori sets by name, the primary first.
+    options : Options
+        Choices of the computation.
+    layout : Layout
+        `extend` or `replace`.
+    upper, meteo : Path, optional
+        Global set for mode `upper`; temperatures for layer heights.
+    overwrite : bool
+        Whether existing outputs may be replaced.
+    qa_threshold : int
+        For the statistics: stored quality values above it take part.
+    command : str
+        What `history` says was run.
+    """
+
+    sets: Mapping[str, Path]
+    options: Options = field(default_factory=Options)
+    layout: Layout = Layout.EXTEND
+    upper: Path | None = None
+    meteo: Path | None = None
+    overwrite: bool = False
+    qa_threshold: int = QA_RECOMMENDED
+    command: str = ""
+
+    def __post_init__(self) -> None:
+        for name in self.sets:
+            check_set_name(name)
+        check_names(dict.fromkeys(self.sets))  # type: ignore[arg-type]
+
+
+def check_set_name(name: str) -> None:
+    """Check the name of a set.
+
+    Raises
+    ------
+    ValueError
+        If it is not a letter followed by up to 15 letters or digits, or is TM5.
+    """
+    if not SET_NAME.fullmatch(name) or name.upper() == TM5:
+        msg = (
+            f"Invalid set name {name!r}. A name is a letter and up to 15 more letters or digits, "
+            "not TM5 (the operational a priori)."
+        )
+        raise ValueError(msg)
+
+
+def default_output(orbit: Path, sets: Mapping[str, Path], folder: Path | None = None) -> Path:
+    """Name of the output: STEM_SET1[-SET2...].nc beside the orbit or in a folder.
+
+    Examples
+    --------
+    >>> default_output(Path("a.nc"), {"dacno2": Path("p"), "cams": Path("c")}).name
+    'a_DACNO2-CAMS.nc'
+    """
+    names = "-".join(name.upper() for name in sets)
+    return (folder or orbit.parent) / f"{orbit.stem}_{names}.nc"
+
+
+def reretrieve(
+    orbit: str | Path,
+    sets: Mapping[str, str | Path] | Job,
+    output: str | Path | None = None,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> OrbitSummary:
+    """Re-retrieve one orbit file with one or more a-priori sets and write the result.
+
+    Parameters
+    ----------
+    orbit : path
+        A TROPOMI L2 NO2 file.
+    sets : mapping or Job
+        Paths of the sets by name, the primary first; a `Job` for all other choices.
+    output : path, optional
+        File to write; `default_output` where absent. It appears whole or not at all.
+    progress : callable, optional
+        Called with scanlines done and to do.
+
+    Returns
+    -------
+    OrbitSummary
+        Statistics over the pixels that all products share.
+
+    Raises
+    ------
+    RetrievalError
+        One line: what is wrong with which file, and what to do.
+
+    Examples
+    --------
+    ``reretrieve("S5P_OFFL_L2__NO2____....nc", {"dacno2": "profiles", "cams": "cams"})``
+    """
+    job = sets if isinstance(sets, Job) else Job({k: Path(v) for k, v in sets.items()})
+    source = Path(orbit)
+    target = Path(output) if output is not None else default_output(source, job.sets)
+    check_output(target, overwrite=job.overwrite, inputs=[source])
+    with ExitStack() as stack:
+        checksums = stack.enter_context(ThreadPoolExecutor(1))
+        opened = stack.enter_context(Orbit.open(source))
+        _check_original(opened)
+        found = open_sets(opened, job, stack)
+        check_output(target, overwrite=job.overwrite, inputs=[source, *set_files(job, found)])
+        inputs = input_paths(opened, job, found)
+        _say_what_is_assumed(opened, found)
+        pending = checksums.map(input_file, *zip(*inputs, strict=True))
+        result, crop = substitute(
+            opened,
+            found.sets,
+            job.options,
+            upper=found.upper,
+            meteo=found.meteo,
+            progress=progress,
+        )
+        summary = summarise(opened, crop, result, str(target), job.qa_threshold)
+        _warn_of_empty_sets(summary)
+        _describe(result, opened, found)
+        files = tuple(pending)
+        whole = crop.shape == opened.shape
+        opened.close()
+        write_product(
+            source,
+            target,
+            result,
+            _provenance(job, files, crop),
+            crop=None if whole else crop,
+            layout=job.layout,
+            overwrite=job.overwrite,
+        )
+    return summary
+
+
+def is_done(orbit: Path, job: Job, target: Path) -> bool:
+    """Tell whether a file was made from this content of orbit and sets, with these options.
+
+    What files are called plays no part. The inputs are read through once for their checksums,
+    where the file is one of ours.
+
+    Raises
+    ------
+    RetrievalError
+        If the orbit or a set cannot be read.
+    """
+    known = stored_fingerprint(target) if target.is_file() else ""
+    if not known:
+        return False
+    with ExitStack() as stack:
+        opened = stack.enter_context(Orbit.open(orbit))
+        found = open_sets(opened, job, stack)
+        files = [input_file(*named) for named in input_paths(opened, job, found)]
+    return known == _fingerprint(job, files)
+
+
+def _fingerprint(job: Job, files: Sequence[InputFile]) -> str:
+    """Fingerprint of an output; the order of sets counts, that of the files of a set does not."""
+    contents: dict[str, list[str]] = {}
+    for file in files:
+        contents.setdefault(file.role, []).append(file.sha256)
+    options = asdict(job.options)
+    options.pop("block")  # changes nothing
+    return fingerprint(
+        "reretrieve",
+        contents=[[role, sorted(checksums)] for role, checksums in contents.items()],
+        options=options,
+        layout=str(job.layout),
+    )
+
+
+def _check_original(orbit: Orbit) -> None:
+    """Refuse a re-retrieved orbit before anything is computed; the writer would refuse it."""
+    if given := reretrieved_sets(orbit):
+        raise not_original(orbit.path, " ".join(given))
+
+
+@dataclass
+class OpenedSets:
+    """Sets opened for one orbit."""
+
+    sets: dict[str, AprioriSet]
+    upper: AprioriSet | None = None
+    meteo: Meteo | None = None
+
+    def by_role(self) -> dict[str, AprioriSet | Meteo]:
+        """Return all that is there, sets under their names in capitals."""
+        named: dict[str, AprioriSet | Meteo] = {k.upper(): v for k, v in self.sets.items()}
+        named |= {"upper": self.upper} if self.upper is not None else {}
+        return named | ({"meteo": self.meteo} if self.meteo is not None else {})
+
+
+def open_sets(orbit: Orbit, job: Job, stack: ExitStack) -> OpenedSets:
+    """Open the sets of a job for the day of an orbit; the stack closes them."""
+    around = orbit_time(orbit)
+
+    def one(path: Path) -> AprioriSet:
+        return stack.enter_context(closing(open_apriori(path, around)))
+
+    found = OpenedSets({name: one(path) for name, path in job.sets.items()})
+    if job.options.above is Above.UPPER and job.upper is not None:
+        found.upper = one(job.upper)
+    if job.meteo is not None:
+        from retrieval.apriori.meteorology import open_meteo  # only with --meteo
+
+        found.meteo = stack.enter_context(closing(open_meteo(job.meteo, around)))
+    return found
+
+
+def orbit_time(orbit: Orbit) -> np.datetime64:
+    """Middle of the measurement times of an orbit.
+
+    Raises
+    ------
+    NoOverlapError
+        If no scanline has a time.
+    """
+    times = orbit.scanline_times(orbit.full)
+    times = times[~np.isnat(times)]
+    if times.size == 0:
+        msg = f"{orbit.path.name} has no valid delta_time. Its day is unknown. Choose another file."
+        raise NoOverlapError(msg)
+    middle: np.datetime64 = np.sort(times)[times.size // 2]
+    return middle
+
+
+def _say_what_is_assumed(orbit: Orbit, found: OpenedSets) -> None:
+    """Warn of what the orbit lacks, and where a synthetic set meets a real orbit (contract 2)."""
+    for assumption in orbit.assumptions:
+        logger.warning("%s: %s", orbit.path.name, assumption)
+    for name, apriori in found.by_role().items():
+        if apriori.is_synthetic and not orbit.is_synthetic:
+            logger.warning(
+                "Set %s is synthetic (%s) but %s is a real orbit. The new columns are no "
+                "measurement; use them for tests only.",
+                name,
+                apriori.files[0].name if apriori.files else apriori.kind,
+                orbit.path.name,
+            )
+
+
+def _warn_of_empty_sets(summary: OrbitSummary) -> None:
+    """Warn where nearly nothing comes from a set: zeros, or values far too small."""
+    for product in summary.products:
+        share = product.mean_fraction_above
+        if share is not None and share > MAXIMUM_FRACTION_ABOVE:
+            logger.warning(
+                "Set %s: %.0f %% of the a-priori columns is not its own but added above its top. "
+                "Its values near the ground are zero or very small: check them.",
+                product.name,
+                100.0 * share,
+            )
+
+
+def _describe(result: OrbitResult, orbit: Orbit, found: OpenedSets) -> None:
+    """Carry what is known of the sets into the file's attributes."""
+    for fields, apriori in zip(result.sets, found.sets.values(), strict=True):
+        fields.attributes |= {
+            key: value for key, value in apriori.attributes.items() if key not in fields.attributes
+        }
+    if any(apriori.is_synthetic for apriori in found.by_role().values()) or orbit.is_synthetic:
+        result.attributes["training_data" if not orbit.is_synthetic else "data"] = "synthetic"
+    if orbit.assumptions:
+        result.attributes["assumptions"] = "; ".join(orbit.assumptions)
+
+
+def _provenance(job: Job, inputs: tuple[InputFile, ...], crop: Crop) -> Provenance:
+    options = job.options
+    names = ", ".join(name.upper() for name in job.sets)
+    return Provenance(
+        command=job.command or f"reretrieve with {names}",
+        created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        versions=software_versions(),
+        inputs=inputs,
+        options={
+            "above": str(options.above),
+            "above_vmr_ppt": options.above_vmr,
+            "merge_height_m": options.merge_height or "top of the set",
+            "time_rule": str(options.time_rule or "auto"),
+            "tropopause": options.tropopause,
+            "crop": options.crop,
+            "bbox": options.bbox or "off",
+            "layout": str(job.layout),
+            "upper": with_a_name(job.upper).name if job.upper else "off",
+            "meteo": with_a_name(job.meteo).name if job.meteo else "standard atmosphere",
+            "scanlines": f"{crop.scanline.start}:{crop.scanline.stop}",
+            "ground_pixels": f"{crop.ground_pixel.start}:{crop.ground_pixel.stop}",
+        },
+        fingerprint=_fingerprint(job, inputs),
+    )
+
+
+@lru_cache(maxsize=1)
+def software_versions() -> dict[str, str]:
+    """Versions of the software that takes part, the package itself first."""
+    found = {}
+    for name in SOFTWARE:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    found["python"] = ".".join(str(part) for part in sys.version_info[:3])
+    return found

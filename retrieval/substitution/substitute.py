@@ -1,0 +1,269 @@
+"""The chain for one orbit: read, collocate, integrate, recompute; an orbit in, results out.
+
+Block by block of scanlines: the footprint mean of each set (`collocate`), its partial columns in
+the pixel's layers (`profiles`), the part above (`set_columns`), and the equations of `airmass`.
+Every pixel with a kernel, a tropopause and coverage is computed, whatever its quality value.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retrieval.apriori.base import (
+    AprioriSet,
+    HybridLayers,
+    PressureLevels,
+    TimeRule,
+    levels_text,
+)
+from retrieval.errors import AprioriError, NoOverlapError, NothingToDoError
+from retrieval.l2.blocks import OrbitBlocks, take_block
+from retrieval.l2.crop import any_within, find_crop
+from retrieval.l2.product.results import OrbitResult, SubstitutionFlag
+from retrieval.physics.layers import LayeredAtmosphere, StandardAtmosphere, pressure_edges
+from retrieval.physics.partial_columns import PixelColumns
+from retrieval.physics.quadrilaterals import check_corner_order
+from retrieval.substitution.assemble import Assembly
+from retrieval.substitution.collocate import Collocator
+from retrieval.substitution.options import Above, Options
+from retrieval.substitution.recompute import COMPUTED, SetColumns, UpperPart, compute_set
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from retrieval.apriori.meteorology import Meteo
+    from retrieval.l2.blocks import Block
+    from retrieval.l2.orbit import Crop, Orbit
+    from retrieval.physics.footprint import Weights
+    from retrieval.physics.layers import Atmosphere
+    from retrieval.substitution.atmosphere import MeteoCollocator
+
+
+logger = logging.getLogger(__name__)
+
+
+def substitute(
+    orbit: Orbit,
+    sets: Mapping[str, AprioriSet],
+    options: Options | None = None,
+    *,
+    upper: AprioriSet | None = None,
+    meteo: Meteo | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[OrbitResult, Crop]:
+    """Re-retrieve an orbit with one or more a-priori sets.
+
+    Parameters
+    ----------
+    orbit : Orbit
+        The open L2 file.
+    sets : mapping of str to AprioriSet
+        Sets by name, the primary first. Names are upper-cased in the result.
+    options : Options, optional
+        Choices; the contract's defaults where absent.
+    upper : AprioriSet, optional
+        Global set for `Above.UPPER`, common to all sets.
+    meteo : Meteo, optional
+        Temperatures for layer heights, common to all sets; the standard atmosphere where absent.
+    progress : callable, optional
+        Called with scanlines done and to do.
+
+    Returns
+    -------
+    result : OrbitResult
+        New fields on the crop.
+    crop : Crop
+        The scanlines and ground pixels they belong to.
+
+    Raises
+    ------
+    ProductError, AprioriError, NoOverlapError
+        If files are damaged, unusable, or do not belong together.
+    NothingToDoError
+        If no pixel that is valid in the orbit itself lies in the primary set's area.
+    ValueError
+        If there is no set, names clash, or mode `upper` has no upper set.
+    """
+    options = options or Options()
+    names = check_names(sets)
+    if options.above is Above.UPPER:
+        _check_upper(upper)
+    primary = next(iter(sets.values()))
+    crop = find_crop(orbit, primary.grid if options.crop == "primary" else None, options.bbox)
+    blocks = OrbitBlocks(orbit, crop, options.tropopause)
+    times = orbit.scanline_times(crop)
+    outline = (blocks.latitude_bounds, blocks.longitude_bounds)
+    check_corner_order(*outline)
+    collocators = [
+        Collocator(name, apriori, rule_of(apriori, options), times, outline)
+        for name, apriori in zip(names, sets.values(), strict=True)
+    ]
+    upper_collocator = None
+    if options.above is Above.UPPER and upper is not None:
+        upper_collocator = Collocator("upper", upper, upper.time_rule, times, outline)
+    meteo_collocator = None
+    if meteo is not None:
+        from retrieval.substitution.atmosphere import MeteoCollocator  # only with --meteo
+
+        meteo_collocator = MeteoCollocator(meteo, times, outline)
+    assembly = Assembly(orbit, crop, options, names)
+    chain = _Chain(blocks, options, collocators, upper_collocator, meteo_collocator, assembly)
+    n_scanline = crop.shape[0]
+    for start in range(0, n_scanline, options.block):
+        rows = slice(start, min(start + options.block, n_scanline))
+        chain.compute(rows)
+        if progress is not None:
+            progress(rows.stop, n_scanline)
+    chain.warn_of_missing_temperatures()
+    result = assembly.result([_attributes(collocator) for collocator in collocators])
+    _check_any_pixel(result, orbit, crop, primary)
+    return result, crop
+
+
+class _Chain:
+    """Everything opened for one orbit; `compute` does one block of scanlines."""
+
+    def __init__(
+        self,
+        blocks: OrbitBlocks,
+        options: Options,
+        collocators: list[Collocator],
+        upper: Collocator | None,
+        meteo: MeteoCollocator | None,
+        assembly: Assembly,
+    ) -> None:
+        self.blocks, self.options, self.assembly = blocks, options, assembly
+        self.collocators, self.upper, self.meteo = collocators, upper, meteo
+        self._n_missing = dict.fromkeys((one.name for one in collocators), 0)
+
+    def compute(self, rows: slice) -> None:
+        whole = self.blocks.read(rows)
+        index = np.flatnonzero(whole.has_kernel & whole.has_tropopause)
+        block = take_block(whole, index)
+        columns = self._pixel_columns(block)
+        upper = None
+        if self.upper is not None:
+            upper = UpperPart(self.upper.apriori, self.upper.profiles(block.geometry))
+        shared: dict[tuple[str, bytes, bytes], Weights] = {}
+        done = []
+        for collocator in self.collocators:
+            grid = collocator.grid
+            key = (grid.crs, grid.x_edges.tobytes(), grid.y_edges.tobytes())
+            if key not in shared:
+                shared[key] = collocator.weights(block.geometry)
+            profiles = collocator.profiles(block.geometry, shared[key])
+            done.append(
+                compute_set(collocator.apriori, profiles, block, columns, self.options, upper)
+            )
+        self._count_missing(columns.atmosphere, done)
+        self.assembly.store(rows, whole, index, block, done)
+
+    def _count_missing(self, atmosphere: Atmosphere, done: list[SetColumns]) -> None:
+        """Count the pixels that a set lost for want of a temperature: not all sets need one."""
+        if isinstance(atmosphere, LayeredAtmosphere):
+            for name, part in zip(self._n_missing, done, strict=True):
+                is_lost = atmosphere.is_missing & (part.flag == SubstitutionFlag.BAD_AMF)
+                self._n_missing[name] += int(is_lost.sum())
+
+    def warn_of_missing_temperatures(self) -> None:
+        """Say how many pixels each set lost where the meteorology has no temperature."""
+        for name, n in self._n_missing.items():
+            if n:
+                logger.warning(
+                    "meteo has no temperature at %d pixels of set %s: they are not computed "
+                    "(flag 8)",
+                    n,
+                    name,
+                )
+
+    def _pixel_columns(self, block: Block) -> PixelColumns:
+        layers = self.blocks.orbit.layers
+        edges = pressure_edges(layers.a, layers.b, block.surface_pressure)
+        if self.meteo is None:
+            atmosphere: Atmosphere = StandardAtmosphere(
+                block.surface_pressure, block.surface_altitude
+            )
+        else:
+            atmosphere = self.meteo.atmosphere(block.geometry, block.surface_pressure, edges)
+        return PixelColumns(block.surface_pressure, edges, atmosphere)
+
+
+def check_names(sets: Mapping[str, AprioriSet]) -> list[str]:
+    """Names of sets as they stand in the file.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or two are the same in capitals.
+    """
+    names = [name.upper() for name in sets]
+    if not names:
+        msg = "Invalid sets. At least one a-priori set is needed. Given none."
+        raise ValueError(msg)
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        msg = f"Invalid set names. Each may be used once. Given {twice.pop()} twice. Rename one."
+        raise ValueError(msg)
+    return names
+
+
+def _check_upper(upper: AprioriSet | None) -> None:
+    if upper is None:
+        msg = "Invalid options. Mode upper needs a global set. Give --upper PATH."
+        raise ValueError(msg)
+    if not isinstance(upper.vertical, HybridLayers | PressureLevels):
+        msg = (
+            f"The upper set is a {upper.kind} on heights. It must reach the tropopause. "
+            "Give an AUX_CTMANA file or CAMS global fields."
+        )
+        raise AprioriError(msg)
+
+
+def rule_of(apriori: AprioriSet, options: Options) -> TimeRule:
+    """Return the time rule of a set: its own, or the user's where it has several fields a day."""
+    if options.time_rule is None or apriori.time_rule is TimeRule.DAILY:
+        return apriori.time_rule
+    return options.time_rule
+
+
+def _attributes(collocator: Collocator) -> dict[str, str | int | float]:
+    apriori = collocator.apriori
+    return {
+        "kind": apriori.kind,
+        "levels": levels_text(apriori.vertical),
+        "time_rule": str(collocator.rule),
+        "fields_used": ", ".join(collocator.times_used),
+        "negative_values_counted_as_zero": collocator.n_negative,
+        "synthetic": "yes" if apriori.is_synthetic else "no",
+    }
+
+
+def _check_any_pixel(result: OrbitResult, orbit: Orbit, crop: Crop, primary: AprioriSet) -> None:
+    """Stop where a set does not serve a single pixel."""
+    for fields in result.sets:
+        flag = fields.substitution_flag
+        if np.isin(flag, COMPUTED).any():
+            continue
+        values, counts = np.unique(flag, return_counts=True)
+        reasons = ", ".join(
+            f"{count} x {SubstitutionFlag(int(value)).name.lower().replace('_', ' ')}"
+            for value, count in zip(values, counts, strict=True)
+        )
+        is_valid = ~np.isin(flag, (SubstitutionFlag.NO_KERNEL, SubstitutionFlag.NO_TROPOPAUSE))
+        if not is_valid.any():
+            msg = (
+                f"No pixel of the crop can be re-retrieved. One at least must be valid in the "
+                f"orbit itself. Given {reasons}. Choose another orbit."
+            )
+            raise NothingToDoError(msg)
+        msg = (
+            f"Set {fields.name} serves no pixel of the orbit. It must hold NO2 where and when "
+            f"the orbit has pixels. Given, read as {fields.attributes['kind']}: {reasons}. "
+            "Check its area and times against the orbit's with `dacno2-s5p inspect`."
+        )
+        # valid pixels that only touch the edge of the area are no fault of a set
+        is_missed = any_within(orbit, crop, primary.grid, is_valid)
+        raise NoOverlapError(msg) if is_missed else NothingToDoError(msg)

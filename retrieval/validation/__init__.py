@@ -1,0 +1,1 @@
+"""Retrieved columns beside what is known of the truth."""
