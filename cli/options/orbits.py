@@ -145,8 +145,8 @@ def _is_between(path: Path, first: datetime | None, last: datetime | None) -> bo
 
 def _day_of(path: Path) -> date | None:
     """UTC day of an orbit: by its name, else by its content; None, to be reported, for neither."""
-    from retrieval.apriori.formats.names import parse_s5p
     from retrieval.errors import RetrievalError
+    from retrieval.files.names import parse_s5p
 
     name = parse_s5p(path.name)
     if name is not None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import netCDF4
 import numpy as np
 
-from retrieval.apriori.formats.names import parse_s5p
 from retrieval.errors import ProductError
 from retrieval.files.damage import CONTENT_ERRORS
 from retrieval.files.hdf5_copy import damaged
 from retrieval.files.hdf5_safety import refuse_unsafe
+from retrieval.files.names import parse_s5p
 from retrieval.l2.columns import find_columns, is_replaced, reretrieved_sets
 from retrieval.l2.orbit import PRODUCT_NAME, REQUIRED, STRATOSPHERE, Orbit
 from retrieval.l2.product.table import TM5

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from retrieval.apriori.formats.names import S5P_STEM_LENGTH, parse_s5p
 from retrieval.errors import ProductError
+from retrieval.files.names import S5P_STEM_LENGTH, parse_s5p
 from retrieval.l2.columns import find_columns
 from retrieval.l2.crop import find_crop
 from retrieval.l2.inspect import open_lenient

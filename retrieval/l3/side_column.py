@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import netCDF4
 import numpy as np
 
-from retrieval.apriori.formats.names import S5P_STEM_LENGTH, parse_s5p
 from retrieval.errors import ProductError
 from retrieval.files.damage import content_errors
 from retrieval.files.hdf5_safety import refuse_unsafe
+from retrieval.files.names import S5P_STEM_LENGTH, parse_s5p
 from retrieval.files.provenance import file_checksum
 
 if TYPE_CHECKING:

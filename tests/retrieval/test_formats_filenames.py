@@ -9,9 +9,8 @@ from retrieval.apriori.formats.names import (
     dates_in_name,
     parse_cams_europe,
     parse_cams_global,
-    parse_ctm,
-    parse_s5p,
 )
+from retrieval.files.names import parse_ctm, parse_s5p
 
 OFFL = "S5P_OFFL_L2__NO2____20200303T013547_20200303T031717_12367_01_010302_20200306T053815"
 

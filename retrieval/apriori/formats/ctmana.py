@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from retrieval.apriori.formats.names import parse_ctm
+from retrieval.files.names import parse_ctm
 
 if TYPE_CHECKING:
     import netCDF4
