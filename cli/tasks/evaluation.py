@@ -205,7 +205,7 @@ def _stores(given: dict[str, Any]) -> list[Path]:
 def population(given: dict[str, Any], grid: ModelGrid) -> NDArray[np.float32] | None:
     """Read people per km2 on the grid, None where there is no file."""
     from dacno2_s5p.inputs.variables import InputTable
-    from dacno2_s5p.sources.population import read_population
+    from dacno2_s5p.sources.rasters.maps import read_population
 
     path = _default(given, "population", "geostat")
     if path is None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from dacno2_s5p.errors import DataError
 from dacno2_s5p.sources.day import InputSources
-from dacno2_s5p.sources.marks import training_data_of
+from dacno2_s5p.sources.paths import training_data_of
 from dacno2_s5p.store.store import day_path
 
 if TYPE_CHECKING:

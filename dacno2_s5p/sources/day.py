@@ -17,12 +17,14 @@ from dacno2_s5p.inputs.samples import Inputs
 from dacno2_s5p.sources.checks import check_values
 from dacno2_s5p.sources.emissions import Inventory
 from dacno2_s5p.sources.flights import Flights
-from dacno2_s5p.sources.identity import files_below
-from dacno2_s5p.sources.landcover import read_land_cover
-from dacno2_s5p.sources.nightlight import read_night_light
-from dacno2_s5p.sources.population import read_population
-from dacno2_s5p.sources.rasters.maps import read_roads
-from dacno2_s5p.sources.terrain import read_terrain
+from dacno2_s5p.sources.paths import files_below
+from dacno2_s5p.sources.rasters.maps import (
+    read_land_cover,
+    read_night_light,
+    read_population,
+    read_roads,
+    read_terrain,
+)
 from dacno2_s5p.sources.weather.era5 import Era5
 from retrieval.errors import RetrievalError
 

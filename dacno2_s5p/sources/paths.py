@@ -1,4 +1,9 @@
-"""Where the users' files are: one folder (or file) for each source."""
+"""Where the users' files are, one folder (or file) for each source; which they are; what they say.
+
+Which files something was read from is told cheaply, by name, size and time of change: unlike the
+SHA-256 of whole files that can be asked for every day of a year of weather. Copying a file without
+its time makes another file of it; a folder that moves as a whole does not.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dacno2_s5p.errors import ConfigurationError
+from retrieval.errors import RetrievalError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    Identity = list[tuple[str, int, int]]
+
+WORD = "synthetic"
+"""What synthetic source files say of themselves; it is carried to every checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -61,3 +72,38 @@ class SourcePaths:
             )
             raise ConfigurationError(msg)
         return cls(**{name: given.get(name, Path(folder) / name) for name in cls.names()})
+
+
+def identity_of(paths: Iterable[Path]) -> Identity:
+    """Return name, size and time of change [ns] of files, each once, sorted."""
+    found = set()
+    for path in paths:
+        state = path.stat()
+        found.add((path.name, state.st_size, state.st_mtime_ns))
+    return sorted(found)
+
+
+def files_below(path: Path) -> list[Path]:
+    """Return a file itself, or all files of a folder and its folders but hidden ones."""
+    if not path.is_dir():
+        return [path]
+    return [p for p in path.rglob("*") if p.is_file() and not p.name.startswith(".")]
+
+
+def training_data_of(paths: SourcePaths) -> str:
+    """Return `synthetic` if the first weather, target or inventory file says so, else `real`."""
+    folders = (paths.era5, paths.cams, paths.emissions)
+    return WORD if any(_says_synthetic(folder) for folder in folders) else "real"
+
+
+def _says_synthetic(path: Path) -> bool:
+    from retrieval.apriori.formats.containers import list_sources  # netCDF4 is slow to import
+
+    try:
+        source = list_sources(path)[0]
+        dataset = source.dataset()
+        texts = [str(dataset.getncattr(name)) for name in dataset.ncattrs()]
+        source.close()
+    except RetrievalError:
+        return False
+    return any(WORD in text.lower() for text in texts)

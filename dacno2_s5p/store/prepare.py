@@ -20,8 +20,7 @@ from dacno2_s5p.inputs.grid import ModelGrid, named_grid
 from dacno2_s5p.inputs.variables import InputTable, Preparation
 from dacno2_s5p.sources.cams.fields import CamsTargets
 from dacno2_s5p.sources.day import InputSources
-from dacno2_s5p.sources.identity import identity_of
-from dacno2_s5p.sources.marks import training_data_of
+from dacno2_s5p.sources.paths import identity_of, training_data_of
 from dacno2_s5p.sources.stations.cells import Measurements, StationCell, StationRules, cell_record
 from dacno2_s5p.store.store import Store, day_path, month_path, static_path
 from dacno2_s5p.store.write import ONE_WRITER, StoreWriter
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from dacno2_s5p.sources.identity import Identity
-    from dacno2_s5p.sources.paths import SourcePaths
+    from dacno2_s5p.sources.paths import Identity, SourcePaths
 
     Progress = Callable[[int, int], None]
 

@@ -16,7 +16,7 @@ import numpy as np
 from dacno2_s5p.errors import DataError
 from dacno2_s5p.inputs.normalisation import StatisticsBuilder, Welford
 from dacno2_s5p.sources.day import FINE_GROUPS, group_maps
-from dacno2_s5p.sources.marks import WORD
+from dacno2_s5p.sources.paths import WORD
 from dacno2_s5p.store.chunks import MANIFEST, fingerprint, read_about, read_array, write_chunk
 from dacno2_s5p.store.moments import input_statistics, require_about, target_moments
 from dacno2_s5p.store.store import DAY_GROUPS, FORMAT, day_path, month_path, static_path

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from dacno2_s5p.inputs.variables import Preparation
-from dacno2_s5p.sources.identity import files_below, identity_of
-from dacno2_s5p.sources.paths import SourcePaths
+from dacno2_s5p.sources.paths import SourcePaths, files_below, identity_of
 from dacno2_s5p.sources.stations.cells import StationRules
 from dacno2_s5p.store.chunks import read_about
 from dacno2_s5p.store.prepare import Preparer, Settings

@@ -45,11 +45,13 @@ def _raster(reader: str) -> Reader:
     """Return what reads a raster into its row of the table of inputs."""
 
     def read(folder: Path) -> dict[str, Any]:
-        from dacno2_s5p.sources.landcover import read_land_cover
-        from dacno2_s5p.sources.nightlight import read_night_light
-        from dacno2_s5p.sources.population import read_population
-        from dacno2_s5p.sources.rasters.maps import read_roads
-        from dacno2_s5p.sources.terrain import read_terrain
+        from dacno2_s5p.sources.rasters.maps import (
+            read_land_cover,
+            read_night_light,
+            read_population,
+            read_roads,
+            read_terrain,
+        )
         from tests.source_files import GRID
 
         readers = {

@@ -7,10 +7,12 @@ import pytest
 
 from dacno2_s5p.inputs.grid import ModelGrid
 from dacno2_s5p.inputs.variables import InputTable, Preparation
-from dacno2_s5p.sources.landcover import read_land_cover
-from dacno2_s5p.sources.population import read_population
-from dacno2_s5p.sources.rasters.maps import read_roads
-from dacno2_s5p.sources.terrain import read_terrain
+from dacno2_s5p.sources.rasters.maps import (
+    read_land_cover,
+    read_population,
+    read_roads,
+    read_terrain,
+)
 from dacno2_s5p.sources.weather.era5 import Era5
 from dacno2_s5p.twin.land.world import domain_window
 from dacno2_s5p.twin.twin import Twin

@@ -11,13 +11,15 @@ from rasterio import Affine
 
 from dacno2_s5p.errors import ConfigurationError, DataError
 from dacno2_s5p.inputs.variables import InputTable
-from dacno2_s5p.sources.landcover import read_land_cover
-from dacno2_s5p.sources.nightlight import read_night_light
-from dacno2_s5p.sources.population import read_population
 from dacno2_s5p.sources.rasters import rasters
-from dacno2_s5p.sources.rasters.maps import read_roads
+from dacno2_s5p.sources.rasters.maps import (
+    read_land_cover,
+    read_night_light,
+    read_population,
+    read_roads,
+    read_terrain,
+)
 from dacno2_s5p.sources.rasters.rasters import area_mean, class_counts
-from dacno2_s5p.sources.terrain import read_terrain
 from retrieval.physics.grids import RectilinearGrid
 from retrieval.physics.regrid import centres_in
 from tests.source_files import EAST, GRID, NORTH, SOUTH, WEST, write_static, write_tif
