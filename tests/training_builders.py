@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -42,8 +44,11 @@ def smooth(rng, *shape, cells=8):
     return field / cells
 
 
-def make_days(n_day=6, n_step=8, grid=GRID, n_station=30, seed=0) -> ArrayDays:
-    """Return days whose NO2 grows with emissions and falls with wind and height."""
+def make_days(n_day=6, n_step=8, grid=GRID, n_station=30, seed=0, optional=()) -> ArrayDays:
+    """Return days whose NO2 grows with emissions and falls with wind and height.
+
+    The optional groups `transport` and `cams` are there where they are named.
+    """
     rng = np.random.default_rng(seed)
     coarse = (grid.n_y // 8, grid.n_x // 8)
     emission = 1e-10 * smooth(rng, 12, *grid.shape) ** 4
@@ -61,11 +66,19 @@ def make_days(n_day=6, n_step=8, grid=GRID, n_station=30, seed=0) -> ArrayDays:
         angle = 2 * np.pi * (day % 7) / 7
         temporal = np.array([np.sin(angle), np.cos(angle), 2e4 + 1e3 * rng.random()])
         groups = (temporal, emission, geography, single, multi)
-        days.append(Inputs(*(torch.tensor(g, dtype=torch.float32) for g in groups)))
+        inputs = Inputs(*(torch.tensor(g, dtype=torch.float32) for g in groups))
         surface = 2.0 + 60.0 * (emission[:9].sum(axis=0) / emission[:9].sum(axis=0).max()) / wind
         profile = surface * RATIO[:, None, None]
         blocks = profile.reshape(8, grid.n_y // 4, 4, grid.n_x // 4, 4).mean(axis=(2, 4))
         cams.append(torch.tensor(blocks, dtype=torch.float32))
+        if "transport" in optional:
+            scale = np.array([1.0, 0.2, 0.1, 0.0])[:, None, None]
+            maps = surface * scale + np.array([0.0, 0.0, 0.0, 400.0 + 100.0 * wind])[:, None, None]
+            inputs = replace(inputs, transport=torch.tensor(maps, dtype=torch.float32))
+        if "cams" in optional:
+            forecast = cams[-1] * (0.8 + 0.4 * rng.random())
+            inputs = replace(inputs, cams=forecast)
+        days.append(inputs)
         values = surface[rows, columns] * 1.1
         stations.append(Stations(rows, columns, values, np.ones(n_station)))
     return ArrayDays(grid, days, cams, stations)
@@ -125,7 +138,8 @@ def make_recipe(config=None, sampling=None, **changes) -> Recipe:
 def write_days(folder, days: ArrayDays, first="2019-07-01") -> Store:
     """Write days in memory as a finished store; every third station cell is held back."""
     preparation = Preparation(weather_steps=days.days[0].single.shape[0], weather_step_hours=3)
-    writer = StoreWriter(folder, days.grid, TABLE, preparation, origin="synthetic")
+    table = InputTable.default(days.days[0].groups)
+    writer = StoreWriter(folder, days.grid, table, preparation, origin="synthetic")
     fine = {
         variable.name: getattr(days.days[0], group).numpy()[list(channels)]
         for group in ("emission", "geography")
@@ -142,7 +156,7 @@ def write_days(folder, days: ArrayDays, first="2019-07-01") -> Store:
         for i, (r, c) in enumerate(zip(*days.stations(0)[:2], strict=True))
     ]
     for i, date in enumerate(dates):
-        arrays = {g: getattr(days.days[i], g).numpy() for g in ("temporal", "single", "multi")}
+        arrays = {group: values.numpy() for group, values in days.days[i].groups.items()}
         target = Target(days.cams_fields[i].numpy(), "validated")
         writer.write_day(date, arrays, target, days.stations(i).values, "")
     more = {"stations": {first[:4]: cells}, "sources": {}}

@@ -173,8 +173,9 @@ def attribute(
     """
     _check(network, steps, batch)
     with _frozen(network):
+        groups = normaliser.table.groups
         samples = Samples(source, normaliser, len(scaling.layer_ratio), crops)
-        path = ErrorPath(SquaredErrors(network, scaling), samples, steps, batch)
+        path = ErrorPath(SquaredErrors(network, scaling, groups), samples, steps, batch)
         n_pass = len(crops) * (1 + len(targets))
         counts, rmse = path.walk(_counter(progress, 0, n_pass))
         kept = tuple(t for t in targets if counts[:, t.column].sum() > 0.0)

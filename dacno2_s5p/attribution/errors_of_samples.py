@@ -100,16 +100,23 @@ class SquaredErrors(nn.Module):
     network : Module
         From a batch of normalised `Inputs` to scaled NO2 (B, n_level, H, W).
     scaling : TargetScaling
+    groups : sequence of str
+        Groups of the network's inputs, in the order of `Inputs`.
     """
 
-    def __init__(self, network: nn.Module, scaling: TargetScaling) -> None:
+    def __init__(
+        self, network: nn.Module, scaling: TargetScaling, groups: Sequence[str] = GROUPS
+    ) -> None:
         super().__init__()
         self.network = network
         self.scaling = scaling
+        self.groups = tuple(groups)
 
     def forward(self, *tensors: Tensor) -> Tensor:
-        """Map the five groups and the four tensors of `Observed` to (B, 1 + n_level) [ug2 m-6]."""
-        inputs, observed = Inputs(*tensors[: len(GROUPS)]), Observed(*tensors[len(GROUPS) :])
+        """Map the groups and the four tensors of `Observed` to (B, 1 + n_level) [ug2 m-6]."""
+        n = len(self.groups)
+        inputs = Inputs(**dict(zip(self.groups, tensors[:n], strict=True)))
+        observed = Observed(*tensors[n:])
         predicted = self.scaling.unscale(self.network(inputs))
         at_stations = observed.station_weight * (predicted[:, 0] - observed.station) ** 2
         of_layers = (functional.avg_pool2d(predicted, CAMS_FACTOR) - observed.cams) ** 2
@@ -140,8 +147,9 @@ class PathRmse(nn.Module):
         self.divisor = torch.tensor(np.where(slope > 0.0, slope, np.inf))
 
     def forward(self, *tensors: Tensor) -> Tensor:
-        """Map five groups, place on the path (B, 1), and `Observed` to (B, 1 + n_level)."""
-        groups, place, observed = tensors[:5], tensors[5], tensors[6:]
+        """Map the groups, place on the path (B, 1), and `Observed` to (B, 1 + n_level)."""
+        n = len(self.errors.groups)
+        groups, place, observed = tensors[:n], tensors[n], tensors[n + 1 :]
         sums: Tensor = self.errors(*groups, *observed)
         node = (place.detach() - self.nodes).abs().argmin(dim=1)
         # captum asks for a gradient of all it varies: that of the place is nothing

@@ -13,13 +13,13 @@ import numpy as np
 from dacno2_s5p.attribution.tables import (
     FEATURE,
     GROUP,
+    groups,
     label,
     names,
     select,
     targets,
     top_features,
 )
-from dacno2_s5p.inputs.samples import GROUPS
 from retrieval.maps.axes import new_figure
 from retrieval.maps.style import COLOURS, UNIT, add_note, plain_axes
 
@@ -38,6 +38,8 @@ GROUP_LABELS = {
     "geography": "geography",
     "single": "single-level\nweather",
     "multi": "multi-level\nweather",
+    "transport": "transport",
+    "cams": "CAMS\nforecast",
 }
 
 
@@ -74,26 +76,26 @@ def groups_figure(rows: Sequence[Row], metric: str) -> Figure:
         Share of all magnitudes [%], or signed change of the RMSE [ug m-3].
     """
     figure, panels = _panels(rows, width=5.8, height=3.8, sharey=metric == "share")
-    of_sets = names(rows)
+    of_sets, of_groups = names(rows), groups(rows)
     width = 0.8 / len(of_sets)
     for target, axes in panels.items():
         for i, name in enumerate(of_sets):
             values = _values(rows, GROUP, metric, target, name)
-            place = np.arange(len(GROUPS)) + (i - (len(of_sets) - 1) / 2.0) * width
+            place = np.arange(len(of_groups)) + (i - (len(of_sets) - 1) / 2.0) * width
             axes.bar(
                 place,
-                [values.get(group, np.nan) for group in GROUPS],
+                [values.get(group, np.nan) for group in of_groups],
                 width=0.92 * width,
                 color=COLOURS[i % len(COLOURS)],
                 label=name,
             )
-        axes.set_xticks(np.arange(len(GROUPS)), [""] * len(GROUPS))
+        axes.set_xticks(np.arange(len(of_groups)), [""] * len(of_groups))
         axes.set_title(label(target), fontsize=8.5)
         plain_axes(axes)
         if metric != "share":
             axes.axhline(0.0, color="0.3", linewidth=0.6)
     for axes in _lowest(panels):
-        axes.set_xticklabels([GROUP_LABELS[g] for g in GROUPS], rotation=35, fontsize=6.0)
+        axes.set_xticklabels([GROUP_LABELS[g] for g in of_groups], rotation=35, fontsize=6.0)
     text = "share (%)" if metric == "share" else f"change ({UNIT})"
     figure.supylabel(text, fontsize=7.5)
     _legend(figure, next(iter(panels.values())))

@@ -10,7 +10,7 @@ import torch
 from dacno2_s5p.attribution.errors_of_samples import Observed
 from dacno2_s5p.errors import DataError
 from dacno2_s5p.inputs.grid import CAMS_FACTOR
-from dacno2_s5p.inputs.samples import GROUPS, Inputs, read_targets
+from dacno2_s5p.inputs.samples import Inputs, read_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 METHOD = "gausslegendre"
 """Rule of the integral, as captum names it; the nodes of `ErrorPath` are its own."""
 
-_CHANNEL_AXIS = {"temporal": 1, "emission": 1, "geography": 1, "single": 2, "multi": 2}
-"""Axis of a batch's channels; of single and multi the first one is time."""
+_CHANNEL_AXIS = {"single": 2, "multi": 2}
+"""Axis of a batch's channels where the first one is time; elsewhere it is 1."""
 
 
 class Samples:
@@ -42,7 +42,7 @@ class Samples:
         self.n_level, self.crops = n_level, crops
 
     def __iter__(self) -> Iterator[tuple[tuple[Tensor, ...], Observed]]:
-        """Return the five groups, each with a leading axis of 1, and what is observed."""
+        """Return the table's groups, each with a leading axis of 1, and what is observed."""
         for crop in self.crops:
             raw = Inputs.stack([self.source.inputs(crop.day, crop.patch)])
             inputs = self.normaliser.normalise(raw)
@@ -51,7 +51,7 @@ class Samples:
             has_cams = targets.cams is not None
             cams = torch.zeros(1, self.n_level, size, size)
             yield (
-                tuple(getattr(inputs, group) for group in GROUPS),
+                tuple(inputs.groups.values()),
                 Observed(
                     targets.station,
                     targets.station_weight,
@@ -115,8 +115,8 @@ class ErrorPath:
                         method=METHOD,
                         internal_batch_size=self.batch,
                     )
-                    signed[i] += by_feature(parts[: len(GROUPS)], table)
-                    sizes = tuple(part.abs() for part in parts[: len(GROUPS)])
+                    signed[i] += by_feature(parts[: len(groups)], table)
+                    sizes = tuple(part.abs() for part in parts[: len(groups)])
                     magnitude[i] += by_feature(sizes, table)
                 count()
         return signed, magnitude
@@ -139,8 +139,8 @@ def by_feature(parts: Sequence[Tensor], table: InputTable) -> Float:
 
     Parameters
     ----------
-    parts : sequence of five Tensors
-        A batch's values, shaped as the groups of `Inputs`.
+    parts : sequence of Tensors
+        A batch's values, shaped as the table's groups of `Inputs`.
     table : InputTable
 
     Returns
@@ -150,8 +150,10 @@ def by_feature(parts: Sequence[Tensor], table: InputTable) -> Float:
     """
     index = {variable.name: i for i, variable in enumerate(table.variables)}
     total = np.zeros(len(index))
-    for group, values in zip(GROUPS, parts, strict=True):
-        moved = values.detach().movedim(_CHANNEL_AXIS[group], 0).flatten(1)
+    for group, values in zip(table.groups, parts, strict=True):
+        moved = values.detach().movedim(_CHANNEL_AXIS.get(group, 1), 0).flatten(1)
+        if group == "cams":  # all levels are one variable
+            moved = moved.flatten()[None]
         of_channel = moved.double().sum(dim=1).numpy()
         for channel, value in zip(table.channels(group), of_channel, strict=True):
             total[index[channel.variable]] += value

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dacno2_s5p.inputs.samples import GROUPS
+from dacno2_s5p.inputs.samples import ALL_GROUPS
 from retrieval.files.tables import markdown_table, number, write_lines
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _numbers(found: Attribution, i: int) -> list[tuple[str, str, str, str, float
         "share": 100.0 * found.share[i],
     }
     variables = found.table.variables
-    for group in GROUPS:
+    for group in found.table.groups:
         mine = np.array([v.group == group for v in variables])
         numbers += [(GROUP, group, "", m, x[mine].sum()) for m, x in values.items()]
     for j, variable in enumerate(variables):
@@ -178,12 +178,18 @@ def top_features(rows: Sequence[Row], target: ErrorTarget, top: int) -> list[str
     return sorted(total, key=lambda feature: -total[feature])[:top]
 
 
+def groups(rows: Sequence[Row]) -> list[str]:
+    """Return the groups of any checkpoint, in the order of the table of inputs."""
+    found = {row.group for row in select(rows, GROUP, "share")}
+    return [group for group in ALL_GROUPS if group in found]
+
+
 def group_table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     """Return header and cells: groups by target, checkpoints side by side."""
     cells = [
         [label(target), group, *_side_by_side(rows, GROUP, target, group)]
         for target in targets(rows)
-        for group in GROUPS
+        for group in groups(rows)
     ]
     return ["target", "group", *names(rows)], cells
 

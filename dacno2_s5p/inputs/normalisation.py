@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from dacno2_s5p.errors import DataError
-from dacno2_s5p.inputs.samples import GROUPS, Inputs
+from dacno2_s5p.inputs.samples import GROUPS, OPTIONAL_GROUPS, Inputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -273,15 +273,43 @@ class Normaliser:
             ]
 
     def normalise(self, inputs: Inputs) -> Inputs:
-        """Normalise a sample or a batch.
+        """Normalise a sample or a batch; groups that the table does not have are left out.
+
+        The optional groups keep the units of the table.
 
         Raises
         ------
         DataError
-            If a value is not finite, or negative where the transform is a logarithm; the
-            message names the variable.
+            If a value is not finite, negative where the transform is a logarithm, or a group of
+            the table is not there; the message names the variable.
         """
-        return Inputs(*(self._group(group, getattr(inputs, group)) for group in GROUPS))
+        found = inputs.groups
+        changed = {group: self._group(group, found[group]) for group in GROUPS}
+        kept = {
+            group: self._plain(group, found.get(group))
+            for group in self.table.groups
+            if group in OPTIONAL_GROUPS
+        }
+        return Inputs(**changed, **kept)
+
+    def _plain(self, group: str, values: Tensor | None) -> Tensor:
+        """Look at an optional group, which is not changed: amounts are finite and not negative."""
+        if values is None:
+            names = ", ".join(variable.name for variable in self.table.group(group))
+            msg = (
+                f"Missing inputs {names}. The network needs the group {group}. Given a day without "
+                "it. Prepare the day with it, or use a network without it."
+            )
+            raise DataError(msg)
+        channels = self.table.channels(group)
+        for rule, wrong in (("finite", ~torch.isfinite(values)), ("non-negative", values < 0)):
+            if bool(wrong.any()):
+                of_channel = wrong.transpose(0, -3).flatten(1).sum(dim=1)
+                # all levels of CAMS are one variable
+                index = int(of_channel.nonzero()[0, 0]) if len(channels) > 1 else 0
+                count = f"{int(wrong.sum())} values that are not"
+                _raise_invalid(channels[index].name, rule, count)
+        return values
 
     def _group(self, group: str, values: Tensor) -> Tensor:
         n_map = 0 if group == "temporal" else 3 if group == "multi" else 2

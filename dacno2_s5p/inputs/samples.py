@@ -7,7 +7,7 @@ A sample is one day of one patch; a batch is the same with a leading axis B.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -25,10 +25,26 @@ if TYPE_CHECKING:
 GROUPS = ("temporal", "emission", "geography", "single", "multi")
 """The five groups of inputs, section 2.2.1."""
 
+OPTIONAL_GROUPS = ("transport", "cams")
+"""Groups that a network may have besides: they stay in the units of the table."""
+
+ALL_GROUPS = (*GROUPS, *OPTIONAL_GROUPS)
+"""All groups, in the order of `Inputs`."""
+
+GROUP_FACTORS = {
+    "emission": 1,
+    "geography": 1,
+    "single": COARSE_FACTOR,
+    "multi": COARSE_FACTOR,
+    "transport": 1,
+    "cams": CAMS_FACTOR,
+}
+"""Fine cells along a cell of each group of maps."""
+
 
 @dataclass(frozen=True)
 class Inputs:
-    """The five groups of inputs, in the units of the table or normalised, float32.
+    """The groups of inputs, in the units of the table or normalised, float32.
 
     Attributes
     ----------
@@ -42,6 +58,12 @@ class Inputs:
         Single-level weather, T steps in time order.
     multi : Tensor, shape (T, 9, 8, H / 8, W / 8)
         Weather at the eight heights.
+    transport : Tensor, shape (4, H, W), or None
+        Emissions carried by the wind, on the fine grid: NO2 of the mixed layer and of the layer
+        above [ug m-3], fresh emission over depth [ug m-3 h-1], depth of the mixed layer [m]. Never
+        normalised: it is the network's first guess (`transport.prior`).
+    cams : Tensor, shape (n_level, H / 4, W / 4), or None
+        The day's CAMS forecast at the heights [ug m-3], never normalised either.
 
     Channels are those of `InputTable.channels`. Batches have a leading axis B.
     """
@@ -51,15 +73,38 @@ class Inputs:
     geography: Tensor
     single: Tensor
     multi: Tensor
+    transport: Tensor | None = None
+    cams: Tensor | None = None
+
+    @property
+    def groups(self) -> dict[str, Tensor]:
+        """The groups that are there, in the order of `ALL_GROUPS`."""
+        found = {group: getattr(self, group) for group in ALL_GROUPS}
+        return {group: values for group, values in found.items() if values is not None}
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Inputs:
-        """Apply a function to each group."""
-        return Inputs(*(function(getattr(self, field.name)) for field in fields(self)))
+        """Apply a function to each group that is there."""
+        return Inputs(**{group: function(values) for group, values in self.groups.items()})
 
     @classmethod
     def stack(cls, samples: Sequence[Inputs]) -> Inputs:
-        """Put samples together to a batch."""
-        return cls(*(torch.stack([getattr(s, group) for s in samples]) for group in GROUPS))
+        """Put samples together to a batch.
+
+        Raises
+        ------
+        DataError
+            If some have an optional group and others have not.
+        """
+        groups = [sample.groups for sample in samples]
+        for found in groups[1:]:
+            if found.keys() != groups[0].keys():
+                odd = ", ".join(sorted(found.keys() ^ groups[0].keys()))
+                msg = (
+                    f"Invalid batch. All samples must have the same groups of inputs. Given {odd} "
+                    "in some only. Prepare all days in the same way."
+                )
+                raise DataError(msg)
+        return cls(**{name: torch.stack([found[name] for found in groups]) for name in groups[0]})
 
     def sample(self, index: int) -> Inputs:
         """Return a batch of one sample of this batch."""
@@ -67,14 +112,11 @@ class Inputs:
 
     def cut(self, patch: Patch) -> Inputs:
         """Cut a patch out of the inputs of the whole grid (one sample, not a batch)."""
-        fine, coarse = patch.slices(), patch.slices(COARSE_FACTOR)
-        return Inputs(
-            self.temporal,
-            self.emission[(..., *fine)],
-            self.geography[(..., *fine)],
-            self.single[(..., *coarse)],
-            self.multi[(..., *coarse)],
-        )
+        found = self.groups
+        for group, factor in GROUP_FACTORS.items():
+            if group in found:
+                found[group] = found[group][(..., *patch.slices(factor))]
+        return Inputs(**found)
 
 
 @dataclass(frozen=True)

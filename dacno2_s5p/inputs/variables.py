@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from dacno2_s5p.errors import ConfigurationError
-from dacno2_s5p.inputs.samples import GROUPS
+from dacno2_s5p.inputs.samples import ALL_GROUPS, GROUPS, OPTIONAL_GROUPS
 from retrieval.files.damage import content_errors
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CHOICES = {
-    "group": GROUPS,
+    "group": ALL_GROUPS,
     "transform": ("none", "log1p", "cyclic", "one_hot"),
     "statistics": ("variable", "level"),
     "resampling": ("conservative", "bilinear", "mode", "rasterised", "nearest", "none"),
@@ -195,8 +195,18 @@ class InputTable:
 
     @property
     def widths(self) -> dict[str, int]:
-        """Number of channels of each group: the network's input widths."""
-        return {group: len(self.channels(group)) for group in GROUPS}
+        """Number of channels of each group that is there: the network's input widths."""
+        return {group: len(self.channels(group)) for group in self.groups}
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The five groups and the optional ones that have rows, in the order of `Inputs`."""
+        return (*GROUPS, *(group for group in OPTIONAL_GROUPS if self.group(group)))
+
+    def select(self, optional: Iterable[str]) -> InputTable:
+        """Return the table with some of its optional groups only."""
+        wanted = (*GROUPS, *optional)
+        return InputTable(v for v in self.variables if v.group in wanted)
 
     @property
     def fingerprint(self) -> str:
@@ -239,10 +249,16 @@ class InputTable:
             return table
 
     @classmethod
-    def default(cls) -> InputTable:
-        """Return the shipped table of 38 inputs."""
-        text = files("dacno2_s5p").joinpath("data/inputs.toml").read_text(encoding="utf-8")
-        return cls.from_dict(tomllib.loads(text))
+    def default(cls, optional: Iterable[str] = ()) -> InputTable:
+        """Return the shipped table of 38 inputs, and the rows of some optional groups."""
+        rows = _shipped("inputs.toml") + _shipped("optional_inputs.toml")
+        return cls(_row(row) for row in rows).select(optional)
+
+
+def _shipped(name: str) -> list[dict[str, Any]]:
+    text = files("dacno2_s5p").joinpath(f"data/{name}").read_text(encoding="utf-8")
+    rows: list[dict[str, Any]] = tomllib.loads(text)["variable"]
+    return rows
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

@@ -201,8 +201,11 @@ class Checkpoint:
                 f"{grid.name} ({grid.crs}, {grid.spacing:g})",
                 f"{own.name} ({own.crs}, {own.spacing:g})",
             )
-        if inputs is not None and inputs != self.info.inputs:
-            self._refuse("inputs", *_first_difference(inputs, self.info.inputs))
+        if inputs is not None:
+            # optional groups that the network does not know are passed over
+            given = inputs.select(self.info.inputs.groups)
+            if given != self.info.inputs:
+                self._refuse("inputs", *_first_difference(given, self.info.inputs))
         if preparation is not None:
             theirs, own_way = preparation.to_dict(), self.info.preparation.to_dict()
             for key, value in theirs.items():

@@ -41,6 +41,9 @@ def prediction_bytes(info: CheckpointInfo, grid: ModelGrid, *, with_spread: bool
     stages = _gates(network, steps, grid.patch_size)
     n_y, n_x = grid.shape
     fine = (network.emission + network.geography) * n_y * n_x
+    # CAMS' heights are on cells of sixteen fine ones
+    fine += info.inputs.widths.get("transport", 0) * n_y * n_x
+    fine += info.inputs.widths.get("cams", 0) * network.n_level * n_y * n_x // 16
     weather = steps * (network.single + network.multi * network.n_level) * n_y * n_x / 64
     # merging and the moments of an ensemble are in float64
     field = (4 + 6 * with_spread) * network.n_level * n_y * n_x

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from dacno2_s5p.errors import CheckpointError
-from dacno2_s5p.inputs.grid import COARSE_FACTOR, ModelGrid, PatchMerger
+from dacno2_s5p.inputs.grid import ModelGrid, PatchMerger
 from dacno2_s5p.inputs.normalisation import Welford
-from dacno2_s5p.inputs.samples import Inputs
+from dacno2_s5p.inputs.samples import GROUP_FACTORS, Inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -196,15 +196,10 @@ def check_day(inputs: Inputs, grid: ModelGrid) -> None:
     ValueError
         Naming the group and both shapes.
     """
-    coarse = (grid.n_y // COARSE_FACTOR, grid.n_x // COARSE_FACTOR)
-    expected = {
-        "emission": grid.shape,
-        "geography": grid.shape,
-        "single": coarse,
-        "multi": coarse,
-    }
-    for group, shape in expected.items():
-        given = tuple(getattr(inputs, group).shape[-2:])
+    found = inputs.groups
+    for group, factor in GROUP_FACTORS.items():
+        shape = (grid.n_y // factor, grid.n_x // factor)
+        given = tuple(found[group].shape[-2:]) if group in found else shape
         if given != shape:
             msg = (
                 f"Invalid inputs. The group {group} must be on the grid {grid.name}, {shape[0]} x "

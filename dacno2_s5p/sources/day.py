@@ -61,6 +61,8 @@ _BY_GROUP = {
     "geography": (*_STATIC, MONTHLY),
     "single": ("era5-single",),
     "multi": ("era5-pressure",),
+    "transport": ("transport",),
+    "cams": ("cams-forecast",),
 }
 """Sources that can fill a group."""
 

@@ -14,9 +14,10 @@ from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
-from dacno2_s5p.inputs.grid import CAMS_FACTOR, COARSE_FACTOR
+from dacno2_s5p.inputs.grid import CAMS_FACTOR
+from dacno2_s5p.inputs.samples import GROUP_FACTORS
 from dacno2_s5p.sources.day import FINE_GROUPS, MONTHLY
-from dacno2_s5p.store.store import Store, day_path, month_path
+from dacno2_s5p.store.store import STORED_NAMES, Store, day_path, month_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -52,8 +53,10 @@ def expect(source: DaySource, crops: Iterable[Crop]) -> None:
     monthly = [v.name for g in FINE_GROUPS for v in source.table.group(g) if v.source == MONTHLY]
     for crop in crops:
         day, patch = source.days[crop.day], crop.patch
-        coarse = patch.slices(COARSE_FACTOR)
-        of_day = {"single": coarse, "multi": coarse, "cams": patch.slices(CAMS_FACTOR)}
+        of_day = {"cams": patch.slices(CAMS_FACTOR)}
+        for group, factor in GROUP_FACTORS.items():
+            if group not in FINE_GROUPS:
+                of_day[STORED_NAMES.get(group, group)] = patch.slices(factor)
         of_month = dict.fromkeys(monthly, patch.slices())
         with suppress(OSError, ValueError, KeyError, TypeError):
             _advise(day_path(source.folder, day), of_day)

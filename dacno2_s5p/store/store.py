@@ -21,9 +21,9 @@ import numpy as np
 import torch
 
 from dacno2_s5p.errors import ConfigurationError, DataError
-from dacno2_s5p.inputs.grid import CAMS_FACTOR, COARSE_FACTOR, ModelGrid, Patch
+from dacno2_s5p.inputs.grid import CAMS_FACTOR, ModelGrid, Patch
 from dacno2_s5p.inputs.normalisation import InputStatistics, TargetScaling
-from dacno2_s5p.inputs.samples import NO_STATIONS, Inputs, Stations
+from dacno2_s5p.inputs.samples import GROUP_FACTORS, NO_STATIONS, Inputs, Stations
 from dacno2_s5p.inputs.variables import InputTable, Preparation
 from dacno2_s5p.sources.day import FINE_GROUPS, MONTHLY
 from dacno2_s5p.store.chunks import MANIFEST, has_array, read_array
@@ -42,6 +42,9 @@ FORMAT = 1
 
 DAY_GROUPS = ("temporal", "single", "multi")
 """Groups in the chunk of a day."""
+
+STORED_NAMES = {"cams": "cams_forecast"}
+"""Arrays of a day's chunk that are not named as their group; `cams` is the target."""
 
 Role = Literal["training", "evaluation", "all"]
 """Stations that are trained on, those held back, or both."""
@@ -239,25 +242,26 @@ class Store:
     def inputs(self, day: int, patch: Patch) -> Inputs:
         """Return one sample's inputs in the units of the table."""
         path = day_path(self.folder, self.days[day])
-        coarse = patch.slices(COARSE_FACTOR)
-        return Inputs(
-            torch.from_numpy(read_array(path, "temporal")),
-            self._fine("emission", day, patch),
-            self._fine("geography", day, patch),
-            torch.from_numpy(read_array(path, "single", *coarse)),
-            torch.from_numpy(read_array(path, "multi", *coarse)),
-        )
+        found = {"temporal": torch.from_numpy(read_array(path, "temporal"))}
+        for group in self.table.groups:
+            if group in FINE_GROUPS:
+                found[group] = self._cut(group, day, patch.slices())
+            elif group in GROUP_FACTORS:
+                found[group] = self._of_day(day, group, *patch.slices(GROUP_FACTORS[group]))
+        return Inputs(**found)
 
     def day_inputs(self, day: int) -> Inputs:
         """Return a day's inputs on the whole grid."""
-        path = day_path(self.folder, self.days[day])
         whole = (slice(0, self.grid.n_y), slice(0, self.grid.n_x))
-        arrays = {name: torch.from_numpy(read_array(path, name)) for name in DAY_GROUPS}
         fine = {group: self._cut(group, day, whole) for group in FINE_GROUPS}
-        return Inputs(**arrays, **fine)
+        others = [group for group in self.table.groups if group not in FINE_GROUPS]
+        return Inputs(**fine, **{group: self._of_day(day, group) for group in others})
 
-    def _fine(self, group: str, day: int, patch: Patch) -> Tensor:
-        return self._cut(group, day, patch.slices())
+    def _of_day(self, day: int, group: str, *window: slice) -> Tensor:
+        """Read a group of a day, some of them kept as float16, as float32."""
+        path = day_path(self.folder, self.days[day])
+        values = read_array(path, STORED_NAMES.get(group, group), *window)
+        return torch.from_numpy(values.astype(np.float32, copy=False))
 
     def _cut(self, group: str, day: int, window: tuple[slice, slice]) -> Tensor:
         month = month_path(self.folder, self.days[day])

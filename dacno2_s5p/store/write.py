@@ -15,11 +15,19 @@ import numpy as np
 
 from dacno2_s5p.errors import DataError
 from dacno2_s5p.inputs.normalisation import StatisticsBuilder, Welford
+from dacno2_s5p.inputs.samples import OPTIONAL_GROUPS
 from dacno2_s5p.sources.day import FINE_GROUPS, group_maps
 from dacno2_s5p.sources.paths import WORD
 from dacno2_s5p.store.chunks import MANIFEST, fingerprint, read_about, read_array, write_chunk
 from dacno2_s5p.store.moments import input_statistics, require_about, target_moments
-from dacno2_s5p.store.store import DAY_GROUPS, FORMAT, day_path, month_path, static_path
+from dacno2_s5p.store.store import (
+    DAY_GROUPS,
+    FORMAT,
+    STORED_NAMES,
+    day_path,
+    month_path,
+    static_path,
+)
 from retrieval.files.tables import write_text
 
 if TYPE_CHECKING:
@@ -118,7 +126,8 @@ class StoreWriter:
         ----------
         day : datetime64
         arrays : mapping
-            The groups temporal, single and multi.
+            The groups temporal, single and multi, and the optional ones of the table, which are
+            kept as float16.
         target : Target, optional
             CAMS NO2.
         stations : ndarray, shape (n_cell,), optional
@@ -135,7 +144,10 @@ class StoreWriter:
             "day": str(day),
             "moments": {group: builder.totals[group].to_dict() for group in DAY_GROUPS},
         }
-        chunk = dict(arrays)
+        chunk = {group: arrays[group] for group in DAY_GROUPS}
+        for group in self.table.groups:
+            if group in OPTIONAL_GROUPS:
+                chunk[STORED_NAMES.get(group, group)] = arrays[group].astype(np.float16)
         if target is not None:
             total = Welford((target.no2.shape[0],))
             total.add(target.no2.reshape(target.no2.shape[0], -1), axis=-1)

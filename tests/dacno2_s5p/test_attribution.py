@@ -34,6 +34,7 @@ from dacno2_s5p.errors import DataError
 from dacno2_s5p.inputs.grid import Patch
 from dacno2_s5p.inputs.normalisation import InputStatistics, Normaliser, TargetScaling
 from dacno2_s5p.inputs.samples import GROUPS, NO_STATIONS, ArrayDays, Crop, Inputs, Stations
+from dacno2_s5p.inputs.variables import InputTable
 from tests.network_builders import mini_config, random_network
 from tests.training_builders import GRID, TABLE, make_days, scaling_of, statistics_of
 
@@ -341,6 +342,19 @@ def test_elements_add_up_to_features():
     assert found[names.index("land_cover")] == pytest.approx(float(parts[2][0, 1:].sum()))
     assert found[names.index("blh")] == pytest.approx(float(parts[3][0, :, 5].sum()))
     assert found[names.index("q")] == pytest.approx(float(parts[4][0, :, 4].sum()))
+
+
+def test_optional_groups_are_features_too():
+    """Maps of the transport are a feature each; all levels of CAMS are one."""
+    rng = np.random.default_rng(0)
+    table = InputTable.default(("transport", "cams"))
+    shapes = [(3,), (12, 8, 8), (6, 8, 8), (8, 13, 1, 1), (8, 9, 8, 1, 1), (4, 8, 8), (8, 2, 2)]
+    parts = [torch.tensor(rng.normal(size=(1, *shape))) for shape in shapes]
+    found = by_feature(parts, table)
+    index = {v.name: i for i, v in enumerate(table.variables)}
+    # float64 sums
+    assert found[index["fresh_no2"]] == pytest.approx(float(parts[5][0, 2].sum()), rel=1e-12)
+    assert found[index["cams_forecast"]] == pytest.approx(float(parts[6].sum()), rel=1e-12)
 
 
 def test_draws_follow_the_seed():

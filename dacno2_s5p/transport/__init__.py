@@ -1,0 +1,1 @@
+"""Emissions carried by the wind: a first guess of the day's NO2, from inputs alone."""
