@@ -6,19 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from retrieval.apriori.base import (
-    ArraySet,
-    HeightLevels,
-    HybridLayers,
-    Quantity,
-    TimeRule,
-    Vertical,
-)
+from retrieval.apriori.base import ArraySet
 from retrieval.l2.blocks import Block
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
 from retrieval.physics.grids import RectilinearGrid
 from retrieval.physics.layers import StandardAtmosphere
+from retrieval.physics.levels import HeightLevels, HybridLayers, Quantity, Vertical
 from retrieval.physics.partial_columns import PixelColumns
+from retrieval.physics.time_rules import TimeRule
 from retrieval.substitution.collocate import Geometry, Profiles
 from tests.orbit_builder import TM5_A, TM5_B
 

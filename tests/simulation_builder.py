@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from retrieval.apriori.base import (
-    ArraySet,
-    HeightLevels,
-    HybridLayers,
-    Quantity,
-    TimeRule,
-)
+from retrieval.apriori.base import ArraySet
 from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.levels import HeightLevels, HybridLayers, Quantity
+from retrieval.physics.time_rules import TimeRule
 from retrieval.simulate.swath import Swath, orbits_over
 from retrieval.simulate.tm5 import OperationalModel
 from tests.orbit_builder import TM5_A, TM5_B

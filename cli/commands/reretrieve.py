@@ -239,8 +239,8 @@ def _workspace_folders(workspace: Path) -> dict[str, Path]:
 
 def _job(sets: dict[str, Path], given: dict[str, Any]) -> Job:
     """Check all choices, before the first orbit is read."""
-    from retrieval.apriori.base import TimeRule
     from retrieval.l2.product.write import Layout
+    from retrieval.physics.time_rules import TimeRule
     from retrieval.substitution.options import Above, Options
     from retrieval.substitution.reretrieve import Job
 

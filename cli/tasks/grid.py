@@ -49,8 +49,8 @@ def describe_l3(l3: L3) -> dict[str, Any]:
     """Return period, cells and mean columns [molec cm-2] of a map."""
     import numpy as np
 
-    from retrieval.grid_geometry import cell_areas
     from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
+    from retrieval.physics.grids import cell_areas
 
     is_used = np.isfinite(l3.mean).all(axis=0)
     weight = cell_areas(l3.grid)[is_used]

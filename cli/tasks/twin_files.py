@@ -138,8 +138,10 @@ def _write_l2(request: Request, unit: Unit) -> None:
     from dacno2_s5p.twin.air.profile import HEIGHTS
     from dacno2_s5p.twin.scene import build_scene
     from dacno2_s5p.twin.writers.ctmana import write_ctmana
-    from retrieval.apriori.base import ArraySet, HeightLevels, Quantity, TimeRule
+    from retrieval.apriori.base import ArraySet
     from retrieval.errors import NoOverlapError
+    from retrieval.physics.levels import HeightLevels, Quantity
+    from retrieval.physics.time_rules import TimeRule
     from retrieval.simulate.scene import scene_on_swath, synthetic_scene
     from retrieval.simulate.simulate_orbit import SimulationOptions, simulate_orbit
     from retrieval.simulate.swath import orbits_over

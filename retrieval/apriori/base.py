@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,104 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from retrieval.physics.grids import RectilinearGrid
-
-
-class Quantity(StrEnum):
-    """What the values of a set are, in SI."""
-
-    CONCENTRATION = "concentration"
-    """Amount per volume of air [mol m-3]."""
-    MOLE_FRACTION = "mole_fraction"
-    """Amount per amount of air [mol mol-1]."""
-    PARTIAL_COLUMN = "partial_column"
-    """Amount per area of a layer [mol m-2]; only on layers."""
-
-
-class TimeRule(StrEnum):
-    """How fields are brought to the time of a pixel (contract section 5, Time)."""
-
-    OVERPASS_MEAN = "overpass-mean"
-    """Mean of the fields stamped 11, 12 and 13 UTC of the pixel's date."""
-    LINEAR = "linear"
-    """Linear between the two fields that enclose the pixel's time."""
-    NEAREST = "nearest"
-    """The field nearest in time."""
-    DAILY = "daily"
-    """One field a day, for pixels of that date within three hours of its time."""
-
-
-@dataclass(frozen=True)
-class HeightLevels:
-    """Values at heights above ground [m], ascending; shape (n_level,)."""
-
-    height: NDArray[np.float64]
-
-    @property
-    def n_level(self) -> int:
-        """Number of values in a profile."""
-        return self.height.size
-
-
-@dataclass(frozen=True)
-class HeightLayers:
-    """Layer means between heights above ground [m], ascending; shape (n_level + 1,)."""
-
-    height_edges: NDArray[np.float64]
-
-    @property
-    def n_level(self) -> int:
-        """Number of values in a profile."""
-        return self.height_edges.size - 1
-
-
-@dataclass(frozen=True)
-class HybridLayers:
-    """Layer means between hybrid interfaces p = a + b p_surface, surface first.
-
-    `a` [Pa] and `b` [1] have shape (n_level + 1,). Pure pressure layers have b = 0.
-    """
-
-    a: NDArray[np.float64]
-    b: NDArray[np.float64]
-
-    @property
-    def n_level(self) -> int:
-        """Number of values in a profile."""
-        return self.a.size - 1
-
-
-@dataclass(frozen=True)
-class PressureLevels:
-    """Values at pressures [Pa], surface first (descending); shape (n_level,)."""
-
-    pressure: NDArray[np.float64]
-
-    @property
-    def n_level(self) -> int:
-        """Number of values in a profile."""
-        return self.pressure.size
-
-
-Vertical = HeightLevels | HeightLayers | HybridLayers | PressureLevels
-
-
-def levels_text(vertical: Vertical) -> str:
-    """Say in words which levels a set has, so that a missing one shows in a product.
-
-    Examples
-    --------
-    >>> levels_text(PressureLevels(np.array([100000.0, 85000.0])))
-    '1000, 850 hPa'
-    """
-    match vertical:
-        case HeightLevels(height):
-            return ", ".join(f"{value:g}" for value in height) + " m"
-        case HeightLayers(edges):
-            return "layers between " + ", ".join(f"{value:g}" for value in edges) + " m"
-        case PressureLevels(pressure):
-            return ", ".join(f"{value / 100.0:g}" for value in pressure) + " hPa"
-        case HybridLayers():
-            return f"{vertical.n_level} hybrid layers"
+    from retrieval.physics.levels import Quantity, Vertical
+    from retrieval.physics.time_rules import TimeRule
 
 
 @dataclass

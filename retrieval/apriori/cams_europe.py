@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.apriori import cams_europe_layout as layout
-from retrieval.apriori.base import HeightLevels, TimeRule
 from retrieval.apriori.file_set import (
     Candidate,
     FileSet,
@@ -23,6 +22,8 @@ from retrieval.apriori.formats.names import parse_cams_europe
 from retrieval.apriori.generic import no2_of
 from retrieval.apriori.locating import Request, check_column_unit, locate
 from retrieval.errors import AprioriError
+from retrieval.physics.levels import HeightLevels
+from retrieval.physics.time_rules import TimeRule
 
 if TYPE_CHECKING:
     from retrieval.apriori.formats.containers import NetcdfSource

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.apriori.base import TimeRule
 from retrieval.apriori.file_set import Candidate, FileSet, build_set, provenance
 from retrieval.apriori.formats import cams_global as layout
 from retrieval.apriori.formats.levels import Levels, model_levels
 from retrieval.apriori.generic import no2_of
 from retrieval.apriori.locating import Request, locate
+from retrieval.physics.time_rules import TimeRule
 
 if TYPE_CHECKING:
     from retrieval.apriori.formats.containers import NetcdfSource

@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_array
 
-from retrieval.grid_geometry import corners_in_degrees
 from retrieval.physics.footprint import FootprintWeights, apply_weights, polygon_overlaps
-from retrieval.physics.grids import GEOGRAPHIC, RectilinearGrid
-from retrieval.physics.quadrilaterals import project
+from retrieval.physics.grids import GEOGRAPHIC, RectilinearGrid, corners_in_degrees, project
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.apriori.base import HeightLevels, Quantity
 from retrieval.apriori.coarsen import CellWeights, Resolution, average, cell_weights, in_pieces
 from retrieval.apriori.file_set import FileSet
 from retrieval.apriori.formats.cf_time import decode
@@ -20,6 +19,7 @@ from retrieval.atomic_folder import results_together
 from retrieval.errors import AprioriError
 from retrieval.files.atomic import check_outputs
 from retrieval.files.provenance import file_checksum
+from retrieval.physics.levels import HeightLevels, Quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from retrieval.apriori.base import Quantity, TimeRule
 from retrieval.apriori.file_set import FileSet, build_set, provenance
 from retrieval.apriori.formats import ctmana as layout
 from retrieval.apriori.formats.units import Unit
 from retrieval.apriori.locating import Request, locate
+from retrieval.physics.levels import Quantity
+from retrieval.physics.time_rules import TimeRule
 
 if TYPE_CHECKING:
     from retrieval.apriori.formats.containers import NetcdfSource

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.apriori.base import AprioriSet, TimeRule
+from retrieval.apriori.base import AprioriSet
 from retrieval.apriori.formats.units import check_plausible
 from retrieval.errors import AprioriError
 from retrieval.files.provenance import checksum
+from retrieval.physics.time_rules import TimeRule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from retrieval.apriori.base import Vertical
     from retrieval.apriori.formats.containers import NetcdfSource
     from retrieval.apriori.formats.field import Field
     from retrieval.apriori.formats.units import Unit
+    from retrieval.physics.levels import Vertical
 
 logger = logging.getLogger(__name__)
 

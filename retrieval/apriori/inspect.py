@@ -8,25 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from retrieval.apriori.base import (
-    AprioriSet,
-    HeightLayers,
-    HeightLevels,
-    HybridLayers,
-    PressureLevels,
-    TimeRule,
-)
+from retrieval.apriori.base import AprioriSet
 from retrieval.apriori.file_set import FileSet
 from retrieval.apriori.meteorology import Meteo, open_meteo
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError
-from retrieval.physics.time_rules import OVERPASS_HOURS
+from retrieval.physics.levels import HeightLayers, HeightLevels, HybridLayers, PressureLevels
+from retrieval.physics.time_rules import OVERPASS_HOURS, TimeRule
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from retrieval.apriori.base import Vertical
     from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.levels import Vertical
 
 UPPER_PRESSURE = 20_000.0
 """A set that reaches higher than this [Pa] can fill the free troposphere (`--upper`)."""

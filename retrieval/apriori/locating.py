@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.apriori.base import HeightLayers, HybridLayers
 from retrieval.apriori.file_set import Candidate, one_file
 from retrieval.apriori.formats.coordinates import text_attribute
 from retrieval.apriori.formats.field import Field, find_field
@@ -15,6 +14,7 @@ from retrieval.apriori.formats.levels import Levels, find_levels, two_dimensiona
 from retrieval.apriori.formats.units import Unit, check_fits_levels, parse_unit
 from retrieval.apriori.sidecar import Sidecar
 from retrieval.errors import AprioriError
+from retrieval.physics.levels import HeightLayers, HybridLayers
 
 if TYPE_CHECKING:
     import netCDF4

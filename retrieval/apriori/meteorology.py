@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.apriori.base import HybridLayers, PressureLevels, TimeRule
 from retrieval.apriori.file_set import is_synthetic, join_times, same_grid
 from retrieval.apriori.formats import ctmana, era5
 from retrieval.apriori.formats.containers import NetcdfSource, damage_as_error, list_sources
 from retrieval.apriori.formats.field import Field, find_field
 from retrieval.apriori.formats.levels import Levels, find_levels
 from retrieval.errors import AprioriError
+from retrieval.physics.levels import HybridLayers, PressureLevels
+from retrieval.physics.time_rules import TimeRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

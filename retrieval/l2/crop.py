@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.errors import NoOverlapError, NothingToDoError
-from retrieval.grid_geometry import BoundingBox
 from retrieval.l2.orbit import Crop, Orbit
-from retrieval.physics.quadrilaterals import FULL_CIRCLE, project
+from retrieval.physics.grids import FULL_CIRCLE, BoundingBox, box_in_degrees, project
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,7 +55,7 @@ def find_crop(
     crop = orbit.full
     if grid is not None:
         in_grid = partial(_in_grid, grid=grid)
-        crop = _narrow(orbit, crop, in_grid, _grid_box(grid), "the primary set")
+        crop = _narrow(orbit, crop, in_grid, box_in_degrees(grid), "the primary set")
     if bbox is not None:
         crop = _narrow(orbit, crop, partial(_in_box, bbox=bbox), bbox, "the bounding box")
     return crop
@@ -97,19 +96,6 @@ def any_within(
     for corner in range(lat.shape[-1]):
         inside &= _in_grid(lat[..., corner], lon[..., corner], grid)
     return bool(inside.any())
-
-
-def _grid_box(grid: RectilinearGrid) -> BoundingBox:
-    """Longitudes and latitudes that hold a grid."""
-    x_0, x_1 = float(grid.x_edges[0]), float(grid.x_edges[-1])
-    y_0, y_1 = float(grid.y_edges[0]), float(grid.y_edges[-1])
-    if grid.is_geographic:
-        return (x_0, y_0, x_1, y_1) if x_1 - x_0 < FULL_CIRCLE else (-180.0, y_0, 180.0, y_1)
-    from pyproj import Transformer  # not needed for longitude/latitude sets
-
-    to_degrees = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
-    west, south, east, north = to_degrees.transform_bounds(x_0, y_0, x_1, y_1, densify_pts=101)
-    return (west, south, east, north)
 
 
 def _widened(box: BoundingBox) -> BoundingBox:

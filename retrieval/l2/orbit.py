@@ -18,8 +18,14 @@ import numpy as np
 from retrieval.errors import ProductError
 from retrieval.files.damage import CONTENT_ERRORS, content_errors, describe_fault
 from retrieval.files.hdf5_safety import refuse_unsafe
-from retrieval.l2.sensors.axes import TIME_UNITS, add_delta_time, date_after_since
-from retrieval.layer_order import L2_ADVICE, LayerOrder, layer_order
+from retrieval.l2.sensors.axes import (
+    L2_ADVICE,
+    TIME_UNITS,
+    LayerOrder,
+    add_delta_time,
+    date_after_since,
+    layer_order,
+)
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

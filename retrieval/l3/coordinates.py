@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrieval.errors import ProductError
-from retrieval.grid_geometry import centres_in_degrees
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.grids import RectilinearGrid, centres_in_degrees
 
 if TYPE_CHECKING:
     from pathlib import Path

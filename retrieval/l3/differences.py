@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from retrieval.grid_geometry import cell_areas
 from retrieval.l2.product.table import TM5
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
+from retrieval.physics.grids import cell_areas
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

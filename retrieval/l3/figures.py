@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.files.atomic import atomic_output
-from retrieval.grid_geometry import BoundingBox, cell_areas, centres_in_degrees
 from retrieval.l2.product.table import TM5
 from retrieval.l3.differences import AreaNumbers, Difference
 from retrieval.maps.axes import MapAxes, draw_box, draw_grid, draw_scale_bar, new_figure
@@ -25,7 +24,7 @@ from retrieval.maps.colours import (
 from retrieval.maps.layout import colour_bar, draw_caption, map_row, n_rows
 from retrieval.maps.regions import DOMAIN
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
-from retrieval.physics.grids import EUROPE_PLANE
+from retrieval.physics.grids import EUROPE_PLANE, BoundingBox, cell_areas, centres_in_degrees
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

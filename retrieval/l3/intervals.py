@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.errors import ProductError
-from retrieval.grid_geometry import cell_areas
 from retrieval.l3.day_file import ROWS_IN_CHUNK, read_day, read_day_record
 from retrieval.l3.days import day_files, day_of
 from retrieval.l3.differences import AreaNumbers, relative_change
 from retrieval.l3.sums import weighted_mean
+from retrieval.physics.grids import cell_areas
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -19,10 +19,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.grid_geometry import BoundingBox, box_in_plane, cell_areas
 from retrieval.maps.regions import INPUT_BOX
 from retrieval.physics.footprint import footprint_weights
-from retrieval.physics.grids import EUROPE_PLANE, GEOGRAPHIC, RectilinearGrid, domain_grid
+from retrieval.physics.grids import (
+    EUROPE_PLANE,
+    GEOGRAPHIC,
+    BoundingBox,
+    RectilinearGrid,
+    box_in_plane,
+    cell_areas,
+    domain_grid,
+    same_grid,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -216,16 +224,6 @@ def weighted_mean(weighted: Float, weight: Float) -> Float:
     weight = np.broadcast_to(weight, weighted.shape)
     np.divide(weighted, weight, out=mean, where=weight > 0)
     return mean
-
-
-def same_grid(one: RectilinearGrid, other: RectilinearGrid) -> bool:
-    """Tell whether two grids have the same cells, to a millionth of a cell."""
-    if one.crs != other.crs or one.shape != other.shape:
-        return False
-    return all(
-        np.allclose(a, b, rtol=0.0, atol=1e-6 * float(np.diff(a).min()))
-        for a, b in ((one.x_edges, other.x_edges), (one.y_edges, other.y_edges))
-    )
 
 
 def regular_grid(

@@ -17,16 +17,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from retrieval.grid_geometry import (
+from retrieval.maps.coastlines import outlines
+from retrieval.physics.grids import (
+    EUROPE_PLANE,
+    GEOGRAPHIC,
     BoundingBox,
+    RectilinearGrid,
     box_in_plane,
     box_outline,
     corners_in_degrees,
+    project,
     unproject,
 )
-from retrieval.maps.coastlines import outlines
-from retrieval.physics.grids import EUROPE_PLANE, GEOGRAPHIC, RectilinearGrid
-from retrieval.physics.quadrilaterals import project, unwrap_longitudes
+from retrieval.physics.quadrilaterals import unwrap_longitudes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

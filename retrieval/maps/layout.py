@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.colorbar import Colorbar
     from matplotlib.figure import FigureBase
 
-    from retrieval.grid_geometry import BoundingBox
     from retrieval.maps.colours import ColourScale
+    from retrieval.physics.grids import BoundingBox
 
 
 def map_row(

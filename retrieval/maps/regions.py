@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.grid_geometry import BoundingBox, centres_in_degrees
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
+from retrieval.physics.grids import BoundingBox, centres_in_degrees
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

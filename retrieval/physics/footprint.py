@@ -17,15 +17,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.grids import FULL_CIRCLE, RectilinearGrid, project, shift_to_grid
 from retrieval.physics.overlap import overlap_areas
 from retrieval.physics.quadrilaterals import (
-    FULL_CIRCLE,
     crossing_quadrilaterals,
     is_flat,
     is_projected,
-    project,
-    shift_to_grid,
     unwrap_longitudes,
 )
 

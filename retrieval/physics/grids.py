@@ -7,6 +7,7 @@ lie midway between coordinates (contract section 5).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,9 @@ from retrieval.errors import AprioriError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+    from pyproj import Transformer
+
+    Float = NDArray[np.floating]
 
 GEOGRAPHIC = "EPSG:4326"
 """CRS name of longitude/latitude grids."""
@@ -24,6 +28,15 @@ EUROPE_PLANE = "EPSG:3035"
 
 FINE_GRID_LIMIT = 0.25
 """Finer sets [degree] are averaged over footprints, coarser ones are interpolated."""
+
+BoundingBox = tuple[float, float, float, float]
+"""West, south, east, north [degrees]; west > east means across the antimeridian."""
+
+FULL_CIRCLE = 360.0
+"""Longitudes repeat after it [degree]."""
+
+POINTS_PER_SIDE = 101
+"""Points along each side of a box, so that its image in a projected plane is followed."""
 
 METRES_PER_DEGREE = 111_195.0
 """Of latitude on the sphere of 6371 km; only to apply that limit to projected grids."""
@@ -121,7 +134,7 @@ class RectilinearGrid:
     def is_periodic(self) -> bool:
         """True for a longitude/latitude grid whose longitudes close the circle."""
         span = self.x_edges[-1] - self.x_edges[0]
-        return self.is_geographic and bool(span > 360.0 - 1e-3)
+        return self.is_geographic and bool(span > FULL_CIRCLE - 1e-3)
 
     @property
     def is_fine(self) -> bool:
@@ -185,3 +198,94 @@ def domain_grid(spacing: float = 2000.0) -> RectilinearGrid:
     x = np.arange(3_072_000.0, 4_256_000.0 + 1.0, spacing)
     y = np.arange(2_096_000.0, 3_536_000.0 + 1.0, spacing)
     return RectilinearGrid(x, y, EUROPE_PLANE)
+
+
+def same_grid(one: RectilinearGrid, other: RectilinearGrid) -> bool:
+    """Tell whether two grids have the same cells, to a millionth of a cell."""
+    if one.crs != other.crs or one.shape != other.shape:
+        return False
+    return all(
+        np.allclose(a, b, rtol=0.0, atol=1e-6 * float(np.diff(a).min()))
+        for a, b in ((one.x_edges, other.x_edges), (one.y_edges, other.y_edges))
+    )
+
+
+@lru_cache(maxsize=16)
+def transformer(source: str, target: str) -> Transformer:
+    """Return what brings points from one CRS to another, longitude or x first; made once."""
+    from pyproj import Transformer  # 0.1 s to import, not needed for longitude/latitude sets
+
+    return Transformer.from_crs(source, target, always_xy=True)
+
+
+def project(longitude: Float, latitude: Float, grid: RectilinearGrid) -> tuple[Float, Float]:
+    """Coordinates of points in the plane of a grid; inf where its projection has no value."""
+    if grid.is_geographic:
+        return longitude, latitude
+    x, y = transformer(GEOGRAPHIC, grid.crs).transform(longitude, latitude)
+    return np.asarray(x), np.asarray(y)
+
+
+def shift_to_grid(x: Float, grid: RectilinearGrid) -> Float:
+    """Shift polygons (n, corner) by turns of 360 degrees to where the grid is."""
+    middle = 0.5 * (grid.x_edges[0] + grid.x_edges[-1])
+    turns = np.round((x.mean(axis=1) - middle) / FULL_CIRCLE)
+    return np.asarray(x - FULL_CIRCLE * turns[:, None])
+
+
+def unproject(x: ArrayLike, y: ArrayLike, grid: RectilinearGrid) -> tuple[Float, Float]:
+    """Longitude and latitude [degree] of points in the plane of a grid, any shape."""
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if grid.is_geographic:
+        return x, y
+    longitude, latitude = transformer(grid.crs, GEOGRAPHIC).transform(x, y)
+    return np.asarray(longitude), np.asarray(latitude)
+
+
+def centres_in_degrees(grid: RectilinearGrid) -> tuple[Float, Float]:
+    """Longitude and latitude of the cell centres [degree], each of the shape of the grid."""
+    x, y = np.meshgrid(grid.x, grid.y)
+    return unproject(x, y, grid)
+
+
+def corners_in_degrees(grid: RectilinearGrid) -> tuple[Float, Float]:
+    """Longitude and latitude of the cell corners [degree], each of shape (n_y + 1, n_x + 1)."""
+    x, y = np.meshgrid(grid.x_edges, grid.y_edges)
+    return unproject(x, y, grid)
+
+
+def cell_areas(grid: RectilinearGrid) -> Float:
+    """Areas of the cells in units of x times y of the plane, true to each other, (n_y, n_x).
+
+    Square metres for an equal-area plane; steradian on longitude/latitude.
+    """
+    height = np.diff(grid.y_edges) * grid.row_area_factor
+    return np.asarray(height[:, None] * np.diff(grid.x_edges))
+
+
+def box_outline(box: BoundingBox) -> tuple[Float, Float]:
+    """Longitude and latitude of points round a box of meridians and parallels, closed."""
+    west, south, east, north = box
+    up = np.linspace(0.0, 1.0, POINTS_PER_SIDE)
+    flat = np.zeros(POINTS_PER_SIDE)
+    along = np.concatenate([up, flat + 1, up[::-1], flat])
+    across = np.concatenate([flat, up, flat + 1, up[::-1]])
+    return west + (east - west) * along, south + (north - south) * across
+
+
+def box_in_plane(box: BoundingBox, grid: RectilinearGrid) -> BoundingBox:
+    """Extent x0, y0, x1, y1 of the image of a box of degrees in the plane of a grid."""
+    x, y = project(*box_outline(box), grid)
+    return float(x.min()), float(y.min()), float(x.max()), float(y.max())
+
+
+def box_in_degrees(grid: RectilinearGrid) -> BoundingBox:
+    """Return a box of meridians and parallels that holds a grid."""
+    x_0, x_1 = float(grid.x_edges[0]), float(grid.x_edges[-1])
+    y_0, y_1 = float(grid.y_edges[0]), float(grid.y_edges[-1])
+    if grid.is_geographic:
+        return (x_0, y_0, x_1, y_1) if x_1 - x_0 < FULL_CIRCLE else (-180.0, y_0, 180.0, y_1)
+    west, south, east, north = transformer(grid.crs, GEOGRAPHIC).transform_bounds(
+        x_0, y_0, x_1, y_1, densify_pts=POINTS_PER_SIDE
+    )
+    return (west, south, east, north)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.apriori.base import (
+from retrieval.physics.constants import AIR_COLUMN_PER_PASCAL
+from retrieval.physics.levels import (
     HeightLayers,
     HeightLevels,
     HybridLayers,
@@ -22,7 +23,6 @@ from retrieval.apriori.base import (
     Quantity,
     Vertical,
 )
-from retrieval.physics.constants import AIR_COLUMN_PER_PASCAL
 from retrieval.physics.vertical import (
     columns_from_height_layers,
     columns_from_heights,

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from retrieval.errors import ProductError
+from retrieval.physics.grids import FULL_CIRCLE
 from retrieval.physics.overlap import polygon_area
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from pyproj import Transformer
 
     from retrieval.physics.grids import RectilinearGrid
 
     Float = NDArray[np.floating]
     Bool = NDArray[np.bool_]
 
-FULL_CIRCLE = 360.0
 ZERO_AREA = 1e-7
 """Area over squared diameter below which a quadrilateral is a line: float32 corners, 0.4 for a
 square."""
@@ -79,28 +77,6 @@ def crossing_quadrilaterals(x: Float, y: Float) -> Bool:
         return np.asarray((turn(i, j, k) * turn(i, j, m) < 0) & (turn(k, m, i) * turn(k, m, j) < 0))
 
     return cross(0, 1, 2, 3) | cross(1, 2, 3, 0)
-
-
-@lru_cache(maxsize=8)
-def _transformer(crs: str) -> Transformer:
-    from pyproj import Transformer  # 0.1 s to import, not needed for longitude/latitude sets
-
-    return Transformer.from_crs("EPSG:4326", crs, always_xy=True)
-
-
-def project(longitude: Float, latitude: Float, grid: RectilinearGrid) -> tuple[Float, Float]:
-    """Coordinates of points in the plane of a grid; inf where its projection has no value."""
-    if grid.is_geographic:
-        return longitude, latitude
-    x, y = _transformer(grid.crs).transform(longitude, latitude)
-    return np.asarray(x), np.asarray(y)
-
-
-def shift_to_grid(x: Float, grid: RectilinearGrid) -> Float:
-    """Shift polygons (n, corner) by turns of 360 degrees to where the grid is."""
-    middle = 0.5 * (grid.x_edges[0] + grid.x_edges[-1])
-    turns = np.round((x.mean(axis=1) - middle) / FULL_CIRCLE)
-    return np.asarray(x - FULL_CIRCLE * turns[:, None])
 
 
 def is_projected(x: Float, y: Float, grid: RectilinearGrid) -> Bool:

@@ -8,19 +8,17 @@ area. Both are sparse matrices that are built once and applied to every field.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from retrieval.errors import DataError
-from retrieval.physics.grids import GEOGRAPHIC, RectilinearGrid
+from retrieval.physics.grids import GEOGRAPHIC, RectilinearGrid, transformer
 from retrieval.physics.overlap import overlap_areas, polygon_area
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
-    from pyproj import Transformer
 
     Float = NDArray[np.floating]
 
@@ -28,19 +26,12 @@ LEAST_COVERAGE = 1.0 - 1e-6
 """Share of a target cell that the source must cover; less is round-off of edges that meet."""
 
 
-@lru_cache(maxsize=16)
-def _transformer(source: str, target: str) -> Transformer:
-    from pyproj import Transformer  # a fifth of a second to import
-
-    return Transformer.from_crs(source, target, always_xy=True)
-
-
 def transform_points(x: ArrayLike, y: ArrayLike, source: str, target: str) -> tuple[Float, Float]:
     """Bring points from one CRS to another, arrays of any shape."""
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if source == target:
         return x, y
-    moved = _transformer(source, target).transform(x, y)
+    moved = transformer(source, target).transform(x, y)
     return np.asarray(moved[0]), np.asarray(moved[1])
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from retrieval.apriori.base import TimeRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +27,19 @@ LARGEST_GAP = 6 * HOUR
 """Nothing is interpolated over more: NO2 at noon is not halfway between two midnights."""
 FARTHEST_FIELD = 12 * HOUR
 """With no field nearer than this to any pixel, set and orbit do not belong together."""
+
+
+class TimeRule(StrEnum):
+    """How fields are brought to the time of a pixel (contract section 5, Time)."""
+
+    OVERPASS_MEAN = "overpass-mean"
+    """Mean of the fields stamped 11, 12 and 13 UTC of the pixel's date."""
+    LINEAR = "linear"
+    """Linear between the two fields that enclose the pixel's time."""
+    NEAREST = "nearest"
+    """The field nearest in time."""
+    DAILY = "daily"
+    """One field a day, for pixels of that date within three hours of its time."""
 
 
 @dataclass(frozen=True)

@@ -23,16 +23,22 @@ from retrieval.physics.partial_columns import PixelColumns, columns_above, set_c
 from retrieval.simulate.content import orbit_content, satellite_variables, scene_variables
 from retrieval.simulate.l2_file.layout import variables_of
 from retrieval.simulate.light.forward import Sky, Uncertainty, retrieve, scattering_weights
-from retrieval.simulate.options import failure_codes, quality
+from retrieval.simulate.options import (
+    MODEL,
+    SUPER_GAUSSIAN,
+    SimulationOptions,
+    failure_codes,
+    quality,
+)
 from retrieval.simulate.response import response_weights
-from retrieval.simulate_options import MODEL, SUPER_GAUSSIAN, SimulationOptions
 from retrieval.substitution.collocate import Collocator, Geometry
 from retrieval.substitution.recompute import MINIMUM_COVERAGE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from retrieval.apriori.base import AprioriSet, TimeRule
+    from retrieval.apriori.base import AprioriSet
+    from retrieval.physics.time_rules import TimeRule
     from retrieval.simulate.l2_file.content import L2Content
     from retrieval.simulate.l2_file.layout import Variant
     from retrieval.simulate.scene import SurfaceScene

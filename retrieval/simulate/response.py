@@ -17,7 +17,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from retrieval.physics.footprint import FootprintWeights
-from retrieval.physics.quadrilaterals import project, unwrap_longitudes
+from retrieval.physics.grids import project
+from retrieval.physics.quadrilaterals import unwrap_longitudes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrieval.physics.footprint import apply_weights, footprint_weights
-from retrieval.physics.quadrilaterals import project
+from retrieval.physics.grids import project
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

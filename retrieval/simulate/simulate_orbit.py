@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from retrieval.simulate.chain import Simulation
 from retrieval.simulate.l2_file.layout import VARIANTS, Variant
 from retrieval.simulate.l2_file.write import SCANLINE_CHUNK, write_l2_file
+from retrieval.simulate.options import SimulationOptions
 from retrieval.simulate.truth_file import write_truth_file
-from retrieval.simulate_options import SimulationOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from retrieval.apriori.base import AprioriSet, TimeRule
+    from retrieval.apriori.base import AprioriSet
+    from retrieval.physics.time_rules import TimeRule
     from retrieval.simulate.l2_file.content import L2Content
     from retrieval.simulate.scene import SurfaceScene
     from retrieval.simulate.swath import Swath

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from retrieval.apriori.base import AprioriSet, HybridLayers, Quantity, TimeRule
+from retrieval.apriori.base import AprioriSet
 from retrieval.apriori.file_set import join_times
 from retrieval.apriori.formats import ctmana
 from retrieval.apriori.formats.containers import list_sources
@@ -20,6 +20,8 @@ from retrieval.apriori.formats.field import find_field
 from retrieval.apriori.meteorology import open_meteo
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError
+from retrieval.physics.levels import HybridLayers, Quantity
+from retrieval.physics.time_rules import TimeRule
 
 if TYPE_CHECKING:
     from collections.abc import Callable

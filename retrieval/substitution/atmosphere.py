@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.apriori.base import AprioriSet, HybridLayers, PressureLevels, Quantity, TimeRule
+from retrieval.apriori.base import AprioriSet
 from retrieval.physics.constants import AIR_COLUMN_PER_PASCAL, VIRTUAL_TEMPERATURE_FACTOR
 from retrieval.physics.footprint import bilinear_weights
 from retrieval.physics.layers import LayeredAtmosphere
-from retrieval.physics.time_rules import time_weights
+from retrieval.physics.levels import HybridLayers, PressureLevels, Quantity
+from retrieval.physics.time_rules import TimeRule, time_weights
 from retrieval.physics.vertical import columns_from_hybrid
 from retrieval.substitution.collocate import Collocator, Geometry
 

@@ -13,11 +13,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.apriori.base import AprioriSet, TimeRule
+from retrieval.apriori.base import AprioriSet
 from retrieval.errors import NoOverlapError
 from retrieval.physics.footprint import CellValues, Weights, apply_weights, cell_values, weights_for
-from retrieval.physics.quadrilaterals import FULL_CIRCLE, project, unwrap_longitudes
-from retrieval.physics.time_rules import FARTHEST_FIELD, TimeWeights, nearest_distance, time_weights
+from retrieval.physics.grids import FULL_CIRCLE, project
+from retrieval.physics.quadrilaterals import unwrap_longitudes
+from retrieval.physics.time_rules import (
+    FARTHEST_FIELD,
+    TimeRule,
+    TimeWeights,
+    nearest_distance,
+    time_weights,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from retrieval.apriori.base import TimeRule
 from retrieval.apriori.sidecar import find_sidecar
 from retrieval.files.provenance import InputFile, checksum
-from retrieval.physics.time_rules import fields_in_use
+from retrieval.physics.time_rules import TimeRule, fields_in_use
 from retrieval.substitution.substitute import rule_of
 
 if TYPE_CHECKING:

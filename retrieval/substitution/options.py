@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from retrieval.apriori.base import TimeRule
 from retrieval.physics.air_mass_factor import EXCLUSIVE, INCLUSIVE
+from retrieval.physics.time_rules import TimeRule
 
 if TYPE_CHECKING:
-    from retrieval.grid_geometry import BoundingBox
+    from retrieval.physics.grids import BoundingBox
 
 
 class Above(StrEnum):

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.apriori.base import AprioriSet, HybridLayers, PressureLevels
+from retrieval.apriori.base import AprioriSet
 from retrieval.l2.product.results import SubstitutionFlag, SubstitutionWarning
 from retrieval.physics import air_mass_factor as airmass
 from retrieval.physics.constants import PPT
+from retrieval.physics.levels import HybridLayers, PressureLevels
 from retrieval.physics.partial_columns import (
     PixelColumns,
     columns_above,

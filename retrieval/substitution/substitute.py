@@ -12,20 +12,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.apriori.base import (
-    AprioriSet,
-    HybridLayers,
-    PressureLevels,
-    TimeRule,
-    levels_text,
-)
+from retrieval.apriori.base import AprioriSet
 from retrieval.errors import AprioriError, NoOverlapError, NothingToDoError
 from retrieval.l2.blocks import OrbitBlocks, take_block
 from retrieval.l2.crop import any_within, find_crop
 from retrieval.l2.product.results import OrbitResult, SubstitutionFlag
 from retrieval.physics.layers import LayeredAtmosphere, StandardAtmosphere, pressure_edges
+from retrieval.physics.levels import HybridLayers, PressureLevels, levels_text
 from retrieval.physics.partial_columns import PixelColumns
 from retrieval.physics.quadrilaterals import check_corner_order
+from retrieval.physics.time_rules import TimeRule
 from retrieval.substitution.assemble import Assembly
 from retrieval.substitution.collocate import Collocator
 from retrieval.substitution.options import Above, Options

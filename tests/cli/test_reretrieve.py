@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from retrieval.apriori.base import TimeRule
 from retrieval.apriori.registry import open_apriori
 from retrieval.l2.orbit import Orbit
 from retrieval.l2.product.table import SET_VARIABLES
+from retrieval.physics.time_rules import TimeRule
 from retrieval.substitution.options import Above, Options
 from retrieval.substitution.substitute import substitute
 from tests.cli.conftest import names

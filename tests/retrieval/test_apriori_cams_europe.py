@@ -9,10 +9,11 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval.apriori.base import HeightLevels, Quantity, TimeRule
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
+from retrieval.physics.levels import HeightLevels, Quantity
+from retrieval.physics.time_rules import TimeRule
 from tests.files import write_cams
 from tests.set_builders import (
     CAMS_HEIGHTS,

@@ -8,10 +8,11 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval.apriori.base import HybridLayers, PressureLevels, Quantity, TimeRule
 from retrieval.apriori.formats.hybrid_tables import half_levels
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError
+from retrieval.physics.levels import HybridLayers, PressureLevels, Quantity
+from retrieval.physics.time_rules import TimeRule
 from tests.set_builders import mesh, mole_fraction, write_cams_global, zip_files
 
 ALL = slice(None)

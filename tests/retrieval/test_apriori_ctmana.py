@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.apriori.base import HybridLayers, Quantity, TimeRule
 from retrieval.apriori.formats.hybrid_tables import tm5_half_levels
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError
+from retrieval.physics.levels import HybridLayers, Quantity
+from retrieval.physics.time_rules import TimeRule
 from tests.set_builders import mesh, mole_fraction, write_ctmana
 
 ALL = slice(None)

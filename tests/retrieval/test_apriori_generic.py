@@ -14,16 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.apriori.base import (
-    HeightLayers,
-    HybridLayers,
-    PressureLevels,
-    Quantity,
-    TimeRule,
-)
 from retrieval.apriori.registry import open_apriori, readers
 from retrieval.errors import AprioriError
 from retrieval.physics.constants import AVOGADRO, MOLAR_MASS_NO2
+from retrieval.physics.levels import HeightLayers, HybridLayers, PressureLevels, Quantity
+from retrieval.physics.time_rules import TimeRule
 from tests.files import write_profiles
 from tests.set_builders import write_cams_forecast
 

@@ -6,11 +6,12 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval.apriori.base import HeightLevels, Quantity, TimeRule
 from retrieval.apriori.formats.profile_file import Profiles, write_profile_file
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError, OutputError
 from retrieval.physics.grids import RectilinearGrid, domain_grid
+from retrieval.physics.levels import HeightLevels, Quantity
+from retrieval.physics.time_rules import TimeRule
 
 ALL = slice(None)
 HEIGHT = np.array([0.0, 50, 250, 500, 1000, 2000, 3000, 5000])

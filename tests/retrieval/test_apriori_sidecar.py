@@ -8,11 +8,12 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval.apriori.base import HeightLevels, PressureLevels, TimeRule
 from retrieval.apriori.registry import open_apriori
 from retrieval.apriori.sidecar import find_sidecar
 from retrieval.errors import AprioriError
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
+from retrieval.physics.levels import HeightLevels, PressureLevels
+from retrieval.physics.time_rules import TimeRule
 from tests.set_builders import concentration, mesh
 
 ALL = slice(None)

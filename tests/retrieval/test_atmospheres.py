@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.apriori.base import HybridLayers, PressureLevels, Quantity, TimeRule
 from retrieval.apriori.meteorology import open_meteo
 from retrieval.l2.orbit import Orbit
 from retrieval.physics.constants import GAS_CONSTANT_DRY_AIR, GRAVITY
 from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.levels import HybridLayers, PressureLevels, Quantity
+from retrieval.physics.time_rules import TimeRule
 from retrieval.substitution.atmosphere import MeteoCollocator
 from retrieval.substitution.collocate import Geometry
 from retrieval.substitution.substitute import substitute

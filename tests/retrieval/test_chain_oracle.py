@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.apriori.base import PressureLevels, Quantity, TimeRule
 from retrieval.l2.orbit import Orbit
 from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.levels import PressureLevels, Quantity
+from retrieval.physics.time_rules import TimeRule
 from retrieval.substitution.options import Options
 from retrieval.substitution.substitute import substitute
 from tests.array_sets import array_set, box_grid, contrast_field, hours

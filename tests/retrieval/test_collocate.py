@@ -7,9 +7,11 @@ import logging
 import numpy as np
 import pytest
 
-from retrieval.apriori.base import ArraySet, HeightLevels, TimeRule
+from retrieval.apriori.base import ArraySet
 from retrieval.errors import NoOverlapError
 from retrieval.physics.grids import RectilinearGrid, domain_grid
+from retrieval.physics.levels import HeightLevels
+from retrieval.physics.time_rules import TimeRule
 from retrieval.substitution.collocate import Collocator, Geometry, grid_window
 from tests.array_sets import HEIGHTS, URBAN, array_set, box_grid, contrast_field, hours
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from retrieval.errors import ProductError
-from retrieval.grid_geometry import cell_areas
 from retrieval.l3.day_file import DayRecord, write_day
 from retrieval.l3.days import read_days
 from retrieval.l3.differences import (
@@ -23,7 +22,7 @@ from retrieval.l3.means import L3, period_mean
 from retrieval.l3.sums import Sums
 from retrieval.maps.regions import Region
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.grids import RectilinearGrid, cell_areas
 
 E15 = 1e15 / MOLEC_CM2_PER_MOL_M2
 GRID = RectilinearGrid(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0]))

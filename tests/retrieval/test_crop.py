@@ -11,8 +11,7 @@ import pytest
 from retrieval.errors import NoOverlapError, NothingToDoError
 from retrieval.l2.crop import find_crop
 from retrieval.l2.orbit import Orbit
-from retrieval.physics.grids import RectilinearGrid, domain_grid
-from retrieval.physics.quadrilaterals import project
+from retrieval.physics.grids import RectilinearGrid, domain_grid, project
 from tests.array_sets import box_grid
 from tests.orbit_builder import build_orbit
 

@@ -20,11 +20,10 @@ from retrieval.physics.footprint import (
     footprint_weights,
     weights_for,
 )
-from retrieval.physics.grids import RectilinearGrid, domain_grid
+from retrieval.physics.grids import RectilinearGrid, domain_grid, project
 from retrieval.physics.quadrilaterals import (
     check_corner_order,
     crossing_quadrilaterals,
-    project,
     unwrap_longitudes,
 )
 from tests.strategies import quadrilaterals, quick

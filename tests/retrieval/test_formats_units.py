@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.apriori.base import Quantity
 from retrieval.apriori.formats.units import check_fits_levels, check_plausible, parse_unit
 from retrieval.errors import AprioriError
 from retrieval.physics.constants import AVOGADRO, MASS_TO_MOLE_FRACTION, MOLAR_MASS_NO2
+from retrieval.physics.levels import Quantity
 
 C, X, P = Quantity.CONCENTRATION, Quantity.MOLE_FRACTION, Quantity.PARTIAL_COLUMN
 UG = 1e-9 / MOLAR_MASS_NO2

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from retrieval.apriori.base import HeightLevels, Quantity
 from retrieval.physics.grids import RectilinearGrid
 from retrieval.physics.layers import StandardAtmosphere, pressure_edges
+from retrieval.physics.levels import HeightLevels, Quantity
 from retrieval.physics.partial_columns import PixelColumns, set_columns
 from retrieval.simulate.l2_file.layout import VARIANTS
 from retrieval.simulate.light.forward import Sky, scattering_weights, temperature_correction

@@ -10,13 +10,18 @@ import numpy as np
 import pytest
 from shapely import Polygon, box
 
-from retrieval.grid_geometry import cell_areas, unproject
 from retrieval.l3 import sums as grid_l3
 from retrieval.l3.pixels import read_pixels
-from retrieval.l3.sums import Sums, Weighting, parse_cell, regular_grid, same_grid, weighted_mean
+from retrieval.l3.sums import Sums, Weighting, parse_cell, regular_grid, weighted_mean
 from retrieval.physics.footprint import footprint_weights
-from retrieval.physics.grids import RectilinearGrid, domain_grid
-from retrieval.physics.quadrilaterals import project
+from retrieval.physics.grids import (
+    RectilinearGrid,
+    cell_areas,
+    domain_grid,
+    project,
+    same_grid,
+    unproject,
+)
 from tests.orbit_builder import build_orbit
 
 PLANE = RectilinearGrid(

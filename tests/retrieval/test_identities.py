@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.apriori.base import HeightLevels, Quantity
 from retrieval.l2.orbit import Orbit
 from retrieval.l2.product.results import SubstitutionFlag
 from retrieval.physics import air_mass_factor as airmass
 from retrieval.physics.footprint import apply_weights, footprint_weights
+from retrieval.physics.levels import HeightLevels, Quantity
 from retrieval.physics.partial_columns import set_columns
 from retrieval.substitution.options import Above, Options
 from retrieval.substitution.recompute import compute_set

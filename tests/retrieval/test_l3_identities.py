@@ -11,7 +11,6 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval.grid_geometry import cell_areas
 from retrieval.l2.product.write import Layout
 from retrieval.l3.add import add_files
 from retrieval.l3.days import DayStore, GridJob
@@ -20,7 +19,7 @@ from retrieval.l3.pixels import read_pixels
 from retrieval.l3.sums import regular_grid
 from retrieval.physics.constants import FILL_FLOAT
 from retrieval.physics.footprint import footprint_weights
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.grids import RectilinearGrid, cell_areas
 from retrieval.substitution.reretrieve import Job, reretrieve
 
 PRODUCTS = ("TM5", "DACNO2", "CAMS")

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from retrieval.grid_geometry import cell_areas, centres_in_degrees, corners_in_degrees, unproject
 from retrieval.maps.axes import (
     draw_box,
     draw_grid,
@@ -24,8 +23,15 @@ from retrieval.maps.colours import (
     percent_scale,
 )
 from retrieval.maps.layout import colour_bar, map_row
-from retrieval.physics.grids import RectilinearGrid, domain_grid
-from retrieval.physics.quadrilaterals import project
+from retrieval.physics.grids import (
+    RectilinearGrid,
+    cell_areas,
+    centres_in_degrees,
+    corners_in_degrees,
+    domain_grid,
+    project,
+    unproject,
+)
 
 GRID = domain_grid(16_000.0)
 PERCENT = ColourScale("Relative difference (%)", -10.0, 10.0, "RdBu_r")

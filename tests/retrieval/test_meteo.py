@@ -8,9 +8,10 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval.apriori.base import HybridLayers, PressureLevels, TimeRule
 from retrieval.apriori.meteorology import open_meteo
 from retrieval.errors import AprioriError
+from retrieval.physics.levels import HybridLayers, PressureLevels
+from retrieval.physics.time_rules import TimeRule
 from tests.set_builders import mesh, temperature, write_cams_month, write_ctmana, zip_files
 
 ALL = slice(None)

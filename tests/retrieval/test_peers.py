@@ -9,14 +9,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.apriori.base import (
+from retrieval.physics import air_mass_factor as airmass
+from retrieval.physics.levels import (
     HeightLayers,
     HeightLevels,
     HybridLayers,
     PressureLevels,
     Quantity,
 )
-from retrieval.physics import air_mass_factor as airmass
 from retrieval.physics.partial_columns import set_columns
 from retrieval.substitution.options import Above, Options
 from retrieval.substitution.recompute import compute_set

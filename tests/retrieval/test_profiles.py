@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.apriori.base import (
+from retrieval.physics.constants import AIR_COLUMN_PER_PASCAL, GAS_CONSTANT
+from retrieval.physics.layers import LayeredAtmosphere, StandardAtmosphere
+from retrieval.physics.levels import (
     HeightLayers,
     HeightLevels,
     HybridLayers,
     PressureLevels,
     Quantity,
 )
-from retrieval.physics.constants import AIR_COLUMN_PER_PASCAL, GAS_CONSTANT
-from retrieval.physics.layers import LayeredAtmosphere, StandardAtmosphere
 from retrieval.physics.partial_columns import (
     PixelColumns,
     columns_above,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.apriori.base import HeightLevels, HybridLayers, Quantity
 from retrieval.physics import air_mass_factor as airmass
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3, MOLEC_CM2_PER_MOL_M2, PPT
 from retrieval.physics.layers import StandardAtmosphere
+from retrieval.physics.levels import HeightLevels, HybridLayers, Quantity
 from retrieval.physics.partial_columns import PixelColumns, constant_above, set_columns
 from tests.orbit_builder import TM5_A, TM5_B
 

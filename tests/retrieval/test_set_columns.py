@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from retrieval.apriori.base import HeightLevels, HybridLayers, PressureLevels, Quantity
 from retrieval.l2.product.results import SubstitutionFlag, SubstitutionWarning
 from retrieval.physics import air_mass_factor as airmass
 from retrieval.physics.constants import AIR_COLUMN_PER_PASCAL
 from retrieval.physics.layers import StandardAtmosphere
+from retrieval.physics.levels import HeightLevels, HybridLayers, PressureLevels, Quantity
 from retrieval.physics.partial_columns import set_columns
 from retrieval.substitution.options import Above, Options
 from retrieval.substitution.recompute import UpperPart, compute_set

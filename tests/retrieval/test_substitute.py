@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.apriori.base import Quantity, TimeRule
 from retrieval.errors import AprioriError, NoOverlapError
 from retrieval.l2.product.results import SubstitutionFlag
 from retrieval.physics import footprint
 from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.levels import Quantity
+from retrieval.physics.time_rules import TimeRule
 from retrieval.substitution import collocate
 from retrieval.substitution.assemble import ENSEMBLE, OWN_UNCERTAINTY
 from retrieval.substitution.options import Above

@@ -8,10 +8,11 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval.apriori.base import HeightLevels, TimeRule
 from retrieval.errors import NoOverlapError, NothingToDoError, ProductError
 from retrieval.l2.orbit import Orbit
 from retrieval.l2.product.results import SubstitutionFlag
+from retrieval.physics.levels import HeightLevels
+from retrieval.physics.time_rules import TimeRule
 from retrieval.substitution.options import Options
 from retrieval.substitution.substitute import check_names, substitute
 from tests.array_sets import (

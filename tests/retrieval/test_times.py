@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.apriori.base import TimeRule
-from retrieval.physics.time_rules import fields_in_use, nearest_distance, time_weights
+from retrieval.physics.time_rules import TimeRule, fields_in_use, nearest_distance, time_weights
 from tests.array_sets import DAY, hours
 from tests.strategies import quick
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from retrieval.apriori.base import (
+from retrieval.apriori.formats.coordinates import text_attribute
+from retrieval.apriori.formats.hybrid_tables import interfaces
+from retrieval.errors import AprioriError
+from retrieval.physics.levels import (
     HeightLayers,
     HeightLevels,
     HybridLayers,
     PressureLevels,
     Vertical,
 )
-from retrieval.apriori.formats.coordinates import text_attribute
-from retrieval.apriori.formats.hybrid_tables import interfaces
-from retrieval.errors import AprioriError
 
 if TYPE_CHECKING:
     import netCDF4

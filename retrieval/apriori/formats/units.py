@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.apriori.base import Quantity
 from retrieval.errors import AprioriError
 from retrieval.physics.constants import (
     AVOGADRO,
@@ -22,6 +21,7 @@ from retrieval.physics.constants import (
     MICROGRAM_M3_TO_MOL_M3,
     MOLAR_MASS_NO2,
 )
+from retrieval.physics.levels import Quantity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from retrieval.l2_tables import CAMS_EUROPE_COLUMN, VARIABLES
+from retrieval.simulate.l2_file.tables import CAMS_EUROPE_COLUMN, VARIABLES
 from retrieval.simulate.l2_file.variables import FILL, AttributeValue, Variable
 
 __all__ = ["FILL", "VARIABLES", "VARIANTS", "AttributeValue", "Variable", "Variant", "variables_of"]
