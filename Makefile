@@ -29,7 +29,7 @@ evidence: $(STAMP) ## sixty twin days through every step, against the truth: doc
 
 twin-checkpoint: $(STAMP) ## train the packaged checkpoint on the twin world; hours, goes on where it stopped
 	$(BIN)/dacno2-s5p train -v --recipe configs/twin.toml -w twin-run --resume --threads $(PROCESSES)
-	cp twin-run/runs/twin/phase3/best.safetensors dacno2_s5p/data/twin.safetensors
+	cp twin-run/runs/twin/phase3/best.safetensors dacno2_s5p/network/data/twin.safetensors
 
 lint: $(STAMP) ## format, style, types, import directions
 	$(BIN)/ruff format --check .

@@ -51,7 +51,7 @@ def test_entries_of_a_recipe_are_of_their_kind(tmp_path, line, given):
 def test_a_date_is_no_entry_of_the_table_of_inputs(tmp_path):
     """TOML knows dates and times; rows are numbers and words."""
     path = tmp_path / "inputs.toml"
-    text = Path(variables.__file__).parents[1] / "data" / "inputs.toml"
+    text = Path(variables.__file__).parent / "data" / "inputs.toml"
     path.write_text(re.sub(r"^height = .*$", "height = 12:00:00", text.read_text(), flags=re.M))
     with pytest.raises(ConfigurationError, match=r"Invalid table of inputs .* each entry of its"):
         InputTable.read(path)

@@ -21,8 +21,9 @@ from dacno2_s5p.network.checkpoint import load_checkpoint, read_info
 from dacno2_s5p.network.runtime import tune_allocator
 from dacno2_s5p.prediction.predict import as_trained, predict_day
 from dacno2_s5p.prediction.profile_files import profile_name, profiles_of_day
-from dacno2_s5p.twin.prediction_days import SimulatedDays
-from dacno2_s5p.twin.twin import SEED, Twin
+from dacno2_s5p.twin.network_days import SimulatedDays
+from dacno2_s5p.twin.true_world import SEED
+from dacno2_s5p.twin.twin import Twin
 from dacno2_s5p.twin.writers.cams_europe import write_cams_reanalysis
 from dacno2_s5p.twin.writers.eea import write_eea, write_eea_metadata, write_station_lists
 from dacno2_s5p.twin.writers.profiles import write_true_profiles

@@ -73,8 +73,9 @@ def demo(output: Path, date: str | None, *, as_json: bool) -> None:
 def _run(output: Path, day: str) -> dict[Above, Columns]:
     """Make the files, simulate, re-retrieve; returns what to compare, by mode."""
     from cli.story import day as story
-    from dacno2_s5p.shipped import shipped_checkpoint
-    from dacno2_s5p.twin.twin import SEED, Twin
+    from dacno2_s5p.network.checkpoint import shipped_checkpoint
+    from dacno2_s5p.twin.true_world import SEED
+    from dacno2_s5p.twin.twin import Twin
 
     with progress_bar(f"Twin world, {day}: geography, weather, NO2") as progress:
         twin = Twin(SEED)

@@ -132,8 +132,6 @@ def evaluate(**given: Any) -> None:
       dacno2-s5p evaluate -w data -s phase2=p2 -s phase3=p3 --checkpoint p3.safetensors \\
           --start 2022-01-01 --end 2023-12-31
     """
-    from cli.evaluate_coverage import uncertainty_rows
-    from cli.evaluate_sets import checkpoint_of
     from cli.tasks.evaluation import (
         collect_evidence,
         open_sets,
@@ -141,7 +139,9 @@ def evaluate(**given: Any) -> None:
         read_by,
         twin_inputs,
     )
+    from dacno2_s5p.calibration.coverage import uncertainty_rows
     from dacno2_s5p.evaluation.evaluate import evaluate as rows_of
+    from dacno2_s5p.evaluation.sets import checkpoint_of
     from retrieval.atomic_folder import results_together
 
     folder: Path = given["output"]

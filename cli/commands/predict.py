@@ -129,7 +129,7 @@ def _check_call(given: dict[str, Any]) -> None:
 
 def _checkpoint_paths(given: tuple[Path, ...]) -> tuple[Path, ...]:
     """Return the checkpoints of the command line, or the packaged one."""
-    from dacno2_s5p.shipped import shipped_checkpoint
+    from dacno2_s5p.network.checkpoint import shipped_checkpoint
 
     if given:
         return given

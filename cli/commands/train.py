@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dacno2_s5p.store.store import Store
     from dacno2_s5p.training.phase import PhaseResult, Progress
     from dacno2_s5p.training.recipe import Recipe
-    from dacno2_s5p.training.split_scores import SplitScores
+    from dacno2_s5p.training.report import SplitScores
 
 
 @click.command(short_help="Train the network: phases 1, 2, 3, resumable.")

@@ -86,7 +86,8 @@ def _write(
     seed: int | None,
 ) -> None:
     from cli.tasks.twin_files import Request, date_range, missing, plan, progress_units
-    from dacno2_s5p.twin.twin import SEED, Twin
+    from dacno2_s5p.twin.true_world import SEED
+    from dacno2_s5p.twin.twin import Twin
     from retrieval.files.atomic import make_folder
 
     make_folder(folder)

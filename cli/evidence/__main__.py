@@ -97,7 +97,7 @@ def main(
 
 
 def _packaged() -> Path | None:
-    from dacno2_s5p.shipped import shipped_checkpoint
+    from dacno2_s5p.network.checkpoint import shipped_checkpoint
 
     found = shipped_checkpoint()
     if found is None:

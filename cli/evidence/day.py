@@ -30,7 +30,8 @@ FINE = ("truth8", "dacno2")
 @lru_cache(maxsize=1)
 def twin_world() -> Twin:
     """Build the world once a process: 7 CPU s."""
-    from dacno2_s5p.twin.twin import SEED, Twin
+    from dacno2_s5p.twin.true_world import SEED
+    from dacno2_s5p.twin.twin import Twin
 
     return Twin(SEED)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def checkpoint_paths(given: dict[str, Any]) -> dict[str, Path]:
     """Return checkpoints by name: those given, those of a run's phases, or the packaged one."""
-    from dacno2_s5p.shipped import shipped_checkpoint
+    from dacno2_s5p.network.checkpoint import shipped_checkpoint
 
     if given["run"] is not None:
         return _phases(given["run"])

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import rich_click as click
 
+from cli.console import note
 from cli.sources import named_paths
-from cli.uncertainty import calibration_for, uncertainty_of
+from dacno2_s5p.calibration.file import calibration_for, calibration_path, uncertainty_of
 from dacno2_s5p.network.checkpoint import Checkpoint, load_checkpoint
 from dacno2_s5p.network.runtime import tune_allocator
 from dacno2_s5p.prediction.days import DayInputs, FileDays, StoreDays, inputs_checksum
@@ -115,6 +116,8 @@ def opened(prediction: Prediction) -> Opened:
         calibration = calibration_for(
             models, prediction.n_dropout or 0, raw=prediction.raw_uncertainty
         )
+    if calibration is not None:
+        note(f"uncertainty calibrated with {calibration_path(models[0].path)}")
     return Opened(models, source, grid, calibration)
 
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from dacno2_s5p.evaluation.evidence import Evidence, FieldSet
+    from dacno2_s5p.evaluation.evidence import Evidence
+    from dacno2_s5p.evaluation.sets import FieldSet
     from dacno2_s5p.inputs.grid import ModelGrid
     from dacno2_s5p.sources.stations.cells import Measurements
     from retrieval.apriori.base import AprioriSet
@@ -38,7 +39,8 @@ def twin_inputs(given: dict[str, Any]) -> dict[str, Any]:
     import numpy as np
 
     from cli.tasks.twin_files import Request, date_range, missing, plan, progress_units
-    from dacno2_s5p.twin.twin import SEED, Twin
+    from dacno2_s5p.twin.true_world import SEED
+    from dacno2_s5p.twin.twin import Twin
     from dacno2_s5p.twin.writers.rasters import write_population
     from retrieval.files.atomic import make_folder
 
@@ -96,7 +98,7 @@ def open_sets(
     given: dict[str, Any], grid: ModelGrid, stack: ExitStack
 ) -> tuple[list[FieldSet], FieldSet | None, dict[str, AprioriSet]]:
     """Open all sets, CAMS last among the contestants, and what is behind them."""
-    from cli.evaluate_sets import open_field_set
+    from dacno2_s5p.evaluation.sets import open_field_set
 
     named = _named_paths(given)
     cams = _default(given, "cams", "cams")

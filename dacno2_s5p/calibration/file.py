@@ -8,11 +8,20 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from dacno2_s5p.calibration.factors import ALL, GAUSSIAN, Calibration
+from dacno2_s5p.calibration.residuals import fingerprints, population_of, spread_text
 from dacno2_s5p.errors import CheckpointError
 from retrieval.files.tables import write_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from dacno2_s5p.inputs.samples import Inputs
+    from dacno2_s5p.network.checkpoint import Checkpoint
+
 
 FORMAT = 1
 """Version of the file."""
@@ -66,3 +75,43 @@ def _message(path: Path, fault: str) -> str:
         f"Invalid calibration {path}. It must be a file written by calibrate. Given the fault "
         f"{fault}. Calibrate again, or give --raw-uncertainty."
     )
+
+
+def calibration_for(
+    models: Sequence[Checkpoint], n_dropout: int, *, raw: bool
+) -> Calibration | None:
+    """Return the calibration beside the first checkpoint, None where there is none or it is off.
+
+    Raises
+    ------
+    CheckpointError
+        If it is of other checkpoints, of another kind of spread, or damaged.
+    """
+    path = calibration_path(models[0].path)
+    if raw or not path.exists():
+        return None
+    found = read_calibration(path)
+    found.require(fingerprints(models), spread_text(len(models), n_dropout), str(path))
+    return found
+
+
+def uncertainty_of(
+    day: np.datetime64,
+    fields: tuple[NDArray[np.float32], NDArray[np.float32]],
+    inputs: Inputs,
+    models: Sequence[Checkpoint],
+    n_dropout: int,
+    calibration: Calibration | None,
+) -> tuple[NDArray[np.float32], dict[str, str]]:
+    """Return the uncertainty [ug m-3] of a day's NO2 and raw spread, and what to say of it."""
+    no2, spread = fields
+    how = spread_text(len(models), n_dropout)
+    if calibration is None:
+        return spread, {"uncertainty": f"raw {how}; not calibrated"}
+    about = {
+        "uncertainty": f"{how}; calibrated with stations on days held out, aloft as at the surface",
+        "uncertainty_calibration_sha256": calibration.fingerprint,
+    }
+    about |= {f"uncertainty_interval_{k}": f"{v:.6g}" for k, v in calibration.intervals.items()}
+    population = population_of(models[0].info.inputs, inputs)
+    return calibration.sigma(spread, no2, day, population), about

@@ -15,6 +15,7 @@ import numpy as np
 
 from dacno2_s5p.errors import DataError
 from dacno2_s5p.evaluation.match import Match, apply_operator, inside_box
+from dacno2_s5p.evaluation.sets import FieldSet
 from retrieval.physics.grids import GEOGRAPHIC
 from retrieval.physics.regrid import bilinear, centres_in
 
@@ -29,35 +30,8 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.floating]
 
+
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class FieldSet:
-    """One set of daily NO2 fields.
-
-    Attributes
-    ----------
-    name : str
-        For tables and figures.
-    grid : RectilinearGrid
-        Cells of its fields.
-    heights : tuple of float
-        Above ground [m], ascending; the first is the one compared with stations.
-    days : frozenset of datetime64[D]
-        Days it holds.
-    read : callable
-        From a day to its field (n_level, n_y, n_x) [ug m-3].
-    is_bound : bool
-        A bound and no contestant, like the truth of the twin world: never marked as best.
-    """
-
-    name: str
-    grid: RectilinearGrid
-    heights: tuple[float, ...]
-    days: frozenset[np.datetime64]
-    read: Callable[[np.datetime64], Float]
-    is_bound: bool = False
 
 
 @dataclass

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dacno2_s5p.evaluation.evidence import FieldSet
+    from dacno2_s5p.evaluation.sets import FieldSet
     from dacno2_s5p.inputs.grid import ModelGrid
     from retrieval.physics.grids import RectilinearGrid
 

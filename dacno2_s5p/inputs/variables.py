@@ -1,6 +1,6 @@
 """The table of inputs: one row a data set, from which readers, network and checkpoint follow.
 
-The shipped table is `data/inputs.toml`; another set of inputs is another file, not other code.
+The shipped table is `data/inputs.toml` beside it; another set of inputs is another file.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Channel:
 
 @dataclass(frozen=True)
 class Variable:
-    """One row of the table; the columns are explained in `data/inputs.toml`.
+    """One row of the table; the columns are explained in `inputs/data/inputs.toml`.
 
     Raises
     ------
@@ -242,7 +242,7 @@ class InputTable:
             ConfigurationError,
             what="table of inputs",
             rule="be a TOML file of rows, each entry of its kind",
-            advice="Compare it with dacno2_s5p/data/inputs.toml",
+            advice="Compare it with dacno2_s5p/inputs/data/inputs.toml",
         ):
             table = cls.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
             table.to_dict()  # dates and times are TOML, too, but can be no entry
@@ -256,7 +256,7 @@ class InputTable:
 
 
 def _shipped(name: str) -> list[dict[str, Any]]:
-    text = files("dacno2_s5p").joinpath(f"data/{name}").read_text(encoding="utf-8")
+    text = files("dacno2_s5p.inputs").joinpath(f"data/{name}").read_text(encoding="utf-8")
     rows: list[dict[str, Any]] = tomllib.loads(text)["variable"]
     return rows
 
@@ -277,7 +277,7 @@ def _row(values: Mapping[str, Any]) -> Variable:
     except TypeError as error:
         msg = (
             f"Invalid input {values.get('name', '(without name)')}. Its columns must be those of "
-            f"data/inputs.toml. Given {error}. Change its row."
+            f"inputs/data/inputs.toml. Given {error}. Change its row."
         )
         raise ConfigurationError(msg) from error
 

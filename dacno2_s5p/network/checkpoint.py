@@ -10,6 +10,8 @@ import platform
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -25,9 +27,9 @@ from retrieval.files.provenance import file_checksum
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from torch import Tensor
+
 
 FORMAT = 1
 """Version of the metadata; raised when older readers would misread it."""
@@ -380,3 +382,9 @@ def _check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
                 f"{name}. Use an earlier checkpoint of the run."
             )
             raise CheckpointError(msg)
+
+
+def shipped_checkpoint() -> Path | None:
+    """Return the packaged checkpoint, `data/*.safetensors`, None where none is packaged."""
+    folder = Path(str(files("dacno2_s5p.network").joinpath("data")))
+    return next(iter(sorted(folder.glob("*.safetensors"))), None)

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dacno2_s5p.training.split_scores import SplitScores
-
 
 @dataclass(frozen=True)
 class Progress:
@@ -59,3 +57,25 @@ class PhaseResult:
     step: int
     is_finished: bool
     splits: SplitScores | None = None
+
+
+@dataclass(frozen=True)
+class SplitScores:
+    """Loss and its unweighted terms of one network on both kinds of days.
+
+    Attributes
+    ----------
+    random, blocked : dict of str to float
+        On windows of days trained on, and of days held back.
+    n : int
+        Windows of each.
+    """
+
+    random: dict[str, float]
+    blocked: dict[str, float]
+    n: int
+
+    @property
+    def difference(self) -> float:
+        """How much less the loss of the random split is, as a share of the blocked one."""
+        return 1.0 - self.random["loss"] / self.blocked["loss"]

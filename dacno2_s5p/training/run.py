@@ -17,11 +17,12 @@ from dacno2_s5p.errors import ConfigurationError, DataError
 from dacno2_s5p.network.checkpoint import CheckpointInfo, load_checkpoint
 from dacno2_s5p.sources.stations.split import training_points
 from dacno2_s5p.store.moments import scaling_of_days
-from dacno2_s5p.trained_days import days_of_own, days_of_parent
 from dacno2_s5p.training.curves import plot_curves, read_rows
 from dacno2_s5p.training.losses import LossWeights
 from dacno2_s5p.training.phase import PhaseTrainer, new_network
 from dacno2_s5p.training.processes import Processes
+from dacno2_s5p.training.recipe import Recipe
+from dacno2_s5p.training.sampling import training_days
 from dacno2_s5p.training.split_scores import require_blocks, split_scores, write_scores
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from dacno2_s5p.network.dacno2 import Dacno2, NetworkConfig
     from dacno2_s5p.store.store import Store
     from dacno2_s5p.training.phase import PhaseResult, Progress
-    from dacno2_s5p.training.recipe import Recipe
+
 
 logger = logging.getLogger(__name__)
 
@@ -257,3 +258,35 @@ def draw_curves(run: Path, *, onlyobs: bool = False) -> Path | None:
     path = (run / ONLYOBS if onlyobs else run) / "curves.png"
     plot_curves(rows, path)
     return path
+
+
+def days_of_own(store: Store, recipe: Recipe) -> frozenset[str]:
+    """Return the days a phase trains on.
+
+    Parameters
+    ----------
+    store : Store
+        The days of the phase.
+    recipe : Recipe
+    """
+    trains = training_days(store.n_day, recipe.sampling, recipe.seed)
+    return frozenset(str(day) for day, is_in in zip(store.days, trains, strict=True) if is_in)
+
+
+def days_of_parent(store: Store, info: CheckpointInfo) -> frozenset[str]:
+    """Return the days a parent and those before it were trained on.
+
+    Of a parent that does not name them (older ones) every day of its years that the store has.
+
+    Parameters
+    ----------
+    store : Store
+        Of the child.
+    info : CheckpointInfo
+        Of the parent.
+    """
+    if info.trained_days:
+        return frozenset(info.trained_days)
+    data = Recipe.from_dict(info.recipe).data
+    years = {str(year) for key in ("years", "adaptation_years") for year in data.get(key, ())}
+    return frozenset(d for d in store.manifest["days"] if not data.get("years") or d[:4] in years)

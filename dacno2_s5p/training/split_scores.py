@@ -8,13 +8,14 @@ what a random split would report of this network; the loss on days held back as 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dacno2_s5p.errors import ConfigurationError
 from dacno2_s5p.network.tensor_file import read_tensors
+from dacno2_s5p.training.report import SplitScores
 from dacno2_s5p.training.sampling import CropSampler, SamplingRecipe, validation_days
 from retrieval.files.tables import write_text
 
@@ -24,30 +25,9 @@ if TYPE_CHECKING:
     from dacno2_s5p.inputs.samples import Crop, DaySource
     from dacno2_s5p.training.phase import PhaseTrainer
 
+
 _WINDOWS = 201
 """Stream of random numbers of the windows; no sampler has it."""
-
-
-@dataclass(frozen=True)
-class SplitScores:
-    """Loss and its unweighted terms of one network on both kinds of days.
-
-    Attributes
-    ----------
-    random, blocked : dict of str to float
-        On windows of days trained on, and of days held back.
-    n : int
-        Windows of each.
-    """
-
-    random: dict[str, float]
-    blocked: dict[str, float]
-    n: int
-
-    @property
-    def difference(self) -> float:
-        """How much less the loss of the random split is, as a share of the blocked one."""
-        return 1.0 - self.random["loss"] / self.blocked["loss"]
 
 
 def require_blocks(recipe: SamplingRecipe) -> None:

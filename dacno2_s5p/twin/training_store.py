@@ -19,7 +19,8 @@ from dacno2_s5p.sources.stations.cells import KINDS, StationCell, cell_record
 from dacno2_s5p.store.store import Store, day_path, month_path, static_path
 from dacno2_s5p.store.write import ONE_WRITER, StoreWriter
 from dacno2_s5p.twin.network_days import TwinInputs
-from dacno2_s5p.twin.twin import SEED, Twin
+from dacno2_s5p.twin.true_world import SEED
+from dacno2_s5p.twin.twin import Twin
 from retrieval.files.locks import alone_in
 
 if TYPE_CHECKING:

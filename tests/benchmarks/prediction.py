@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dacno2_s5p.network.checkpoint import load_checkpoint, save_checkpoint
+from dacno2_s5p.network.checkpoint import load_checkpoint, save_checkpoint, shipped_checkpoint
 from dacno2_s5p.network.memory import prediction_bytes
 from dacno2_s5p.prediction.predict import as_trained
 from dacno2_s5p.prediction.profile_files import profile_name
-from dacno2_s5p.shipped import shipped_checkpoint
 from dacno2_s5p.training.recipe import Recipe
 from dacno2_s5p.training.run import starting_point
 from tests.benchmarks.measure import Cost, Section, in_turn, ratio_of, row_of, run_process

@@ -390,7 +390,7 @@ def test_wrong_predicting_calls_are_usage_errors(predict, arguments, named):
 
 def test_without_a_checkpoint_it_is_said(run, monkeypatch):
     """Where none is packaged, predict asks for one."""
-    monkeypatch.setattr("dacno2_s5p.shipped.shipped_checkpoint", lambda: None)
+    monkeypatch.setattr("dacno2_s5p.network.checkpoint.shipped_checkpoint", lambda: None)
     done = run("predict", "--start", FIRST)
     assert done.status == 2
     assert "no packaged checkpoint" in done.error

@@ -10,7 +10,7 @@ import pytest
 
 from dacno2_s5p.errors import CheckpointError, DataError
 from dacno2_s5p.evaluation.evaluate import Row, evaluate
-from dacno2_s5p.evaluation.evidence import FieldSet, collect
+from dacno2_s5p.evaluation.evidence import collect
 from dacno2_s5p.evaluation.figures.maps import transect
 from dacno2_s5p.evaluation.figures.scores import figures
 from dacno2_s5p.evaluation.layers import (
@@ -22,6 +22,7 @@ from dacno2_s5p.evaluation.layers import (
 from dacno2_s5p.evaluation.match import inscribed_box
 from dacno2_s5p.evaluation.metrics import pair_sums, scores, season_means
 from dacno2_s5p.evaluation.regions import COLUMN_FACTOR, integrate
+from dacno2_s5p.evaluation.sets import FieldSet
 from dacno2_s5p.evaluation.stations import STATIONS, station_groups
 from dacno2_s5p.evaluation.tables import best_rows, markdown, side_by_side, write_csv
 from dacno2_s5p.inputs.grid import Patch, named_grid

@@ -12,14 +12,9 @@ from dacno2_s5p.errors import ConfigurationError
 from dacno2_s5p.network.tensor_file import read_tensors
 from dacno2_s5p.training.losses import TERMS
 from dacno2_s5p.training.phase import PhaseTrainer, new_network
+from dacno2_s5p.training.report import SplitScores
 from dacno2_s5p.training.sampling import SamplingRecipe, make_sampler, validation_days
-from dacno2_s5p.training.split_scores import (
-    SplitScores,
-    require_blocks,
-    split_scores,
-    windows,
-    write_scores,
-)
+from dacno2_s5p.training.split_scores import require_blocks, split_scores, windows, write_scores
 from tests.network_builders import mini_config
 from tests.training_builders import make_days, make_info, make_recipe
 

@@ -10,8 +10,13 @@ from dacno2_s5p.calibration.residuals import held_out_days
 from dacno2_s5p.errors import ConfigurationError, TrainingError
 from dacno2_s5p.network.checkpoint import CheckpointInfo, read_info
 from dacno2_s5p.network.tensor_file import read_tensors, write_tensors
-from dacno2_s5p.trained_days import days_of_own, days_of_parent
-from dacno2_s5p.training.run import days_of_phase, run_phase, starting_point
+from dacno2_s5p.training.run import (
+    days_of_own,
+    days_of_parent,
+    days_of_phase,
+    run_phase,
+    starting_point,
+)
 from dacno2_s5p.training.sampling import (
     SamplingRecipe,
     make_sampler,

@@ -105,7 +105,10 @@ def test_another_set_of_inputs_needs_no_code(tmp_path):
         (changed("blh", transform="one_hot"), r"classes must be given for one_hot"),
         (changed("blh", source_variables=[]), r"source_variables must be at least one name"),
         (changed("blh", name="sp"), r"names must differ. Given sp"),
-        (changed("blh", colour="red"), r"columns must be those of data/inputs.toml. Given colour"),
+        (
+            changed("blh", colour="red"),
+            r"must be those of inputs/data/inputs.toml. Given colour",
+        ),
         ({"variable": [{"name": "x"}]}, r"Invalid input x. Its columns must be"),
         ({}, r"groups must not be empty. Given temporal, emission, geography, single, multi"),
     ],

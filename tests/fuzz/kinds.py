@@ -365,7 +365,7 @@ def texts(folder: Path) -> list[Kind]:
     small = folder / "recipe.toml"
     small.write_text((shipped.parent / "configs" / "paper.toml").read_text())
     table = folder / "inputs.toml"
-    table.write_text((shipped / "data" / "inputs.toml").read_text())
+    table.write_text((shipped / "inputs" / "data" / "inputs.toml").read_text())
     manifest = folder / "twin.json"
     dates = [DAY, "2019-06-02"]
     manifest.write_text(json.dumps({f"ctm {DAY} seed 0 (cut, overpass)": dates[:1], "cams": dates}))

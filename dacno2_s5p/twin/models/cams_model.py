@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dacno2_s5p.twin.twin import Twin
+    from dacno2_s5p.twin.true_world import TrueWorld
 
 ERRORS = (
     FieldSpec(180e3, 1600e3, 0.8, (5.0, 0.0), 30.0),
@@ -94,15 +94,15 @@ class CamsModel:
 
     Parameters
     ----------
-    twin : Twin
+    world : TrueWorld
         The world it models.
     """
 
-    def __init__(self, twin: Twin) -> None:
-        self.twin = twin
+    def __init__(self, world: TrueWorld) -> None:
+        self.world = world
         self._runs: OrderedDict[np.datetime64, tuple[NDArray[np.float32], ...]] = OrderedDict()
         self._emissions: OrderedDict[str, HourlyEmissions] = OrderedDict()
-        self._errors = TravellingFields(ERRORS, twin.seed, stream=4, n_wave=160)
+        self._errors = TravellingFields(ERRORS, world.seed, stream=4, n_wave=160)
 
     @cached_property
     def points(self) -> Points:
@@ -158,7 +158,7 @@ class CamsModel:
     ) -> NDArray[np.float32]:
         """NO2 before the analysis [mol m-3], shape (n_height, n_y, n_x)."""
         lower, upper = self._run(date)
-        around = self.twin.surroundings(date, hour, "frame")
+        around = self.world.surroundings(date, hour, "frame")
         around = around.with_depth(np.hypot(1.12 * around.depth, 120.0).astype(np.float32))
         ground, stacks = self._hour(date, hour)
         state = column_state(lower[hour], upper[hour], 0.5 * ground, stacks, around)
@@ -183,8 +183,8 @@ class CamsModel:
     def _run(self, date: np.datetime64) -> tuple[NDArray[np.float32], ...]:
         """NOx columns of a day from a start one day before, as the truth's frame."""
         if date not in self._runs:
-            simulator = self.twin.simulator
-            forcing, weather = simulator.frame_forcing, self.twin.weather
+            simulator = self.world.simulator
+            forcing, weather = simulator.frame_forcing, self.world.weather
             before = date - np.timedelta64(1, "D")
             source = self._source(before, 12)
             coarse = torch.nn.functional.avg_pool2d(source[None, None], 5, 1, 2)[0, 0]
@@ -220,18 +220,18 @@ class CamsModel:
         return torch.from_numpy(ground + stacks)
 
     def _inventory(self, year: int, month: int) -> HourlyEmissions:
-        inventory = self.twin.inventory
+        inventory = self.world.inventory
         fields = tuple(
             block_mean(np.asarray(sum(inventory.monthly(s, year, month) for s in names)), 4)
             for names in CLASSES
         )
-        return HourlyEmissions(fields, block_mean(self.twin.emissions.isles, 4))
+        return HourlyEmissions(fields, block_mean(self.world.emissions.isles, 4))
 
     def _analysis(
         self, date: np.datetime64, hour: int, ground: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         """Increments of the surface [ug m-3] at a stamp, from its background [mol m-3]."""
-        observed = self.twin.observed_hour(date, hour)[self._network]
+        observed = self.world.observed_hour(date, hour)[self._network]
         model = ground.ravel()[self._cell] / MICROGRAM_M3_TO_MOL_M3
         departure = np.clip(np.nan_to_num(observed - model), -15.0, 25.0)
         spread = self._reach @ (self._weights @ departure)
@@ -239,11 +239,11 @@ class CamsModel:
 
     @cached_property
     def _network(self) -> NDArray[np.int64]:
-        return np.flatnonzero(self.twin.stations.is_assimilated)
+        return np.flatnonzero(self.world.stations.is_assimilated)
 
     @cached_property
     def _station_xy(self) -> NDArray[np.float64]:
-        stations, grid = self.twin.stations, self.twin.grid
+        stations, grid = self.world.stations, self.world.grid
         return np.column_stack(
             [grid.x[stations.column[self._network]], grid.y[stations.row[self._network]]]
         )

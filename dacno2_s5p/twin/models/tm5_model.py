@@ -26,7 +26,7 @@ from retrieval.physics.grids import RectilinearGrid
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dacno2_s5p.twin.twin import Twin
+    from dacno2_s5p.twin.true_world import TrueWorld
 
 ERRORS = (
     FieldSpec(500e3, 3000e3, 0.8, (5.0, 0.0), 40.0),
@@ -87,14 +87,14 @@ class Tm5Model:
 
     Parameters
     ----------
-    twin : Twin
+    world : TrueWorld
         The world it models.
     """
 
-    def __init__(self, twin: Twin) -> None:
-        self.twin = twin
+    def __init__(self, world: TrueWorld) -> None:
+        self.world = world
         self.a, self.b = tm5_half_levels()
-        self._errors = TravellingFields(ERRORS, twin.seed, stream=5, n_wave=96)
+        self._errors = TravellingFields(ERRORS, world.seed, stream=5, n_wave=96)
         self._hours: OrderedDict[tuple[object, ...], Tm5Fields] = OrderedDict()
 
     def fields(
@@ -138,12 +138,12 @@ class Tm5Model:
     def surface_altitude(self, grid: RectilinearGrid | None = None) -> NDArray[np.float32]:
         """Terrain height of the cells [m]."""
         grid = ctmana_grid() if grid is None else grid
-        height = self.twin.frame_elevation
+        height = self.world.frame_elevation
         return np.asarray(self._average(height[None], grid, np.zeros(1))[0], np.float32)
 
     def _hour(self, date: np.datetime64, hour: int, grid: RectilinearGrid) -> Tm5Fields:
-        twin = self.twin
-        state = twin.day(date).frame_state(hour)
+        world = self.world
+        state = world.day(date).frame_state(hour)
         profile = concentration(state, HEIGHTS)
         profile *= self._error_factors(date, hour)
         clean = np.quantile(profile[:, ::4, ::4], 0.05, axis=(1, 2))
@@ -204,7 +204,7 @@ class Tm5Model:
 
     def _tropopause(self, date: np.datetime64, hour: int, points: Points) -> NDArray[np.float64]:
         """Height of the tropopause above sea level [m], that of the nearest 16 km cell."""
-        field = self.twin.weather.day(date).tropopause[hour]
+        field = self.world.weather.day(date).tropopause[hour]
         frame = frame_grid(16000.0)
         row = np.clip((points.y - frame.y_edges[0]) // 16e3, 0, frame.shape[0] - 1)
         column = np.clip((points.x - frame.x_edges[0]) // 16e3, 0, frame.shape[1] - 1)
@@ -219,7 +219,7 @@ class Tm5Model:
         points: Points,
     ) -> NDArray[np.float64]:
         """Replace what lies above the tropopause layer by the stratosphere."""
-        column = self.twin.stratosphere.column(time, points)
+        column = self.world.stratosphere.column(time, points)
         index = np.arange(partial.shape[0])[:, None, None]
         troposphere = np.where(index <= layer, partial, 0.0)
         # a model's mole fraction is nowhere zero

@@ -15,7 +15,6 @@ import numpy as np
 
 from dacno2_s5p.twin.land.site import Site
 from dacno2_s5p.twin.land.world import as_day, day_hours
-from dacno2_s5p.twin.sun import clear_sky_radiation, cos_zenith
 from dacno2_s5p.twin.weather.modes import CENTRE, FieldSpec, TravellingFields
 from dacno2_s5p.twin.weather.near_ground import (
     AIR_DENSITY,
@@ -24,7 +23,9 @@ from dacno2_s5p.twin.weather.near_ground import (
     Flow,
     air_mass_contrast,
     boundary_layer,
+    clear_sky_radiation,
     clouds,
+    cos_zenith,
     dew_point,
     friction,
     heat_low,

@@ -18,7 +18,7 @@ from dacno2_s5p.twin.air.calendar import (
     hour_factors,
 )
 from dacno2_s5p.twin.air.emissions import heating_factor
-from dacno2_s5p.twin.flights import AIRPORTS, daily_flights
+from dacno2_s5p.twin.writers.flights import AIRPORTS, daily_flights
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,9 @@ import pytest
 from dacno2_s5p.errors import CheckpointError
 from dacno2_s5p.inputs.grid import ModelGrid, named_grid
 from dacno2_s5p.inputs.variables import InputTable
-from dacno2_s5p.network.checkpoint import load_checkpoint
+from dacno2_s5p.network.checkpoint import load_checkpoint, shipped_checkpoint
 from dacno2_s5p.prediction.predict import as_trained, predict_day
-from dacno2_s5p.shipped import shipped_checkpoint
-from dacno2_s5p.twin.prediction_days import SimulatedDays
+from dacno2_s5p.twin.network_days import SimulatedDays
 from dacno2_s5p.twin.writers.profiles import overpass_mean
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
 

@@ -7,9 +7,9 @@ import pytest
 
 from dacno2_s5p.twin.air.profile import HEIGHTS, NETWORK_HEIGHTS, partial_column
 from dacno2_s5p.twin.land.world import block_mean, to_plane
-from dacno2_s5p.twin.refinement import FINE_HEIGHTS, fine_window
 from dacno2_s5p.twin.twin import Twin
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3, MOLEC_CM2_PER_MOL_M2
+from tests.builders.refinement import FINE_HEIGHTS, fine_window
 
 from .conftest import SUMMER
 

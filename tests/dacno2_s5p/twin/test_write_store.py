@@ -9,8 +9,7 @@ import pytest
 
 from dacno2_s5p.errors import ConfigurationError
 from dacno2_s5p.inputs.grid import CAMS_FACTOR, ModelGrid
-from dacno2_s5p.twin.network_days import TwinInputs
-from dacno2_s5p.twin.prediction_days import SimulatedDays
+from dacno2_s5p.twin.network_days import SimulatedDays, TwinInputs
 from dacno2_s5p.twin.training_store import TwinDays, write_twin_store
 
 GRID = ModelGrid("Benelux", "EPSG:3035", 3_840_000.0, 3_008_000.0, 2000.0, 128, 128, 128)

@@ -11,7 +11,6 @@ import xarray as xr
 
 from dacno2_s5p.twin.air.calendar import SECTORS
 from dacno2_s5p.twin.air.profile import CAMS_HEIGHTS, HEIGHTS
-from dacno2_s5p.twin.daily_store import days_between, simulate_days
 from dacno2_s5p.twin.land.world import BOX
 from dacno2_s5p.twin.models.cams_model import cams_grid
 from dacno2_s5p.twin.writers import era5 as write_era5
@@ -253,23 +252,3 @@ def test_tile_names_are_lower_left_corners():
     """West and east of Greenwich."""
     assert tile_name(0, 50) == "n50e000_dem.tif"
     assert tile_name(-10, 40) == "n40w010_dem.tif"
-
-
-def test_days_are_kept_and_not_simulated_again(twin, summer_day, tmp_path):
-    """The second run finds the file and leaves it; its fields are the truth's overpass mean."""
-    path = next(simulate_days(twin, SUMMER, SUMMER, tmp_path))
-    stamp = path.stat().st_mtime_ns
-    assert list(simulate_days(twin, SUMMER, SUMMER, tmp_path)) == [path]
-    assert path.stat().st_mtime_ns == stamp
-    with xr.open_dataset(path) as dataset:
-        expected = overpass_mean(twin, SUMMER, (500.0,))[0] / MICROGRAM_M3_TO_MOL_M3
-        # four significant digits are kept
-        np.testing.assert_allclose(dataset.no2_overpass.sel(height=500.0), expected, rtol=1e-3)
-        assert "synthetic" in dataset.attrs["source"]
-
-
-def test_periods_are_inclusive_and_ordered():
-    """Both ends belong to a period; one that runs backward is refused."""
-    assert len(days_between("2019-12-30", "2020-01-02")) == 4
-    with pytest.raises(ValueError, match="Invalid period"):
-        days_between("2020-01-02", "2020-01-01")

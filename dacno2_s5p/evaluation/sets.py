@@ -1,14 +1,19 @@
-"""Profile files, CAMS files and any CF field as sets of daily fields for an evaluation."""
+"""What an evaluation compares: sets brought to stations and to the reference, day by day.
+
+Sets come as grids and functions that read a day, so that profile files, CAMS files and arrays are
+the same here. Stations are compared on the model grid, onto which other sets are brought
+bilinearly (the paper's CAMS-2km); the reference on its own cells, by area means (section 3.1).
+"""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import netCDF4
 import numpy as np
 
-from dacno2_s5p.evaluation.evidence import FieldSet
 from dacno2_s5p.sources.weather.windows import target_hours
 from retrieval.apriori.profile_file import KIND as PROFILE_FILE
 from retrieval.apriori.registry import open_apriori
@@ -19,6 +24,7 @@ from retrieval.physics.regrid import corners_in
 from retrieval.physics.time_rules import TimeRule
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -26,6 +32,37 @@ if TYPE_CHECKING:
     from dacno2_s5p.inputs.grid import ModelGrid
     from retrieval.apriori.base import AprioriSet
     from retrieval.physics.grids import RectilinearGrid
+
+    Float = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class FieldSet:
+    """One set of daily NO2 fields.
+
+    Attributes
+    ----------
+    name : str
+        For tables and figures.
+    grid : RectilinearGrid
+        Cells of its fields.
+    heights : tuple of float
+        Above ground [m], ascending; the first is the one compared with stations.
+    days : frozenset of datetime64[D]
+        Days it holds.
+    read : callable
+        From a day to its field (n_level, n_y, n_x) [ug m-3].
+    is_bound : bool
+        A bound and no contestant, like the truth of the twin world: never marked as best.
+    """
+
+    name: str
+    grid: RectilinearGrid
+    heights: tuple[float, ...]
+    days: frozenset[np.datetime64]
+    read: Callable[[np.datetime64], Float]
+    is_bound: bool = False
+
 
 logger = logging.getLogger(__name__)
 
