@@ -1,11 +1,11 @@
 """Draw the distributions of simulated orbits beside typical numbers and a real scene.
 
 Air mass factors, averaging kernels by pressure, quality values, clouds and precisions of one or
-more simulated L2 files (the demo writes some). Grey bands are the typical values of the method's
-appendix A and section 2.7; dashed lines are a real scene, where one is given (its angles, quality
-values and total air mass factor are reconstructed, its kernels and tropospheric air mass factor its
-own). Run: `python examples/03_simulated_orbit_distributions.py ORBIT.nc... [--real SCENE.nc]
-[-o FIGURE.png]`.
+more simulated L2 files (the demo writes some). Grey bands are the typical values of
+docs/equations.md 2.7 and 10.2; dashed lines are a real scene, where one is given (its angles,
+quality values and total air mass factor are reconstructed, its kernels and tropospheric air mass
+factor its own). Run: `python examples/03_simulated_orbit_distributions.py ORBIT.nc...
+[--real SCENE.nc] [-o FIGURE.png]`.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def draw_tropospheric_kernel(axis: Axes, scenes: list[Scene]) -> None:
             TABLE_PRESSURE,
             "k.",
             markersize=3 + 60 * albedo,
-            label=f"appendix A: SZA 30, nadir, albedo {albedo}",
+            label=f"light model: SZA 30, nadir, albedo {albedo}",
         )
     axis.set(xlabel="kernel over its value at 300 hPa [1]", ylabel="pressure [hPa]")
     axis.set(ylim=(1020, 100), xlim=(0, 1.4))
@@ -178,7 +178,7 @@ TABLE = {
     0.03: np.array([0.57, 0.73, 0.87, 1.0, 1.12, 1.35, 1.56, 1.74, 1.91, 2.04, 2.15, 2.21]),
     0.08: np.array([1.10, 1.22, 1.32, 1.42, 1.51, 1.67, 1.81, 1.94, 2.05, 2.14, 2.20, 2.22]),
 }
-"""Box air mass factors of appendix A."""
+"""Box air mass factors of docs/equations.md 10.2."""
 
 
 def draw_quality(axis: Axes, scenes: list[Scene]) -> None:

@@ -64,7 +64,9 @@ def _twice(number: str, one: Path, other: Path) -> str:
 
 
 def check_one_generation(paths: Sequence[Path]) -> None:
-    """Refuse to mix processor versions 1 and 2: clouds and quality values differ (method.md 2.6).
+    """Refuse to mix processor versions 1 and 2: clouds and quality values differ.
+
+    See docs/equations.md 2.6.
 
     Raises
     ------

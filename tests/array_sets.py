@@ -22,9 +22,9 @@ HOUR = np.timedelta64(3_600_000, "ms")
 HEIGHTS = np.array([0.0, 50, 250, 500, 1000, 2000, 3000, 5000])
 TM5_LAYERS = HybridLayers(TM5_A, TM5_B)
 URBAN = np.array([10.08, 8.94, 4.65, 2.8, 1.15, 0.25, 0.05, 0.02]) * MICROGRAM_M3_TO_MOL_M3
-"""Urban 2 km profile of method.md 3.6 at eight of its heights [mol m-3]."""
+"""Urban 2 km profile of docs/equations.md 6.3 at eight of its heights [mol m-3]."""
 RURAL = np.array([1.6, 1.55, 1.35, 1.1, 0.7, 0.3, 0.12, 0.06]) * MICROGRAM_M3_TO_MOL_M3
-"""Background 1 degree profile of method.md 3.6."""
+"""Background 1 degree profile of docs/equations.md 6.3."""
 
 
 def box_grid(spacing=0.1, box=(-4.0, 43.0, 8.0, 53.0)):

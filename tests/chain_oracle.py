@@ -1,6 +1,6 @@
 """A slow and obvious second implementation of the chain's steps, for one pixel at a time.
 
-Shapely for the footprint, np.interp and quadrature for the profile, the contract's atmosphere
+Shapely for the footprint, np.interp and quadrature for the profile, the standard atmosphere
 written out again: nothing is shared with the package.
 """
 
@@ -42,7 +42,7 @@ def footprint_mean(field, grid, lat, lon):
 
 
 def height_of(pressure, surface, altitude):
-    """Contract section 5, standard atmosphere: T falls 6.5 K/km to 11 km above sea level."""
+    """Heights in the standard atmosphere (docs/equations.md 3.2), T falling to 11 km."""
     t_s = 288.15 - 6.5e-3 * altitude
     z_11 = 11_000.0 - altitude
     p_11 = surface * (216.65 / t_s) ** (G / (R_D * 6.5e-3))

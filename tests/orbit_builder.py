@@ -1,9 +1,9 @@
 """A small orbit for tests: structurally a real L2 NO2 file, and consistent to round-off.
 
-The forward simulator is not needed: geometry on a sphere, box air mass factors from the closed
-form of the method (appendix A), synthetic TM5-like a-priori profiles. Every definition that ties
-the variables together (formats, A.7) holds in float64 before storage, so that identities can be
-tested at float32 precision.
+The forward simulator is not needed: geometry on a sphere, box air mass factors from a
+closed form fitted to the light model, synthetic TM5-like a-priori profiles. Every definition that
+ties the variables together (docs/formats.md 1.7) holds in float64 before storage, so that
+identities can be tested at float32 precision.
 
     orbit = build_orbit(tmp_path, n_scanline=60, n_ground_pixel=50)
     orbit.path                        # the file, with its real name
@@ -33,7 +33,7 @@ TILT = 14.0
 
 EUROPE = (-5.0, 42.0, 9.0, 54.0)
 
-# formats A.5: interfaces of the 34 TM5 layers, surface first
+# docs/formats.md 1.5: interfaces of the 34 TM5 layers, surface first
 # fmt: off
 TM5_A = np.array([
     0.0, 22.835938, 424.41406, 1387.5469, 3057.2656, 5564.3828, 8163.375, 11901.34, 14898.453,
@@ -396,7 +396,7 @@ def _retrieve(
     noise: float,
     rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
-    """Air mass factors, kernel and columns by their definitions (formats A.7)."""
+    """Air mass factors, kernel and columns by their definitions (docs/formats.md 1.7)."""
     middle = 0.5 * (edges[..., :-1] + edges[..., 1:])
     clear, cloudy, w = _box_amf(found, middle)
     correction = _temperature_factor(middle, found["surface_pressure"])
@@ -456,7 +456,7 @@ def _cloud_group(found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _quality(found: dict[str, np.ndarray], variant: Variant) -> dict[str, np.ndarray]:
-    """Warning flags and qa_value by the recipe of the files (formats A.11)."""
+    """Warning flags and qa_value by the recipe of the files (docs/formats.md 1.11)."""
     mu0, mu = (np.cos(np.deg2rad(found[f"{n}_zenith_angle"])) for n in ("solar", "viewing"))
     glint = (found["snow_ice_flag"] == 255) & (found["viewing_zenith_angle"] < 4.0)
     flags = np.where(glint, 1 << 11, 0) + np.where(found["snow_ice_flag"] == 103, 1 << 14, 0)
@@ -500,7 +500,7 @@ def _spoil(
 ) -> None:
     """Failed pixels and dead rows: retrieval floats fill, qa 0, an error code; geolocation stays.
 
-    Some pixels keep kernel and air mass factors and lack only the column (flag 9 of the contract);
+    Some pixels keep kernel and air mass factors and lack only the column (flag 9);
     in some the tropopause index is fill.
     """
     shape = found["latitude"].shape

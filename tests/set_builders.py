@@ -1,4 +1,4 @@
-"""Small files of every kind of a-priori set, true to the layouts of formats.md.
+"""Small files of every kind of a-priori set, true to the layouts of docs/formats.md.
 
 All hold the same made-up NO2: `concentration(height, latitude, longitude)` for fields on heights,
 `mole_fraction(pressure, ...)` for fields on pressures, so that a test knows every value.
@@ -65,7 +65,10 @@ def write_cams_month(
     values=None,
     format="NETCDF4",
 ):
-    """One per-level month of the European reanalysis (D.1), by default two days of it."""
+    """One per-level month of the European reanalysis, by default two days of it.
+
+    Layout: docs/formats.md 4.1.
+    """
     latitude = np.arange(48.0, 50.05, 0.1) if latitude is None else np.asarray(latitude)
     longitude = np.arange(1.0, 3.05, 0.1) if longitude is None else np.asarray(longitude)
     token = f".{subset}" if subset else ""
@@ -98,7 +101,10 @@ def write_cams_all_levels(
     corner=(48.0, 1.0),
     height_unit="",
 ):
-    """Write the extract of the averaging-kernel tutorial (D.1): one day, 8 levels, a wrong unit."""
+    """Write the extract of the averaging-kernel tutorial: one day, 8 levels, a wrong unit.
+
+    Layout: docs/formats.md 4.1.
+    """
     latitude, longitude = (np.arange(start, start + 2.05, 0.1) for start in corner)
     with netCDF4.Dataset(path, "w") as ds:
         _dims(ds, time=24, lev=len(heights), lat=latitude.size, lon=longitude.size)
@@ -116,7 +122,10 @@ def write_cams_all_levels(
 
 
 def write_cams_forecast(path, *, kind="FORECAST", date="20210715", n_time=24):
-    """Write a European forecast or analysis (D.2): `no2_conc`, plain hours, longitudes 359..2."""
+    """Write a European forecast or analysis: `no2_conc`, plain hours, longitudes 359..2.
+
+    Layout: docs/formats.md 4.2.
+    """
     latitude = np.arange(49.95, 47.0, -0.1)
     longitude = np.concatenate([np.arange(358.05, 360, 0.1), np.arange(0.05, 2.0, 0.1)])
     heights = np.array(CAMS_HEIGHTS, "f4")
@@ -230,7 +239,7 @@ def write_cams_global(
     model_levels=None,
     level_descending=True,
 ):
-    """CAMS global or EAC4 (D.3): kg kg-1, latitudes descending, longitudes 0..360.
+    """CAMS global or EAC4 (docs/formats.md 4.3): kg kg-1, latitudes descending, longitudes 0..360.
 
     `layout` is "legacy" (int16, hours since 1900), "new" (valid_time) or "forecast" (run and
     lead time with a two-dimensional valid_time).

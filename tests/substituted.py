@@ -1,6 +1,6 @@
 """A small orbit with the result of a substitution, by the definitions written out once more.
 
-The writer's tests need fields that satisfy the equations of the method; they are computed here
+The writer's tests need fields that satisfy the equations; they are computed here
 in plain numpy from what the orbit builder stored, independently of the package.
 """
 

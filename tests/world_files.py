@@ -20,7 +20,7 @@ from tests.orbit_builder import build_orbit
 
 DAY = "2019-06-26"
 MOLAR_MASS = 46.0055
-"""NO2 [g mol-1] (contract section 5)."""
+"""NO2 [g mol-1] (docs/equations.md 3.3)."""
 UNITS = {
     "ug m-3": 1e6 * MOLAR_MASS,
     "µg/m3": 1e6 * MOLAR_MASS,

@@ -1,7 +1,7 @@
 """What the hypothesis on the missing upper troposphere predicts, and whether it came out.
 
-The predictions are those of method.md 1.2, 3.6 and 7.3, made before any of these numbers; each is
-held against the season's numbers here, so that the page says what was found, either way.
+The predictions are those of docs/equations.md 6.2, 3.6 and 7.3, made before any of these numbers;
+each is held against the season's numbers here, so that the page says what was found, either way.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 BEGIN, END = "<!-- begin: written by make evidence -->", "<!-- end -->"
 LARGE, SMALL = 15.0, 5.0
-"""Changes [%] that count as large and as small: method.md 3.6 has +12 to +44 % for nothing above
-5 km, and -8 to +15 % for the same mixing ratio there."""
+"""Changes [%] that count as large and small: docs/equations.md 3.6 has +12 to +44 % for nothing
+above 5 km, and -8 to +15 % for the same mixing ratio there."""
 CANCELS = 2.0
 """By how much the difference of two sets may depend on the mode [%]."""
 

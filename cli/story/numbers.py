@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from retrieval.substitution.options import Above
 
 CELL = 0.1
-"""Cells of the relative changes [degree]: the standard choice of method 7.1."""
+"""Cells of the relative changes [degree]: the standard choice of docs/equations.md 7.1."""
 WHY_UPPER = (
     "The headline is mode `upper`. With nothing, or one guess, above 5 km the error is that of "
     "what is missing aloft and no longer that of the set: `none` raises every column, most where "

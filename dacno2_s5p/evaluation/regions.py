@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BOXES = {region.name: region.box for region in (DOMAIN, *REGIONS)}
-"""West, south, east, north [degree] of the contract's section 3."""
+"""West, south, east, north [degree] of the regions (docs/formats.md 10.2)."""
 
 URBANISATION = {"urban": 1500.0, "suburban": 300.0, "rural": 1.0, "uninhabited": 0.0}
 """Least people per km2 of the classes of Fig. S10, densest first.

@@ -1,1 +1,1 @@
-"""The contract of the network: its grid, its variables, their samples and their scaling."""
+"""What the network takes: its grid, its variables, their samples and their scaling."""

@@ -1,7 +1,7 @@
 """The model grid and its parents, the patches a day is cut into, and their merging.
 
 Weather is on cells 8 times as wide as the model's, CAMS on cells 4 times as wide; both nest in
-the fine grid. Section 2.2.3 of the paper; contract section 3.
+the fine grid. Section 2.2.3 of the paper; docs/formats.md 10.1.
 """
 
 from __future__ import annotations
@@ -233,7 +233,7 @@ def patch_offsets(n: int, size: int, count: int) -> tuple[int, ...]:
 def named_grid(name: str) -> ModelGrid:
     """Return one of the two shipped grids.
 
-    `europe-2km` is the grid of contract section 3 (equal-area, EPSG:3035). `lonlat-0.02` is the
+    `europe-2km` is the grid of docs/formats.md 10.1 (equal-area, EPSG:3035). `lonlat-0.02` is the
     other reading of the paper's "2 km": 0.02 degree, 5 x 5 cells in one of CAMS, 5W-9E and
     42-54N, padded by four columns in the east to 704 x 600 cells.
 

@@ -1,4 +1,4 @@
-"""From predicted fields to the profile file of contract section 2, with where they come from."""
+"""From predicted fields to the profile file (docs/formats.md 6), with where they come from."""
 
 from __future__ import annotations
 

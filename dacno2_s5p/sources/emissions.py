@@ -1,4 +1,4 @@
-"""CAMS-GLOB-ANT emissions of NOx by sector, months, on the 2 km grid (E.3).
+"""CAMS-GLOB-ANT emissions of NOx by sector, months, on the 2 km grid (docs/formats.md 5.3).
 
 Sectors differ between versions of the inventory (refineries and commerce come with v5, split
 fugitives with v6); which of them make an input is the row's list of names in the table of inputs,

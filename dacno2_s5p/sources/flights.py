@@ -1,4 +1,7 @@
-"""Eurocontrol's daily airport traffic, summed over nine states (E.5; section 2.2.1)."""
+"""Eurocontrol's daily airport traffic, summed over nine states (section 2.2.1).
+
+Layout: docs/formats.md 5.5.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CAMS European air-quality reanalyses, forecasts and analyses (formats.md D.1, D.2)."""
+"""CAMS European air-quality reanalyses, forecasts and analyses (docs/formats.md 4.1, 4.2)."""
 
 from __future__ import annotations
 

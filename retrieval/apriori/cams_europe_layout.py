@@ -1,4 +1,4 @@
-"""The layouts of the CAMS European air-quality files (formats.md D.1, D.2).
+"""The layouts of the CAMS European air-quality files (docs/formats.md 4.1, 4.2).
 
 Reanalyses come as monthly files of one level each, the level only in the file name; forecasts and
 analyses, and prepared extracts, hold all levels in one file.
@@ -264,17 +264,20 @@ def all_levels_field(
 
 
 def is_forecast(source: NetcdfSource) -> bool:
-    """Tell whether a file says that it is a forecast (D.2)."""
+    """Tell whether a file says that it is a forecast (docs/formats.md 4.2)."""
     return _says(source.dataset(), "FORECAST")
 
 
 def is_analysis(source: NetcdfSource) -> bool:
-    """Tell whether a file says that it is an analysis (D.2)."""
+    """Tell whether a file says that it is an analysis (docs/formats.md 4.2)."""
     return _says(source.dataset(), "ANALYSIS")
 
 
 def run_of(source: NetcdfSource) -> np.datetime64 | None:
-    """Return the date of the run that a forecast or analysis names in words (D.2), or None."""
+    """Return the date of the run that a forecast or analysis names in words, or None.
+
+    Layout: docs/formats.md 4.2.
+    """
     dataset = source.dataset()
     long_name = getattr(dataset.variables.get("time"), "long_name", "")
     words = (getattr(dataset, key, "") for key in ("FORECAST", "ANALYSIS"))

@@ -1,4 +1,7 @@
-"""CAMS global forecasts and the EAC4 reanalysis, on pressure or model levels (formats.md D.3)."""
+"""CAMS global forecasts and the EAC4 reanalysis, on pressure or model levels.
+
+Layout: docs/formats.md 4.3.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Average a set to coarser cells, so that resolution and content of a set can be told apart.
 
 A fine set differs from a coarse one in two things: what it resolves, and what its model says.
-Averaged to the cells of the coarse one it keeps its content only (method.md 4.2): fine minus
-averaged is resolution, averaged minus coarse is content. Concentrations at fixed heights above
-ground are averaged by the exact overlap of the cells, so that the amount of NO2 is kept.
+Averaged to the cells of the coarse one it keeps its content only (docs/equations.md 4.4): fine
+minus averaged is resolution, averaged minus coarse is content. Concentrations at fixed heights
+above ground are averaged by the exact overlap of the cells, so that the amount of NO2 is kept.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MINIMUM_COVERAGE = 0.99
-"""Share of a cell that the source must cover, as of a footprint (contract section 4, flag 5)."""
+"""Share of a cell that the source must cover, as of a footprint (flag 5)."""
 LONGEST_SIDE = 0.1
 """Sides of cells are followed in pieces of at most this length [degree]: a parallel is bent in a
 projected plane, by 1 m over 0.1 degree and by 100 m over 1 degree at 50 N."""

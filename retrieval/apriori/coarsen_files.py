@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CORRELATED = "cells of an average taken as fully correlated: mean of their standard deviations"
-"""What the uncertainty of an averaged set is, as over a footprint (contract section 5)."""
+"""What the uncertainty of an averaged set is, as over a footprint."""
 NOT_CARRIED = ("Conventions", "_NCProperties")
 
 
@@ -187,7 +187,7 @@ def _coarsen(
 
 
 def _not_negative(values: Float, part: Part) -> Float:
-    """Count negative values as zero, as every use of a set does (contract section 5)."""
+    """Count negative values as zero, as every use of a set does."""
     n_negative = int((values < 0).sum())
     if n_negative:
         logger.warning("%s: %d negative values count as 0", part.stem, n_negative)

@@ -1,4 +1,4 @@
-"""TM5-MP analyses and forecasts, AUX_CTMANA and AUX_CTMFCT (formats.md C)."""
+"""TM5-MP analyses and forecasts, AUX_CTMANA and AUX_CTMFCT (docs/formats.md 3)."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def matches(source: NetcdfSource, variable: str) -> bool:
 def open_set(sources: list[NetcdfSource], request: Request) -> FileSet:
     """Open one day or a folder of days, which make one time axis.
 
-    An orbit at 23:45 or later uses the first field of the next day's file (formats.md C): it is
-    the nearest one on the joined axis. Where analysis and forecast hold the same time, the
+    An orbit at 23:45 or later uses the first field of the next day's file (docs/formats.md 3): it
+    is the nearest one on the joined axis. Where analysis and forecast hold the same time, the
     analysis is used; of two versions the later.
 
     Raises

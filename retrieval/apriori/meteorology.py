@@ -1,4 +1,4 @@
-"""Temperature and humidity for the heights of layers: CTMANA or ERA5 files (contract section 5).
+"""Temperature and humidity for the heights of layers: CTMANA or ERA5 files.
 
 Raw access only: fields on the file's own grid, levels and times. How they are brought to pixels
 is told elsewhere.

@@ -1,4 +1,4 @@
-"""The project's own profile file (contract section 2): NO2 at heights, projected or lat/lon."""
+"""The project's own profile file (docs/formats.md 6): NO2 at heights, projected or lat/lon."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PRIORITY = 10
 
 
 def matches(source: NetcdfSource, variable: str) -> bool:
-    """Tell whether a file has the layout of contract section 2."""
+    """Tell whether a file has the layout of docs/formats.md 6."""
     return is_profile_file(source.dataset(), variable)
 
 

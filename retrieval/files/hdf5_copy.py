@@ -44,7 +44,7 @@ BLOCK_BYTES = 16 << 20
 """About how much of a variable is in memory at a time."""
 
 DEFLATE_LEVEL = 3
-"""zlib level of the operational product (formats.md A.2), with shuffle and fletcher32."""
+"""zlib level of the operational product (docs/formats.md 1.2), with shuffle and fletcher32."""
 
 _REFERENCES = {b"DIMENSION_LIST", b"REFERENCE_LIST"}
 _DIMENSION_ONLY = b"This is a netCDF dimension but not a netCDF variable."

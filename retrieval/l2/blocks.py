@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Bool = NDArray[np.bool_]
 
 PRECISION_KERNEL = "nitrogendioxide_tropospheric_column_precision_kernel"
-"""Precision without the profile's share: what stays when the profile is replaced (D11)."""
+"""Precision without the profile's share: what stays when the profile is replaced (decision D11)."""
 
 FIELDS = (
     "latitude",

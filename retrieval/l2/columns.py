@@ -2,7 +2,7 @@
 
 Besides the column of the L2 file these are the sets of a re-retrieved file, in either layout, and
 columns that others added: KNMI's European files have one with the CAMS a priori, whose name and
-group are only known by example, so that any name of that kind is taken (formats.md B).
+group are only known by example, so that any name of that kind is taken (docs/formats.md 2).
 """
 
 from __future__ import annotations

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FULL_SWATH = 450
-"""Ground pixels of an uncropped file (formats.md A.2)."""
+"""Ground pixels of an uncropped file (docs/formats.md 1.2)."""
 
 QA_THRESHOLD = 75
-"""Pixels above this raw qa_value count as good (contract section 4)."""
+"""Pixels above this raw qa_value count as good (docs/equations.md 2.6)."""
 
 NEEDS: dict[str, tuple[str, ...]] = {
     "reretrieve": REQUIRED,

@@ -294,7 +294,7 @@ class Orbit:
         """Tropopause layer index counted from the surface, and where it is valid.
 
         Fills and indices outside 1 .. layer - 1 are invalid; they are masked before anything
-        uses them as an index (formats.md A.6).
+        uses them as an index (docs/formats.md 1.6).
         """
         index, is_valid = self.read_integer("tm5_tropopause_layer_index", crop)
         n_layer = self.layers.n_layer
@@ -308,7 +308,7 @@ class Orbit:
         """Measurement time of each scanline, datetime64[ms] UTC, NaT where missing.
 
         Both styles of `delta_time` are read: plain milliseconds after `time`, and
-        milliseconds since a date (formats.md A.4).
+        milliseconds since a date (docs/formats.md 1.4).
         """
         with self._reading("delta_time and time"):
             times = self._scanline_times(crop)

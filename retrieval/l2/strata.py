@@ -1,8 +1,8 @@
 """Kinds of pixels in which results are told apart: cloud, sun, snow and ice, land and sea.
 
 A mean over all valid pixels mixes scenes in which the a priori matters differently: under clouds
-and at a low sun it matters more, over snow hardly (method.md 2.5, 2.6). Means of each kind say
-which pixels a difference comes from.
+and at a low sun it matters more, over snow hardly (docs/equations.md 2.5, 2.6). Means of each kind
+say which pixels a difference comes from.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CLOUD_CLASSES = ((0.0, 0.1), (0.1, 0.3), (0.3, 0.5))
-"""Classes of cloud radiance fraction in which results are stratified (method.md 2.5)."""
+"""Classes of cloud radiance fraction in which results are stratified (docs/equations.md 2.5)."""
 CLOUDIER = (0.5, 1.0)
 """What `qa_value > 0.75` leaves out, for lower thresholds."""
 SUN_CLASSES = ((0.0, 40.0), (40.0, 60.0), (60.0, 90.0))

@@ -1,7 +1,7 @@
 """Compare columns with different a priori on a grid: relative and absolute differences.
 
-The relative difference of a cell is the ratio of its means (method.md 7.3), never the mean of
-ratios of pixels, which diverges with noisy columns near zero. Of an area three numbers are given
+The relative difference of a cell is the ratio of its means (docs/equations.md 7.3), never the mean
+of ratios of pixels, which diverges with noisy columns near zero. Of an area three numbers are given
 side by side, because they differ and the paper does not say which one it means:
 
 (a) the ratio of the area's means, (b) the mean of the cells' relative differences, (c) their median
@@ -38,7 +38,7 @@ MINIMUM_COVERAGE = 0.5
 ANNUAL, SEASONAL = 270, 45
 """Calendar days from which a period counts as a year, as a season."""
 DAYS_OF_YEAR, DAYS_OF_SEASON = 20, 8
-"""Distinct days that a cell needs in a year, in a season (method.md 7.2)."""
+"""Distinct days that a cell needs in a year, in a season (docs/equations.md 7.2)."""
 PERCENTILES = (5.0, 50.0, 95.0)
 
 
@@ -63,7 +63,7 @@ class Sampling:
 
     @classmethod
     def for_period(cls, n_span: int) -> Sampling:
-        """Rules for a period of so many calendar days (method.md 7.2).
+        """Rules for a period of so many calendar days (docs/equations.md 7.2).
 
         Examples
         --------

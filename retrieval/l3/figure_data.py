@@ -139,7 +139,7 @@ def map_data(
 
 
 def polluted_and_clean(l3: L3, sampling: Sampling | None = None) -> dict[str, Bool]:
-    """Hotspots and background (contract section 3) as areas, by the truth where it is known.
+    """Hotspots and background (docs/formats.md 10.2) as areas, by the truth where it is known.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 (a) mean columns with each a priori on one scale; (b) relative differences, with absolute ones
 below; (c) the regions, relative and absolute, for the two finest sets. Numbers stand below each map
-with their names, because the paper's averages can be read in three ways (method.md 7.3).
+with their names, because the paper's averages can be read in three ways (docs/equations.md 7.3).
 """
 
 from __future__ import annotations
@@ -278,7 +278,10 @@ def _absolute_range(numbers: AreaNumbers) -> tuple[str, str]:
 
 
 def _absolute_line(numbers: AreaNumbers) -> str:
-    """Absolute difference in a line, for the small numbers of clean regions (method.md 7.3)."""
+    """Absolute difference in a line, for the small numbers of clean regions.
+
+    docs/equations.md 7.3.
+    """
     low, high = _absolute_range(numbers)
     mean = _signed(numbers.mean_difference / 1e15, 3)
     return f"absolute {mean} (5\N{EN DASH}95 %: {low} to {high})"

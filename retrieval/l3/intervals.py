@@ -1,4 +1,4 @@
-"""Uncertainty of mean changes by a bootstrap over days (method.md 7.3).
+"""Uncertainty of mean changes by a bootstrap over days (docs/equations.md 7.3).
 
 Two columns with different a priori share their noise, and pixels of one day share weather, light
 and profile errors: what varies independently is the day. Days are drawn with replacement, the maps

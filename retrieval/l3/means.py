@@ -116,7 +116,7 @@ def period_mean(
         First and last day; all days by default.
     average : {"pooled", "months"}
         Pool all pixels, or average the means of the months, which takes out that more clear days
-        of summer are measured (method.md 7.1).
+        of summer are measured (docs/equations.md 7.1).
 
     Raises
     ------

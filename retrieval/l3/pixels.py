@@ -1,7 +1,8 @@
 """What an orbit gives to a map: valid pixels of all products on one mask, and where they lie.
 
-The mask is one for all products (method.md 7.2): the stored quality value above the threshold and
-every product finite. So maps of two products never differ by the pixels they are made of.
+The mask is one for all products (docs/equations.md 7.2): the stored quality value above the
+threshold and every product finite. So maps of two products never differ by the pixels they are made
+of.
 """
 
 from __future__ import annotations
@@ -102,7 +103,10 @@ class OrbitIdentity:
 
     @property
     def major_version(self) -> str:
-        """Processor generation: 1 and 2 have different clouds and qa_value (method.md 2.6)."""
+        """Processor generation: 1 and 2 have different clouds and qa_value.
+
+        docs/equations.md 2.6.
+        """
         return self.processor_version.split(".")[0].lstrip("0") or "unknown"
 
 
@@ -374,7 +378,7 @@ def _mask(
 ) -> NDArray[np.bool_]:
     """One mask for all products, on the stored integer of the quality value."""
     raw, is_valid = orbit.read_integer("qa_value", crop)
-    # float32 0.75 is below 0.75: a comparison of scaled values lets 75 pass (method.md 2.6)
+    # float32 0.75 is below 0.75: a comparison of scaled values lets 75 pass (docs/equations.md 2.6)
     mask = is_valid & (raw > qa_threshold)
     for one in values:
         mask &= np.isfinite(one)

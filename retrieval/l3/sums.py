@@ -4,9 +4,9 @@ r"""L2 to L3: sums of pixels over grid cells by exact overlap, for every product
           w_{gj} = \mathrm{area}(\mathrm{pixel}_j \cap \mathrm{cell}_g)
           \ [\,/\ \mathrm{area}(\mathrm{pixel}_j)\,]
 
-(method.md 7.1). Sums are kept, not means, so that files can be added later in any order. Weights
-never depend on the column or its error: an error grows with the column, and such a weight would
-suppress polluted days, and differently for each a priori.
+(docs/equations.md 7.1). Sums are kept, not means, so that files can be added later in any order.
+Weights never depend on the column or its error: an error grows with the column, and such a weight
+would suppress polluted days, and differently for each a priori.
 """
 
 from __future__ import annotations

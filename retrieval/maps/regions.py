@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Bool = NDArray[np.bool_]
 
 INPUT_BOX: BoundingBox = (-10.0, 40.0, 10.0, 56.0)
-"""West, south, east, north [degree] of the inputs that users ask for (contract section 3)."""
+"""West, south, east, north [degree] of the inputs that users ask for (docs/formats.md 10.1)."""
 HOTSPOT_COLUMN = 5e15 / MOLEC_CM2_PER_MOL_M2
 """Lowest column of a hotspot [mol m-2]."""
 HOTSPOT_PERCENTILE = 95.0
@@ -69,13 +69,13 @@ class Region:
 
 
 DOMAIN = Region("domain", (-5.0, 42.0, 9.0, 54.0))
-"""The paper's box; its statistics use cells whose centre lies inside (contract section 3)."""
+"""The paper's box; its statistics use cells whose centre lies inside (docs/formats.md 10.2)."""
 REGIONS = (
     Region("northern region", (3.0, 50.0, 8.5, 53.5)),
     Region("Paris", (1.2, 48.0, 3.6, 49.6)),
     Region("Alps", (5.0, 44.0, 9.0, 47.5)),
 )
-"""The zooms of the paper's Fig. 7 (c); their boxes are the contract's, not the paper's."""
+"""The zooms of the paper's Fig. 7 (c); their boxes are ours (docs/formats.md 10.2)."""
 GUERET = Region("Angouleme-Gueret-Montlucon", (0.0, 45.6, 2.6, 46.3))
 """Where the paper sees a line of higher columns from south-west to north-east."""
 
@@ -120,7 +120,7 @@ def hotspots(column: Float, is_used: Bool | None = None) -> Bool:
 
     References
     ----------
-    Contract section 3.
+    docs/formats.md 10.2.
     """
     limit = max(_percentile(column, is_used, HOTSPOT_PERCENTILE), HOTSPOT_COLUMN)
     with np.errstate(invalid="ignore"):

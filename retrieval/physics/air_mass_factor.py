@@ -1,7 +1,7 @@
 r"""Air mass factors, averaging kernels and columns for a substituted a priori.
 
-Kernels on plain arrays; the equations of method.md section 2 (Palmer et al. 2001; Eskes and
-Boersma 2003; Douros et al. 2023, Eqs. 1-4) under their own names. With x the partial columns of
+Kernels on plain arrays; the equations of Palmer et al. (2001), Eskes and Boersma (2003) and
+Douros et al. (2023, Eqs. 1-4) under their own names. With x the partial columns of
 the a priori, A the file's total-column averaging kernel, M the total air mass factor and the
 sums over tropospheric layers:
 
@@ -13,8 +13,8 @@ sums over tropospheric layers:
     A'_{\mathrm{trop},l} = \frac{s_l}{M'_\mathrm{trop}}
 
 s_l is the box air mass factor with its temperature correction and does not depend on the
-profile, so the replacement is exact for an optically thin absorber (method.md 2.4). Only the
-shape of x matters.
+profile, so the replacement is exact for an optically thin absorber (docs/equations.md 2.4). Only
+the shape of x matters.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Bool = NDArray[np.bool_]
 
 INCLUSIVE = "inclusive"
-"""The tropopause layer belongs to the troposphere (PUM; formats.md A.6)."""
+"""The tropopause layer belongs to the troposphere (PUM; docs/formats.md 1.6)."""
 EXCLUSIVE = "exclusive"
 """The tropopause layer does not (HARP's code, for comparisons with it)."""
 
@@ -100,7 +100,7 @@ def smoothed_column(weights: Float, amf: Float, partial_column: Float, is_layer:
 def total_air_mass_factor(
     new_amf: Float, apriori_column: Float, amf_stratosphere: Float, stratospheric_column: Float
 ) -> Float:
-    """Total air mass factor that goes with the new tropospheric a priori (method.md 2.3).
+    """Total air mass factor that goes with the new tropospheric a priori (docs/equations.md 2.3).
 
     M'_tot = (M' V'_apr + M_strat V_strat) / (V'_apr + V_strat), NaN where the sum is not positive.
     """
@@ -114,7 +114,7 @@ def total_air_mass_factor(
 def tm5_apriori_column(
     amf_total: Float, amf_troposphere: Float, amf_stratosphere: Float, stratospheric_column: Float
 ) -> Float:
-    """Tropospheric a-priori column of TM5-MP from air mass factors alone (contract section 4).
+    """Tropospheric a-priori column of TM5-MP from air mass factors alone (docs/equations.md 2.4).
 
     V_strat (M_strat - M_total) / (M_total - M_trop): what the definition of M_total leaves, with
     V_strat standing for the a-priori stratosphere. A diagnostic; NaN where M_total = M_trop.
@@ -141,7 +141,7 @@ def profile_error(inverse_amfs: Float) -> Float:
     Returns
     -------
     ndarray, shape (...)
-        ddof = 1; NaN where fewer than two members are finite (contract section 5, Precision).
+        ddof = 1; NaN where fewer than two members are finite.
     """
     is_member = np.isfinite(inverse_amfs)
     count = is_member.sum(axis=0)
@@ -160,7 +160,7 @@ def amf_sensitivity(
     """Change of M' with the value at one level of the profile, dM'/dn.
 
     With dx_l/dn the partial columns of a unit value at that level, `level_columns` (n, layer),
-    dM'/dn = (sum(s dx/dn) - M' sum(dx/dn)) / sum(x) (contract section 5, Precision).
+    dM'/dn = (sum(s dx/dn) - M' sum(dx/dn)) / sum(x).
     """
     dx = np.where(is_layer, level_columns, 0.0)
     slant = (np.where(is_layer, weights, 0.0) * dx).sum(axis=-1)

@@ -1,8 +1,8 @@
 """Pixel footprints on the grid of an a-priori set: exact area weights, bilinear for coarse sets.
 
 A pixel's slant column is the mean over its area, so the a priori that belongs to it is the area
-mean of the set over the pixel's quadrilateral (method.md 4.1; decision D7). The weights are a
-value: they are built once for a geometry and applied to as many levels and times as wanted.
+mean of the set over the pixel's quadrilateral (docs/equations.md 4.1; decision D7). The weights are
+a value: they are built once for a geometry and applied to as many levels and times as wanted.
 
     3-------2        Corners as the product stores them: counter-clockwise from the south-west
     |       |        one on the ascending part of the orbit. Nothing here depends on that order,
@@ -125,7 +125,7 @@ def footprint_weights(
 
     References
     ----------
-    Contract section 5, "Horizontal"; method.md 4.2.
+    docs/equations.md 4.2.
     """
     lat = np.asarray(latitude_bounds, dtype=np.float64)
     lon, has_pole = unwrap_longitudes(np.asarray(longitude_bounds, dtype=np.float64))
@@ -221,7 +221,7 @@ def bilinear_weights(latitude: Float, longitude: Float, grid: RectilinearGrid) -
 
     References
     ----------
-    Contract section 5, "Horizontal"; formats.md C.
+    docs/equations.md 4.3; docs/formats.md 3.
     """
     lon = np.asarray(longitude, dtype=np.float64)
     lat = np.asarray(latitude, dtype=np.float64)

@@ -1,7 +1,7 @@
 """Horizontal grids: rectilinear cells in longitude/latitude or in a projected plane.
 
 The axes of a grid always ascend; readers flip descending axes before they build one. Cell edges
-lie midway between coordinates (contract section 5).
+lie midway between coordinates (docs/equations.md 4.2).
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class RectilinearGrid:
 
     @property
     def is_fine(self) -> bool:
-        """True where footprints are averaged; coarser sets are interpolated (contract 5)."""
+        """True where footprints are averaged; coarser sets are interpolated."""
         spacing = max(np.diff(self.x_edges).max(), np.diff(self.y_edges).max())
         limit = FINE_GRID_LIMIT * (1.0 if self.is_geographic else METRES_PER_DEGREE)
         return bool(spacing < limit)
@@ -188,7 +188,7 @@ def edges_midway(centres: ArrayLike) -> NDArray[np.floating]:
 
 
 def domain_grid(spacing: float = 2000.0) -> RectilinearGrid:
-    """Build the domain of contract section 3 in EPSG:3035, by default 592 x 720 cells of 2 km.
+    """Build the domain (docs/formats.md 10.1) in EPSG:3035, by default 592 x 720 cells of 2 km.
 
     Examples
     --------

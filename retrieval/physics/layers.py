@@ -1,9 +1,9 @@
 """Pressure and height of the retrieval's layers, surface first, and the air between them.
 
 Layers come from the hybrid coefficients of the L2 file and the pixel's own surface pressure,
-p = a + b p_surface (method.md 3.1; PUM, `tm5_constant_a`). Heights are above ground, from the
-standard atmosphere in closed form or from temperatures by the hypsometric equation
-(contract section 5).
+p = a + b p_surface (docs/equations.md 3.1; PUM, `tm5_constant_a`). Heights are above ground, from
+the standard atmosphere in closed form or from temperatures by the hypsometric equation
+(docs/equations.md 3.2).
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def pressure_edges(a: Float, b: Float, surface_pressure: ArrayLike) -> Float:
 def standard_altitude(surface_pressure: ArrayLike) -> Float:
     """Altitude at which the standard atmosphere has a pressure [m above sea level].
 
-    Used for files without `surface_altitude` (contract section 5), with a warning.
+    Used for files without `surface_altitude`, with a warning.
 
     Examples
     --------
@@ -100,7 +100,7 @@ class StandardAtmosphere(Atmosphere):
 
     T falls by 6.5 K/km from 288.15 K - 6.5 K/km x altitude at the ground to 11 km above sea
     level and is constant above; p follows from the exact hydrostatic integral with
-    p(0) = `surface_pressure` (contract section 5).
+    p(0) = `surface_pressure` (docs/equations.md 3.2).
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ class StandardAtmosphere(Atmosphere):
 class LayeredAtmosphere(Atmosphere):
     """Isothermal layers with given (virtual) temperatures: the hypsometric sum.
 
-    z_{l+1} = z_l + R_d T_l / g ln(p_l / p_{l+1}) (method.md 3.2).
+    z_{l+1} = z_l + R_d T_l / g ln(p_l / p_{l+1}) (docs/equations.md 3.2).
 
     Parameters
     ----------

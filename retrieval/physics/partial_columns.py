@@ -1,6 +1,6 @@
 """Partial columns of any set in a block of pixels: from its levels to the retrieval's layers.
 
-This is where the kinds of vertical coordinate and of quantity meet (contract section 5): sets on
+This is where the kinds of vertical coordinate and of quantity meet (docs/equations.md 3.4): sets on
 heights are integrated in height, sets on hybrid layers and pressures in pressure; mixing ratios on
 heights become concentrations and concentrations on pressures become mixing ratios with the
 pixel's own atmosphere, the same for all sets.
@@ -187,7 +187,7 @@ def columns_above(
 ) -> Float:
     """Partial columns of an upper set above a cut, in the retrieval's layers (mode `upper`).
 
-    The layer that holds the cut takes the upper set's own part of it (method.md 3.6).
+    The layer that holds the cut takes the upper set's own part of it (docs/equations.md 3.6).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which fields of a set belong to which scanline, by the time rules of contract section 5."""
+"""Which fields of a set belong to which scanline, by one time rule (docs/equations.md 5)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 HOUR = np.timedelta64(3_600_000, "ms")
 DAY = np.timedelta64(86_400_000, "ms")
 OVERPASS_HOURS = (11, 12, 13)
-"""UTC stamps whose mean is the overpass profile (paper section 2; decision D8)."""
+"""UTC stamps whose mean is the overpass profile (the paper, section 4.3; decision D8)."""
 OVERPASS_WINDOW = (10, 15)
 """UTC hours of the pixels that the overpass mean serves."""
 DAILY_TOLERANCE = 3 * HOUR

@@ -1,8 +1,8 @@
 """Partial columns in the retrieval's layers from profiles on heights, layers or pressures.
 
 The profile is brought to the kernel's layers, never the kernel to the profile (decision D3), by
-integrals that conserve the column (D4): with C the column from the ground up, the partial column
-of a layer is C(top) - C(base), and C is known in closed form for every kind of profile.
+integrals that conserve the column (decision D4): with C the column from the ground up, the
+partial column of a layer is C(top) - C(base), and C is closed for every kind of profile.
 
 All functions are kernels on plain arrays: n pixels, profiles (n, level) surface first, layer
 interfaces (n, layer + 1) surface first. Nothing is added above the last level of a profile;
@@ -43,7 +43,8 @@ def columns_from_heights(profile: Float, height: Float, height_edges: Float) -> 
 
     Notes
     -----
-    Between nodes C(z) = C_k + n_k d + (n_{k+1} - n_k) d^2 / (2 dz), d = z - z_k (method.md 3.4).
+    Between nodes C(z) = C_k + n_k d + (n_{k+1} - n_k) d^2 / (2 dz), d = z - z_k (docs/equations.md
+    3.4).
 
     Examples
     --------
@@ -91,7 +92,7 @@ def columns_from_hybrid(mole_fraction: Float, source_edges: Float, target_edges:
     source_edges : ndarray, shape (n, level + 1)
         Interfaces of the source at the *pixel's* surface pressure [Pa], decreasing. Evaluating
         them there keeps the profile on the terrain and makes a set on the retrieval's own layers
-        the identity (identity I1, method.md 3.4).
+        the identity (identity I1, docs/equations.md 3.4).
     target_edges : ndarray, shape (n, layer + 1)
         Interfaces of the retrieval [Pa], decreasing.
 
@@ -187,8 +188,8 @@ def columns_from_pressures(
 def uniform_columns(mole_fraction: float, target_edges: Float, cut_pressure: Float) -> Float:
     """Partial columns of a constant mole fraction above a cut, x = v dp / (g M_air).
 
-    `cut_pressure` (n,) [Pa] divides the layer that holds it. Contract section 5,
-    `constant-vmr`.
+    `cut_pressure` (n,) [Pa] divides the layer that holds it. Mode
+    `constant-vmr`, docs/equations.md 3.6.
 
     Examples
     --------

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 UNCERTAINTY = Uncertainty(
     slant=0.55e15 / MOLEC_CM2_PER_MOL_M2, stratosphere=0.2e15 / MOLEC_CM2_PER_MOL_M2
 )
-"""Error model behind the precisions of simulated files (method.md 2.7)."""
+"""Error model behind the precisions of simulated files (docs/equations.md 2.7)."""
 
 GEOLOCATION = (
     "latitude",

@@ -1,7 +1,7 @@
 """TM5-MP as the operational processor uses it: a priori, temperature and tropopause of a day.
 
 Fields are collocated as the processor does: bilinear in space between 1-degree cells, nearest
-half hour, layers at the pixel's own surface pressure (formats.md C).
+half hour, layers at the pixel's own surface pressure (docs/formats.md 3).
 """
 
 from __future__ import annotations

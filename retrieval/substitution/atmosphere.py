@@ -1,7 +1,7 @@
 """The atmosphere over an orbit's pixels from CTMANA or ERA5 temperatures (`--meteo`).
 
 One atmosphere serves all sets, so that a temperature difference never enters the difference of
-two sets (method.md 3.2; contract section 5).
+two sets (docs/equations.md 3.2).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The choices of a re-retrieval in one checked value (contract section 1)."""
+"""The choices of a re-retrieval in one checked value."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Above(StrEnum):
-    """What fills the troposphere above the top of a set (decision D6; method.md 3.6)."""
+    """What fills the troposphere above the top of a set (decision D6; docs/equations.md 3.6)."""
 
     CONSTANT_VMR = "constant-vmr"
     """One mole fraction for all sets, so that no set-dependent artefact enters differences."""
@@ -26,7 +26,7 @@ class Above(StrEnum):
 
 @dataclass(frozen=True)
 class Options:
-    """Options of `reretrieve`; defaults are the contract's.
+    """Options of `reretrieve`; defaults are those of the command.
 
     Attributes
     ----------

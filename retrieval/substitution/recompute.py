@@ -54,7 +54,7 @@ class SetColumns:
     Attributes
     ----------
     flag, warning : ndarray of uint8, shape (n,)
-        Contract section 4.
+        `SubstitutionFlag`, `SubstitutionWarning`.
     amf : ndarray, shape (n,)
         M'_trop.
     column, kernel_column : ndarray, shape (n,)
@@ -173,7 +173,7 @@ def _relative_error(
     total: Float,
     options: Options,
 ) -> Float:
-    """Relative error of M' from the set's uncertainty, levels independent (contract section 5)."""
+    """Relative error of M' by the set's uncertainty, levels independent (docs/equations.md 2.7)."""
     variance = np.zeros(amf.shape)
     for k in range(apriori.vertical.n_level):
         unit = np.zeros(sigma.shape)
@@ -187,7 +187,7 @@ def _relative_error(
 def _flags(
     profiles: Profiles, total: Float, amf: Float, has_upper: Bool, block: Block
 ) -> NDArray[np.uint8]:
-    """First reason that holds (contract section 4); an absent upper profile before its effects."""
+    """First reason that holds; an absent upper profile before its effects."""
     with np.errstate(invalid="ignore"):
         conditions = [
             (profiles.is_bad, SubstitutionFlag.BAD_CORNERS),

@@ -282,7 +282,7 @@ def orbit_time(orbit: Orbit) -> np.datetime64:
 
 
 def _say_what_is_assumed(orbit: Orbit, found: OpenedSets) -> None:
-    """Warn of what the orbit lacks, and where a synthetic set meets a real orbit (contract 2)."""
+    """Warn of what the orbit lacks, and where a synthetic set meets a real orbit."""
     for assumption in orbit.assumptions:
         logger.warning("%s: %s", orbit.path.name, assumption)
     for name, apriori in found.by_role().items():

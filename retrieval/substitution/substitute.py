@@ -59,7 +59,7 @@ def substitute(
     sets : mapping of str to AprioriSet
         Sets by name, the primary first. Names are upper-cased in the result.
     options : Options, optional
-        Choices; the contract's defaults where absent.
+        Choices; defaults where absent.
     upper : AprioriSet, optional
         Global set for `Above.UPPER`, common to all sets.
     meteo : Meteo, optional

@@ -69,8 +69,8 @@ def common_pixels(
 ) -> NDArray[np.bool_]:
     """One mask for all products: quality above the threshold and every product finite.
 
-    The quality value is compared as the stored integer; float32 0.75 is not safe (method.md 2.6).
-    Files without `qa_value` are not filtered.
+    The quality value is compared as the stored integer; float32 0.75 is not safe (docs/equations.md
+    2.6). Files without `qa_value` are not filtered.
     """
     original = orbit.read("nitrogendioxide_tropospheric_column", crop)
     columns = [original, *(fields.tropospheric_column for fields in result.sets)]

@@ -32,7 +32,7 @@ MARGIN = 1.0
 """Pixels with centres this near to a point are looked at [degree of latitude]."""
 
 QA_SCALE = 0.01
-"""Scale of qa_value (formats.md A.4)."""
+"""Scale of qa_value (docs/formats.md 1.4)."""
 
 WANTED = (
     "nitrogendioxide_tropospheric_column",

@@ -64,7 +64,7 @@ class Classes:
 
 
 def classify(truth: Float, valid: Bool) -> Classes:
-    """Find hotspot and background pixels (contract section 3, Regions).
+    """Find hotspot and background pixels (docs/formats.md 10.2).
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""Benchmarks of contract section 6: whole processes, ratios measured in one run."""
+"""Benchmarks (docs/performance.md): whole processes, ratios measured in one run."""

@@ -94,7 +94,7 @@ class Row:
     ratio, to : float, str
         Median of the turns' ratios of CPU time to another job, and its name.
     bar_s, bar_mib : float or None
-        Limits on wall time and memory (contract section 6).
+        Limits on wall time and memory.
     rate : str
         The same as a rate, with its unit.
     note : str

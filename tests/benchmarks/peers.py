@@ -15,7 +15,7 @@ BOX = ("-9.1", "40.8", "9.3", "55.0")
 NOTE = (
     "cmaqsatproc reads kernel, AMF and surface pressure, interpolates the kernel to 20 layers and "
     "sums; its profile is given, the same for all pixels and already on them. It collocates "
-    "nothing, conserves no column, stops at no tropopause (peers.md 4.1) and writes nothing; ours "
+    "nothing, conserves no column, stops at no tropopause and writes nothing; ours "
     "reads the set, averages it over footprints, makes columns, kernels, precisions, flags and "
     "statistics, and writes the orbit."
 )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 FLOAT32, BFLOAT16 = "predict, one day", "predict --bfloat16, one day"
 BAR_S, BAR_MIB = 60.0, 6144.0
-"""Contract section 6."""
+"""Limits that a day must keep."""
 
 
 def measure(settings: Settings) -> Section:

@@ -1,4 +1,4 @@
-"""Whole processes of the commands, beside a raw read of the same orbit (contract section 6)."""
+"""Whole processes of the commands, beside a raw read of the same orbit."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NEEDED = [
     "PRODUCT/SUPPORT_DATA/GEOLOCATIONS/longitude_bounds",
     "PRODUCT/SUPPORT_DATA/INPUT_DATA/surface_pressure",
 ]
-"""The twelve variables that the computation needs (contract section 6)."""
+"""The twelve variables that the computation needs."""
 
 TOOL = [sys.executable, "-c", "from cli.main import main; main()"]
 RAW, TWO, ALL, HELP = (

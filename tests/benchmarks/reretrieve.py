@@ -20,7 +20,7 @@ WHOLE = "all but imports"
 
 
 def measure(settings: Settings) -> Section:
-    """Profile both jobs of contract section 6, the floor of each in turn with it."""
+    """Profile both jobs, the floor of each in turn with it."""
     files = benchmark_files(settings.files, tiny=settings.tiny)
     jobs = {
         "two European sets": (

@@ -43,7 +43,7 @@ PINNED = [
 ]
 """The tool on one processor, children and threads included."""
 WORKERS_BAR = 1.6
-"""What two workers gain over one by wall time, a processor each, at least (contract section 6)."""
+"""What two workers gain over one by wall time, a processor each, at least."""
 LINEAR, MEMORY = 1.1, 1.05
 """What still counts as linear and constant: a tenth and a twentieth more for twice the orbits."""
 

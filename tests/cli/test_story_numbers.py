@@ -37,7 +37,7 @@ def columns():
 
 
 def test_summary_has_the_promised_numbers(columns, tmp_path):
-    """summary.json holds every key that the contract of the demo names, and true values."""
+    """summary.json holds every key of the demo, and true values."""
     found = summary(dict.fromkeys(Above, columns), "2023-06-01")
     write_summary(tmp_path / "summary.json", found)
     read = json.loads((tmp_path / "summary.json").read_text())

@@ -135,8 +135,8 @@ def test_help_of_every_command(run, command):
     assert " ".join(["Usage: dacno2-s5p", *command]) in " ".join(outcome.out.split())
 
 
-def test_help_of_reretrieve_names_every_option_of_the_contract(run):
-    """The options of contract section 1, with defaults and examples."""
+def test_help_of_reretrieve_names_every_option(run):
+    """The options that users rely on, with defaults and examples."""
     text = run("reretrieve", "--help").out
     options = (
         "--apriori --workspace --above --above-vmr --upper --merge-height --meteo --time-rule "

@@ -179,7 +179,7 @@ def test_other_inputs_are_refused_by_name(path, info):
 
 
 def test_a_synthetic_checkpoint_never_passes_for_a_real_one(path):
-    """Real inputs are refused unless it is allowed by name (contract section 2)."""
+    """Real inputs are refused unless it is allowed by name (docs/formats.md 6)."""
     loaded = load_checkpoint(path)
     loaded.require_origin("synthetic")
     loaded.require_origin("real", allow_synthetic=True)

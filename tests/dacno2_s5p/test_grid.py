@@ -28,8 +28,8 @@ def random_fields(grid, n_level=2, seed=0):
     return whole, [(patch, whole[(..., *patch.slices())]) for patch in grid.patches()]
 
 
-def test_the_grid_of_the_contract():
-    """592 x 720 cells of 2 km in EPSG:3035, nested in 148 x 180 and 74 x 90 (contract 3)."""
+def test_the_grid_of_the_network():
+    """592 x 720 cells of 2 km in EPSG:3035, nested in 148 x 180 and 74 x 90."""
     grid = named_grid("europe-2km")
     assert [grid.cells(factor).shape for factor in (1, 4, 8)] == [(720, 592), (180, 148), (90, 74)]
     for factor in (1, 4, 8):
@@ -39,8 +39,8 @@ def test_the_grid_of_the_contract():
         assert cells.crs == "EPSG:3035"
 
 
-def test_the_patches_of_the_contract():
-    """12 patches of 256 cells a day at the offsets of contract section 3."""
+def test_the_patches_of_a_day():
+    """12 patches of 256 cells a day at the offsets of docs/formats.md 10.1."""
     patches = named_grid("europe-2km").patches()
     assert {patch.column for patch in patches} == {0, 168, 336}
     assert {patch.row for patch in patches} == {0, 152, 312, 464}
@@ -113,7 +113,7 @@ def test_window_is_strictly_positive_and_symmetric():
 
 
 def test_merging_a_constant_gives_the_constant():
-    """On the whole grid of the contract, at every cell, borders included."""
+    """On the whole grid, at every cell, borders included."""
     grid = named_grid("europe-2km")
     merger = PatchMerger(grid, 1)
     for patch in grid.patches():

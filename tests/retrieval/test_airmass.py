@@ -33,7 +33,7 @@ def test_values_above_the_tropopause_may_be_missing():
 
 
 def test_scattering_weights_are_total_air_mass_factor_times_kernel():
-    """Layer by layer s = M_total A (method.md 2.2)."""
+    """Layer by layer s = M_total A (docs/equations.md 2.2)."""
     found = airmass.scattering_weights(np.array([[0.5, 2.0]]), np.array([1.5]))
     assert found.tolist() == [[0.75, 3.0]]
 
@@ -63,7 +63,7 @@ def test_smoothed_column_is_the_sum_of_the_tropospheric_kernel():
 
 
 def test_total_air_mass_factor_mixes_troposphere_and_stratosphere():
-    """M'_tot (V'_apr + V_strat) = M' V'_apr + M_strat V_strat (method.md 2.3)."""
+    """M'_tot (V'_apr + V_strat) = M' V'_apr + M_strat V_strat (docs/equations.md 2.3)."""
     found = airmass.total_air_mass_factor(
         np.array([0.8]), np.array([3.0]), np.array([2.4]), np.array([1.0])
     )

@@ -1,4 +1,4 @@
-"""CAMS European sets: levels from names, both grids, all layouts of formats.md D.1 and D.2."""
+"""CAMS European sets: levels from names, both grids, all layouts of docs/formats.md 4.1 and 4.2."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ def test_values_impossible_in_their_unit_are_refused_on_reading(tmp_path):
 
 
 def test_one_field_a_day_follows_the_daily_rule(tmp_path):
-    """Contract 5: months that hold noon alone serve three hours round it."""
+    """docs/equations.md 5: months that hold noon alone serve three hours round it."""
     folder = write_cams(tmp_path / "cams")
     with closing(open_apriori(folder)) as opened:
         assert opened.time_rule is TimeRule.OVERPASS_MEAN

@@ -110,7 +110,7 @@ def test_an_archive_with_any_name_is_read(tmp_path):
 
 
 def test_one_field_a_day_follows_the_daily_rule(tmp_path):
-    """Contract 5: a noon field serves three hours; midnights are not drawn together over a day."""
+    """A noon field serves three hours; midnights are not drawn together (docs/equations.md 5)."""
     path = write_cams_global(tmp_path / "days.nc", spacing=SPACING)
     with closing(open_apriori(path)) as opened:
         assert opened.time_rule is TimeRule.LINEAR

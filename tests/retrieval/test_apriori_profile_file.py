@@ -1,4 +1,4 @@
-"""The profile file of contract section 2: what is written is what is read."""
+"""The profile file (docs/formats.md 6): what is written is what is read."""
 
 from __future__ import annotations
 

@@ -183,7 +183,8 @@ def test_ctmana_as_meteo_changes_columns_little(tmp_path):
     ratio = (
         warm.sets[0].air_mass_factor_troposphere / plain.sets[0].air_mass_factor_troposphere - 1.0
     )
-    # method.md 3.2: 15 K move V' by 0.5 to 1.1 percent; the builder's air is up to 25 K warmer
+    # docs/equations.md 3.2: 15 K move V' by 0.5 to 1.1 percent; the builder's air is up to 25 K
+    # warmer
     assert 0.0 < np.nanmedian(np.abs(ratio)) < 0.02
     assert np.nanmax(np.abs(ratio)) < 0.05
 

@@ -423,7 +423,7 @@ def test_a_missing_neighbour_lowers_the_coverage_of_a_bilinear_pixel():
 
 
 def test_fine_sets_get_footprints_and_coarse_ones_bilinear_weights():
-    """Contract section 5: the set's own spacing decides."""
+    """docs/equations.md 4.3: the set's own spacing decides."""
     lat, lon = pixel(0.0, 0.0)
     coarse = RectilinearGrid.from_centres(np.arange(-2.0, 3.0), np.arange(-2.0, 3.0))
     fine = weights_for(lat.mean(1), lon.mean(1), lat, lon, DEGREE_GRID)

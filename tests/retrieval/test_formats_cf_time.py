@@ -1,4 +1,4 @@
-"""Time axes: every style of formats.md, the real calendar only, UTC."""
+"""Time axes: every style of docs/formats.md, the real calendar only, UTC."""
 
 from __future__ import annotations
 

@@ -14,11 +14,11 @@ TM5_AT_1013 = (
     *(192.7391, 167.0450, 144.2626, 130.5636, 112.0684, 95.8285, 86.1450, 73.1187),
     *(61.5607, 44.9082, 33.8174, 22.6543, 14.2377, 8.2397, 4.2759, 1.9134, 0.6952, 0.1861, 0.0),
 )
-"""Pressures of the 35 interfaces at 1013.25 hPa (formats.md A.5) [hPa]."""
+"""Pressures of the 35 interfaces at 1013.25 hPa (docs/formats.md 1.5) [hPa]."""
 
 
 def test_tm5_interfaces_have_the_printed_pressures():
-    """The subset of L137 is the table of formats.md A.5."""
+    """The subset of L137 is the table of docs/formats.md 1.5."""
     a, b = tm5_half_levels()
     pressure = (a + b * 101325.0) / 100.0
     np.testing.assert_allclose(pressure, TM5_AT_1013, atol=1e-4)  # printed to four decimals

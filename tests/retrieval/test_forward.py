@@ -21,13 +21,13 @@ from tests.simulation_builder import small_swath
 
 
 def test_temperature_correction_is_that_of_the_real_pixel():
-    """c(T) at the ground and the tropopause of the golden pixel (formats A.15)."""
+    """c(T) at the ground and the tropopause of the golden pixel (docs/equations.md 8.3)."""
     found = temperature_correction(np.array([305.85657, 195.94649]))
     assert found == pytest.approx([0.753682, 1.077971], abs=1e-6)  # printed digits
 
 
 def test_weights_of_the_reference_column():
-    """SZA 45, albedo 0.05, nadir, standard atmosphere: s_0..s_16 of method.md 8.2."""
+    """SZA 45, albedo 0.05, nadir, standard atmosphere: s_0..s_16 of docs/equations.md 8.2."""
     # fmt: off
     expected = [
         0.65, 0.70, 0.77, 0.86, 0.99, 1.13, 1.30, 1.50, 1.68, 1.86, 2.04, 2.19, 2.30, 2.38, 2.44,

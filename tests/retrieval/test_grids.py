@@ -1,4 +1,4 @@
-"""Rectilinear grids: edges, centres, true areas, periodicity, the domain of the contract."""
+"""Rectilinear grids: edges, centres, true areas, periodicity, the domain."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ def test_edges_lie_midway_on_a_non_uniform_axis():
 
 
 def test_float32_axis_gets_uniform_edges():
-    """The rounding of float32 coordinates (D.2: 0.1 degree) does not show in the edges."""
+    """The rounding of float32 coordinates does not show in the edges.
+
+    Layout: docs/formats.md 4.2: 0.1 degree.
+    """
     axis = np.arange(-24.95, 45.0, 0.1).astype("f4")
     steps = np.diff(edges_midway(axis))
     np.testing.assert_allclose(steps, steps[0], rtol=1e-9)  # no noise of 1e-5 of float32 left
@@ -77,7 +80,7 @@ def test_periodic_grids_close_the_circle(first, last, step, expected):
 
 @pytest.mark.parametrize(("step", "is_fine"), [(0.1, True), (0.2, True), (0.25, False), (1, False)])
 def test_sets_finer_than_a_quarter_degree_are_averaged(step, is_fine):
-    """Contract section 5: exact overlap below 0.25 degree, bilinear from there on."""
+    """docs/equations.md 4.3: exact overlap below 0.25 degree, bilinear from there on."""
     axis = np.arange(0.0, 10.0, step)
     assert RectilinearGrid.from_centres(axis, axis).is_fine is is_fine
 
@@ -99,7 +102,7 @@ def test_a_cropped_grid_keeps_its_edges_and_crs():
     np.testing.assert_array_equal(part.y_edges, grid.y_edges[10:21])
 
 
-def test_domain_is_that_of_the_contract():
+def test_domain_has_the_documented_cells():
     """EPSG:3035, x 3072..4256 km, y 2096..3536 km; 592 x 720, 148 x 180, 74 x 90, nested."""
     fine, middle, coarse = (domain_grid(s) for s in (2000.0, 8000.0, 16000.0))
     assert (fine.shape, middle.shape, coarse.shape) == ((720, 592), (180, 148), (90, 74))

@@ -1,4 +1,4 @@
-"""Identities of method.md 8.2 that hold for any correct substitution.
+"""Identities of docs/equations.md 8.1 that hold for any correct substitution.
 
 I1, I11, I13, I16, I18 through `substitute` on a consistent orbit; the algebraic ones on kernels.
 I2, I15 and I19 belong to the simulation and the gridding.
@@ -40,9 +40,9 @@ from tests.orbit_builder import build_orbit
 from tests.strategies import profiles, quick
 
 EPS64 = 1e-12
-"""method.md 8.2: float64 round-off of sums over layers."""
+"""docs/equations.md 8.1: float64 round-off of sums over layers."""
 EPS32 = 1e-6
-"""method.md 8.2: kernels are stored as float32."""
+"""docs/equations.md 8.1: kernels are stored as float32."""
 TROPOSPHERE = np.arange(34)[None] <= 16
 S = weights_of(1)
 

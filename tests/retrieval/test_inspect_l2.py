@@ -48,7 +48,7 @@ def test_operational_orbit_is_described_from_its_content(orbit):
 
 
 def test_good_means_above_the_threshold(orbit, tmp_path):
-    """A raw qa_value of 75 is not good, 76 is (contract: qa > 0.75 on the raw integer)."""
+    """A raw qa_value of 75 is not good, 76 is (docs/equations.md 2.6)."""
     path = tmp_path / orbit.path.name
     path.write_bytes(orbit.path.read_bytes())
     column = np.isfinite(orbit.arrays["nitrogendioxide_tropospheric_column"])

@@ -314,5 +314,5 @@ def qa(**changes):
     ],
 )
 def test_qa_follows_the_recipe(changes, expected):
-    """Each condition of the recipe multiplies its own factor (formats A.11)."""
+    """Each condition of the recipe multiplies its own factor (docs/formats.md 1.11)."""
     assert qa(**changes) == expected

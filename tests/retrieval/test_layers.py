@@ -19,7 +19,7 @@ from retrieval.physics.layers import (
 from tests.orbit_builder import TM5_A, TM5_B
 from tests.strategies import quick
 
-# method.md App. B: heights of the lower interfaces in the standard atmosphere at 1013.25 hPa
+# docs/equations.md 8.4: heights of the lower interfaces in the standard atmosphere at 1013.25 hPa
 HEIGHTS = [0, 66, 224, 470, 842, 1392, 1993, 2975, 3941, 5034, 6190, 7643, 8807, 9680, 10552]
 HEIGHTS += [11133, 12019, 12926, 13856, 14488, 15457]
 PRESSURES = [1013, 1005, 987, 958, 916, 857, 796, 703, 621, 538, 460, 375, 316, 278, 243, 222]
@@ -47,8 +47,8 @@ def test_pressure_edges_are_a_plus_b_surface_pressure():
     np.testing.assert_allclose(edges[0, 1], TM5_A + TM5_B * 90000.0, rtol=1e-15)  # one operation
 
 
-def test_interfaces_in_the_standard_atmosphere_are_those_of_appendix_b():
-    """method.md App. B prints heights in m and pressures in hPa: equal as printed."""
+def test_interfaces_in_the_standard_atmosphere_are_the_printed_ones():
+    """docs/equations.md 8.4 prints heights in m and pressures in hPa: equal as printed."""
     a, b = coefficients()
     edges = pressure_edges(a, b, np.array([101325.0]))
     np.testing.assert_allclose(edges[0, :21] / 100, PRESSURES, atol=0.51)  # printed to 1 hPa
@@ -103,7 +103,7 @@ def test_the_top_interface_of_zero_pressure_is_finite():
 
 
 def test_standard_altitude_inverts_the_standard_pressure():
-    """The contract's formula agrees with the closed form to its printed constants."""
+    """The formula with printed constants agrees with the closed form to its printed constants."""
     altitude = np.array([0.0, 250.0, 1500.0, 3000.0])
     pressure = standard().pressure_at(altitude[None])[0]
     np.testing.assert_allclose(

@@ -1,4 +1,4 @@
-"""Options: the contract's defaults, and what is refused."""
+"""Options: the defaults, and what is refused."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from retrieval.substitution.options import Above, Options
 
 
 def test_defaults_are_the_contracts():
-    """Contract section 1: constant-vmr 30 ppt, top of the set, auto, inclusive, primary."""
+    """constant-vmr 30 ppt, top of the set, auto, inclusive, primary."""
     options = Options()
     assert (options.above, options.above_vmr) == (Above.CONSTANT_VMR, 30.0)
     assert (options.merge_height, options.time_rule, options.bbox) == (None, None, None)

@@ -1,4 +1,4 @@
-"""Defects found in other packages (peers.md section 4), each as a test that their way fails.
+"""Defects found in other packages , each as a test that their way fails.
 
 Every test holds two assertions: ours meets the claim, and the peer's formula, written out in a
 few lines, does not meet the same one.

@@ -1,4 +1,4 @@
-"""The re-retrieved file: names, attributes, provenance, both layouts (contract section 4)."""
+"""The re-retrieved file: names, attributes, provenance, both layouts (docs/formats.md 1.15)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NAMES = [
     "averaging_kernel_troposphere_{S}_apriori",
     "apriori_partial_column_{S}",
 ]
-"""Contract section 4, in its order."""
+"""The table of docs/formats.md 1.15, in its order."""
 CHANGES = ["relative_change_DACNO2_vs_TM5", "relative_change_CAMS_vs_TM5"]
 CHANGES += ["relative_change_DACNO2_vs_CAMS", "apriori_tropospheric_column_TM5"]
 REPLACED = [
@@ -101,7 +101,7 @@ def values(file: h5py.File, path: str) -> np.ndarray:
 
 
 def test_extend_leaves_every_original_as_stored(orbit, written):
-    """All original variables of the crop are bit-identical; what is new has its contract name."""
+    """All original variables of the crop are bit-identical; what is new has its documented name."""
     with h5py.File(orbit.path) as a, h5py.File(written("extend")) as b:
         originals, now = variables(a), variables(b)
         for path, variable in originals.items():

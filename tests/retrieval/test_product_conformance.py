@@ -20,7 +20,7 @@ from tests.substituted import PROVENANCE, partial_columns, substituted
 CROP = Crop(slice(4, 40), slice(3, 30))
 NOT_ERRORS = "found in same group|not in the recommended order"
 """What the checker says of good links, and of (time, scanline, ground_pixel, layer), the order of
-the operational product, which the contract keeps."""
+the operational product, which we keep."""
 PART = (CROP.scanline, CROP.ground_pixel)
 
 
@@ -114,7 +114,7 @@ def check_harp_kernel(orbit, kernel, item):
     index = orbit.arrays["tm5_tropopause_layer_index"][PART].ravel()
     valid = np.isfinite(item.air_mass_factor_troposphere.ravel()) & np.isfinite(kernel).all(-1)
     assert valid.mean() > 0.8
-    # HARP leaves out the tropopause layer itself (peers.md section 7); it is added back here
+    # HARP leaves out the tropopause layer itself ; it is added back here
     ours = item.averaging_kernel_troposphere
     if ours is None:
         ours = (

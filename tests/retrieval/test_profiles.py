@@ -203,7 +203,7 @@ def test_upper_part_takes_its_own_share_of_the_cut_layer(vertical, pixels):
 
 
 def test_concentrations_on_heights_need_no_temperature(pixels):
-    """method.md 3.3: mass per volume at ambient conditions; T and p do not enter the column."""
+    """Mass per volume at ambient conditions: T and p do not enter (docs/equations.md 3.3)."""
     profile = np.random.default_rng(0).uniform(0, 1e-7, (3, 8))
     vertical = HeightLevels(HEIGHTS)
     found, _ = set_columns(profile, vertical, Quantity.CONCENTRATION, pixels)
@@ -215,7 +215,7 @@ def test_concentrations_on_heights_need_no_temperature(pixels):
 
 
 def test_one_microgram_over_a_kilometre_is_the_number_of_the_method(pixels):
-    """method.md 3.3: 1 ug m-3 x 1 km = 2.17365e-5 mol m-2 = 1.30900e15 molecules cm-2."""
+    """docs/equations.md 3.3: 1 ug m-3 x 1 km = 2.17365e-5 mol m-2 = 1.30900e15 molecules cm-2."""
     profile = np.full((3, 2), 1e-9 / 0.0460055)
     vertical = HeightLevels(np.array([0.0, 1000.0]))
     found, _ = set_columns(profile, vertical, Quantity.CONCENTRATION, pixels)

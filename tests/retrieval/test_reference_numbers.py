@@ -1,4 +1,4 @@
-"""Numbers that are known: a real pixel recomputed, and a twin column printed in the method."""
+"""Known numbers: a real pixel recomputed, and a twin column (docs/equations.md 8.2, 8.3)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from retrieval.physics.levels import HeightLevels, HybridLayers, Quantity
 from retrieval.physics.partial_columns import PixelColumns, constant_above, set_columns
 from tests.orbit_builder import TM5_A, TM5_B
 
-# --- the golden pixel: formats.md A.15, S5P_TEST orbit 9219, scanline 1751, ground pixel 270 -----
+# --- the golden pixel: docs/equations.md 8.3, S5P_TEST orbit 9219, scanline 1751, ground pixel 270
 
 SURFACE = np.array([100044.56])
 M_TOTAL = 0.990514
@@ -80,7 +80,7 @@ def test_golden_pixel_columns(golden):
     assert golden[0, :22].sum() == pytest.approx(6.85735e-5, abs=6e-11)
 
 
-# --- the twin column: method.md 8.2, end ---------------------------------------------------------
+# --- the twin column: docs/equations.md 8.2 ----------------------------------------------------
 
 # SZA 45, albedo 0.05, nadir, standard atmosphere at 1013.25 hPa, tropopause layer 16 inclusive.
 # The TM5-like profile is "urban 1 degree" of section 3.6 (the only one that gives 0.971); heights
@@ -139,7 +139,7 @@ def test_twin_column_ratios(name, ratio):
 
 
 def test_forgetting_the_tropospheric_scaling_is_an_exciting_bug():
-    """The total kernel used as if tropospheric gives V'/V = 1.72: pitfall 1 of the method."""
+    """The total kernel used as if tropospheric gives V'/V = 1.72: docs/equations.md 9."""
     x, m_trop, m_total = twin_column("urban 2 km"), twin_amf("urban 1 deg"), twin_total_amf()
     kernel = S / m_total
     wrong_amf = m_trop * (kernel * x).sum() / x.sum()  # should be m_total
@@ -150,13 +150,13 @@ def test_forgetting_the_tropospheric_scaling_is_an_exciting_bug():
 
 
 def test_nothing_above_5_km_raises_the_column():
-    """method.md 3.6: `none` against 30 ppt is +5.6 % at SZA 30, +7.4 % at 60; 45 is between."""
+    """docs/equations.md 3.6: `none` against 30 ppt, +5.6 % at SZA 30, +7.4 % at 60, 45 between."""
     ratio = twin_amf("urban 2 km") / twin_amf("urban 2 km", above=0.0)
     assert 1.056 < ratio < 1.074
 
 
 def test_free_troposphere_of_15_and_60_ppt():
-    """method.md 3.6: 15 ppt +2.7..3.5 %, 60 ppt -4.7..-6.0 % against 30 ppt (SZA 30..60)."""
+    """docs/equations.md 3.6: 15 ppt +2.7..3.5 %, 60 ppt -4.7..-6.0 % against 30 (SZA 30..60)."""
     reference = twin_amf("urban 2 km")
     assert 1.027 < reference / twin_amf("urban 2 km", above=15.0) < 1.035
     assert 0.940 < reference / twin_amf("urban 2 km", above=60.0) < 0.953

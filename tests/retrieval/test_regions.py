@@ -13,7 +13,7 @@ E15 = 1e15 / MOLEC_CM2_PER_MOL_M2
 
 
 def test_the_domain_holds_the_regions():
-    """The contract's regions lie in the paper's box, on the 2 km grid."""
+    """The regions (docs/formats.md 10.2) lie in the paper's box, on the 2 km grid."""
     grid = domain_grid(16_000.0)
     domain = DOMAIN.mask(grid)
     for region in REGIONS:

@@ -69,7 +69,7 @@ def test_constant_mole_fraction_above_the_set(ppt):
 
 
 def test_thirty_ppt_is_the_default():
-    """Contract section 1: constant-vmr with 30 ppt."""
+    """constant-vmr with 30 ppt."""
     default = compute(make_profiles(URBAN))
     given = compute(make_profiles(URBAN), options=Options(above=Above.CONSTANT_VMR, above_vmr=30.0))
     assert default.amf[0] == given.amf[0]
@@ -156,7 +156,7 @@ def test_flags_of_profiles(flag):
 
 
 def test_coverage_of_exactly_99_percent_is_enough():
-    """Contract: coverage < 0.99 is flagged."""
+    """A coverage < 0.99 is flagged."""
     assert compute(make_profiles(URBAN, coverage=np.array([0.99]))).flag[0] == 0
 
 
@@ -185,7 +185,7 @@ def test_flag_8_for_an_atmosphere_that_is_missing():
 
 
 def test_flag_9_has_an_air_mass_factor_and_columns():
-    """No L2 column: flagged 9, but AMF and a-priori columns are written (contract 4)."""
+    """No L2 column: flagged 9, but AMF and a-priori columns are written."""
     found = compute(make_profiles(URBAN), make_block(1, column=np.nan))
     assert found.flag[0] == SubstitutionFlag.NO_COLUMN
     assert np.isfinite([found.amf[0], found.column[0], found.kernel_column[0]]).all()

@@ -391,7 +391,7 @@ def test_granules_are_named_by_their_own_times(tmp_path, swath, scene, model):
 
 
 def test_numbers_are_those_of_real_orbits(ordinary):
-    """AMFs, kernels, precision lie where method.md (appendix A, 2.7) says."""
+    """AMFs, kernels, precision lie where docs/equations.md (10.2, 2.7) says."""
     variables = ordinary.content.variables
     clear = variables["cloud_radiance_fraction_nitrogendioxide_window"] < 0.1
     clear &= variables["qa_value"] > 75

@@ -112,7 +112,7 @@ def test_relative_changes_come_from_air_mass_factors(truth):
 
 
 def test_columns_totals_and_precisions_by_their_definitions(truth):
-    """V' = V M / M'; V' + V_strat; sigma M / M'; sqrt(that^2 + (e V')^2), contract section 4."""
+    """V' = V M / M'; V' + V_strat; sigma M / M'; sqrt(that^2 + (e V')^2) (docs/equations.md 2)."""
     found, crop = run(truth.path)
     no2 = "nitrogendioxide_tropospheric_column"
     v, amf, strat, sigma = fields_of(

@@ -33,7 +33,7 @@ def weights(times, rule, *scanline_hours):
 
 
 def test_overpass_mean_is_the_mean_of_11_12_13():
-    """Contract section 5: the fields stamped 11:00, 12:00, 13:00 of the pixel's date, evenly."""
+    """docs/equations.md 5: the fields stamped 11:00, 12:00, 13:00 of the pixel's date, evenly."""
     times = hours(*range(24))
     found = weights(times, TimeRule.OVERPASS_MEAN, 12.7)
     assert at(times, found) == pytest.approx({11.0: 1 / 3, 12.0: 1 / 3, 13.0: 1 / 3})

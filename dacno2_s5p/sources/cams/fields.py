@@ -1,4 +1,6 @@
-"""Targets: the CAMS European reanalysis on the 8 km grid, the mean of the target window (D.1).
+"""Targets: the CAMS European reanalysis on the 8 km grid, the mean of the target window.
+
+Layout: docs/formats.md 4.1.
 
 Files are of one level and month each, or hold all levels (cams_files.py). The grid of the
 reanalysis changed between 2019 and 2020 (centres on x.x0, then on x.x5): fields are brought over by

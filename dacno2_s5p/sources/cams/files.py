@@ -1,7 +1,7 @@
 """Where the levels of a day's targets are: one file a level and month, or all levels in one file.
 
-The data store delivers the first (formats.md D.1); extracts, and its analyses, are the second
-(D.1, D.2). A day is taken from one of them as a whole.
+The data store delivers the first (docs/formats.md 4.1); extracts, and its analyses, are the second
+(docs/formats.md 4.1, 4.2). A day is taken from one of them as a whole.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The five static rasters as rows of the table of inputs (formats of each in E.4).
+"""The five static rasters as rows of the table of inputs (docs/formats.md 5.4).
 
 GRIP4 road density (ESRI ASCII grids of 5 minutes), JRC-GEOSTAT population (persons per 1 km cell),
 VIIRS night-time light (annual composites of 15 seconds), MERIT terrain height (tiles of 5

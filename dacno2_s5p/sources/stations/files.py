@@ -1,4 +1,6 @@
-"""Hourly NO2 of the European Environment Agency: parquet, old CSV, and metadata (E.2).
+"""Hourly NO2 of the European Environment Agency: parquet, old CSV, and metadata.
+
+Layout: docs/formats.md 5.2.
 
 Parquet times carry no zone; by one source they are UTC+01:00, so the offset is an argument. Old
 CSV files state theirs. An hour is known by its end, in UTC.

@@ -1,4 +1,6 @@
-"""ERA5 on single and pressure levels, old and new data store, on the 16 km grid (E.1).
+"""ERA5 on single and pressure levels, old and new data store, on the 16 km grid.
+
+Layout: docs/formats.md 5.1.
 
 What is at a place is interpolated bilinearly to the centres of the cells; winds are turned to the
 axes of the grid; accumulations are over the hour that ends at the stamp, so that the hour before
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     Float = NDArray[np.floating]
 
 PRESSURE_LEVELS = (1000, 975, 950, 925, 900, 800, 700, 550)
-"""Levels [hPa] nearest to the eight heights, for `vertical = "pressure"` (model.md 2.3)."""
+"""Levels [hPa] near the eight heights, for `vertical = "pressure"`: docs/equations.md 11.4."""
 
 COLUMN_VARIABLES = ("z", "t")
 """What heights above ground need of the pressure levels; humidity, if it is there, corrects the

@@ -35,7 +35,7 @@ HEIGHTS = (
 """Dense heights of the truth above ground [m]; the network's eight are among them."""
 
 NETWORK_HEIGHTS = (0.0, 50.0, 250.0, 500.0, 1000.0, 2000.0, 3000.0, 5000.0)
-"""The eight heights of contract section 3 [m]."""
+"""The eight heights of the network [m]."""
 
 CAMS_HEIGHTS = (0.0, 50.0, 100.0, 250.0, 500.0, 750.0, 1000.0, 2000.0, 3000.0, 5000.0)
 """The ten heights of the CAMS European reanalyses [m]."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dacno2_s5p.twin.land.world import Points
 
 PEAK_PRESSURE = 2400.0
-"""Pressure of the densest stratospheric NO2 [Pa] (method.md 8.1: 20-30 hPa)."""
+"""Pressure of the densest stratospheric NO2 [Pa] (20-30 hPa)."""
 
 PEAK_WIDTH = 0.75
 """Width of the stratospheric profile in ln p, one sigma."""

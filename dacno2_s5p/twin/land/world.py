@@ -1,4 +1,4 @@
-"""Where the twin world lies: the domain of contract section 3 inside a wider simulated frame.
+"""Where the twin world lies: the domain (docs/formats.md 10.1) inside a wider simulated frame.
 
 Everything is simulated on the frame, which covers the box 10W-10E, 40-56N that users are asked
 to request, so that the domain has inflow from all sides and cut files are filled to their edges.
@@ -29,7 +29,7 @@ FRAME_Y = (1_856_000.0, 3_856_000.0)
 """South and north edge of the frame [m]."""
 
 BOX = INPUT_BOX
-"""West, south, east, north [degree] of the inputs that contract section 3 asks for."""
+"""West, south, east, north [degree] of the inputs that users ask for."""
 
 SYNTHETIC = "synthetic"
 """What every file made from the twin world says in its attributes."""

@@ -68,7 +68,8 @@ WEST, EAST, SOUTH, NORTH = -25.0, 45.0, 30.0, 72.0
 def cams_grid(year: int, box: tuple[float, float, float, float] | None = None) -> RectilinearGrid:
     """Build the 0.1 degree grid of the European reanalyses, whole or cut to a box.
 
-    Up to 2019 the 421 x 701 centres lie on x.x0, from 2020 the 420 x 700 on x.x5 (formats.md D.1).
+    Up to 2019 the 421 x 701 centres lie on x.x0, from 2020 the 420 x 700 on x.x5 (docs/formats.md
+    4.1).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""CAMS European files as the Atmosphere Data Store delivers them (formats.md D.1, D.2)."""
+"""CAMS European files as the Atmosphere Data Store delivers them (docs/formats.md 4.1, 4.2)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from retrieval.physics.grids import RectilinearGrid
 
 OVERPASS_HOURS = (11, 12, 13)
-"""Stamps of the overpass mean (contract section 5)."""
+"""Stamps of the overpass mean (docs/equations.md 5)."""
 
 VALIDATED_UNTIL = 2021
 """Last year whose files come from the validated reanalysis, as in the paper."""
@@ -53,7 +53,7 @@ def write_cams_reanalysis(
     hours : sequence of int
         Stamps of each day [UTC].
     full : bool
-        The whole European grid instead of the box of contract section 3, as an area subset.
+        The whole European grid instead of the box around the domain, as an area subset.
     heights : sequence of float
         Heights above ground [m], whole numbers.
     overwrite : bool

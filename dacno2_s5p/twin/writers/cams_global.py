@@ -1,4 +1,7 @@
-"""CAMS global files on pressure levels as the new Atmosphere Data Store writes them (D.3)."""
+"""CAMS global files on pressure levels as the new Atmosphere Data Store writes them.
+
+Layout: docs/formats.md 4.3.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ HOURS = (0, 3, 6, 9, 12, 15, 18, 21)
 
 
 def global_grid(full: bool = False) -> RectilinearGrid:
-    """Build the points inside the box of contract section 3, or those of the globe.
+    """Build the points inside the box around the domain, or those of the globe.
 
     Examples
     --------

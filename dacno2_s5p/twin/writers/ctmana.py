@@ -1,4 +1,4 @@
-"""AUX_CTMANA files of a TM5-like model (formats.md C)."""
+"""AUX_CTMANA files of a TM5-like model (docs/formats.md 3)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def write_ctmana(
     steps : sequence of int, optional
         Half hours (0-47); by default those of European overpasses, with `full` all.
     full : bool
-        The whole globe instead of the cells around the box of contract section 3.
+        The whole globe instead of the cells around the domain.
     overwrite : bool
         Replace an existing file.
 

@@ -1,4 +1,7 @@
-"""EEA measurements: one parquet file for each sampling point, and their metadata (E.2)."""
+"""EEA measurements: one parquet file for each sampling point, and their metadata.
+
+Layout: docs/formats.md 5.2.
+"""
 
 from __future__ import annotations
 

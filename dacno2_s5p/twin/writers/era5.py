@@ -1,4 +1,4 @@
-"""ERA5 files as the new Climate Data Store delivers them (formats.md E.1)."""
+"""ERA5 files as the new Climate Data Store delivers them (docs/formats.md 5.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Eurocontrol's daily airport traffic as CSV (formats.md E.5)."""
+"""Eurocontrol's daily airport traffic as CSV (docs/formats.md 5.5)."""
 
 from __future__ import annotations
 

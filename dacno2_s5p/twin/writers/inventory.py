@@ -1,4 +1,4 @@
-"""CAMS-GLOB-ANT emission inventories by sector (formats.md E.3)."""
+"""CAMS-GLOB-ANT emission inventories by sector (docs/formats.md 5.3)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ NAMES = {
 
 
 def inventory_grid(full: bool = False) -> RectilinearGrid:
-    """Build the inventory's 0.1 degree cells: of the box of contract section 3, or the globe.
+    """Build the inventory's 0.1 degree cells: of the box around the domain, or the globe.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The truth itself as a profile file of contract section 2: the perfect a-priori set."""
+"""The truth itself as a profile file (docs/formats.md 6): the perfect a-priori set."""
 
 from __future__ import annotations
 

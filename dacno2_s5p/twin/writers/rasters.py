@@ -1,4 +1,4 @@
-"""The static rasters: roads, population, night light, terrain, land cover (formats.md E.4)."""
+"""The static rasters: roads, population, night light, terrain, land cover (docs/formats.md 5.4)."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _degree_grid(cells: int, box: tuple[float, float, float, float] = BOX) -> Re
 def write_grip4(twin: Twin, folder: Path, *, overwrite: bool = False) -> list[Path]:
     """Write road density [m km-2] by type and in total as ESRI ASCII grids of 5 minutes.
 
-    Cut to the box of contract section 3; the header tells where it lies, as that of the global
+    Cut to the box around the domain; the header tells where it lies, as that of the global
     files. The format has no room for attributes: the folder's `SYNTHETIC.txt` says what they are.
     """
     grid = _degree_grid(GRIP_CELLS)

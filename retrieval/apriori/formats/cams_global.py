@@ -1,4 +1,4 @@
-"""The layouts of CAMS global and EAC4 files (formats.md D.3): what their levels are."""
+"""The layouts of CAMS global and EAC4 files (docs/formats.md 4.3): what their levels are."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Time axes of netCDF files as UTC `datetime64[ms]`, whatever style they are written in.
 
 CF "unit since date" in any integer or float type, and the plain offsets of the CAMS European
-forecasts, whose base date stands in words (formats.md D.1-D.3, E.1).
+forecasts, whose base date stands in words (docs/formats.md 4.1-4.3, 5.1).
 """
 
 from __future__ import annotations

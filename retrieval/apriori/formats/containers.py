@@ -1,7 +1,7 @@
 """Files as they come: netCDF of either family, ZIP under any extension, folders, GRIB.
 
-What a file is, its first bytes say (formats.md E.1), never its name. Damaged files end here, as an
-`AprioriError` of one line. GRIB is unpacked to netCDF where the extra is installed.
+What a file is, its first bytes say (docs/formats.md 5.1), never its name. Damaged files end here,
+as an `AprioriError` of one line. GRIB is unpacked to netCDF where the extra is installed.
 """
 
 from __future__ import annotations

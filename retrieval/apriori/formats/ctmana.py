@@ -1,4 +1,4 @@
-"""The layout of AUX_CTMANA and AUX_CTMFCT files of TM5-MP (formats.md C).
+"""The layout of AUX_CTMANA and AUX_CTMFCT files of TM5-MP (docs/formats.md 3).
 
 Flat files, one a day, 48 half hours, 34 layers surface first between the interfaces `hyai` [Pa],
 `hybi`; `no2` as mole fraction, `t` [K], `ps` [Pa].

@@ -1,4 +1,4 @@
-"""The layouts of ERA5 files, legacy and new CDS (formats.md E.1): where profiles are."""
+"""The layouts of ERA5 files, legacy and new CDS (docs/formats.md 5.1): where profiles are."""
 
 from __future__ import annotations
 

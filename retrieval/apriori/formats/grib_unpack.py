@@ -1,8 +1,8 @@
 """The process that unpacks GRIB: `python grib_unpack.py GRIB NETCDF`, started by grib.py.
 
 It imports nothing of this package. Fields are laid out by the time they are valid at: the steps of
-ERA5's accumulations (formats.md E.1) need no knowledge of their forecast. Each variable keeps its
-own times and levels, so that nothing is filled up.
+ERA5's accumulations (docs/formats.md 5.1) need no knowledge of their forecast. Each variable keeps
+its own times and levels, so that nothing is filled up.
 """
 
 from __future__ import annotations

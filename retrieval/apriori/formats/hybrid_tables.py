@@ -1,8 +1,8 @@
 """Hybrid half levels of the ECMWF model (L137, L60) and of TM5 (34 layers).
 
 Model-level files of CAMS name their levels by number only; the coefficients of p = a + b ps come
-from these tables (formats.md Appendix 2 and 3). TM5's 35 interfaces are 35 of the L137 half
-levels (formats.md A.5).
+from these tables (docs/formats.md 4.3). TM5's 35 interfaces are 35 of the L137 half
+levels (docs/formats.md 1.5).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TM5_HALF_LEVELS = (
     *(137, 134, 129, 124, 119, 114, 110, 105, 101, 97, 93, 88, 84, 81, 78, 76, 73, 70),
     *(67, 65, 62, 59, 57, 54, 51, 46, 42, 37, 32, 27, 22, 17, 12, 7, 0),
 )
-"""The L137 half levels that are TM5's layer interfaces, surface first (formats.md A.5)."""
+"""The L137 half levels that are TM5's layer interfaces, surface first (docs/formats.md 1.5)."""
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The profile file of contract section 2: how it is recognised and written.
+"""The profile file (docs/formats.md 6): how it is recognised and written.
 
 NO2 at heights above ground, as CF-1.11 netCDF-4, on a projected or a latitude/longitude grid.
 """

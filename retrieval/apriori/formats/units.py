@@ -1,8 +1,8 @@
 """Units of NO2 fields: what a unit string measures, its factor to SI, and whether it can be true.
 
-Unit attributes are wrong often enough (formats.md D.1 has concentrations labelled `ug/cm2`) that
-every unit is checked twice: its dimension must fit the levels, and the values of the lowest level
-must be NO2 one can meet near the ground. An error names both readings of the numbers.
+Unit attributes are wrong often enough (docs/formats.md 4.1 has concentrations labelled `ug/cm2`)
+that every unit is checked twice: its dimension must fit the levels, and the values of the lowest
+level must be NO2 one can meet near the ground. An error names both readings of the numbers.
 """
 
 from __future__ import annotations

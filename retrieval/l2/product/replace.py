@@ -1,4 +1,4 @@
-"""The replace layout: the primary set takes the standard names (contract section 4, method 2.3).
+"""The replace layout: the primary set takes the standard names (docs/formats.md 1.15).
 
 The product of averaging kernel and total air mass factor is the slant sensitivity of each layer;
 it does not depend on the a priori. With M'_tot the total air mass factor of the new profile,

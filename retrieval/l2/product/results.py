@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class SubstitutionFlag(IntEnum):
-    """First reason why a pixel was not (fully) computed; contract section 4."""
+    """First reason why a pixel was not (fully) computed (docs/formats.md 1.15)."""
 
     DONE = 0
     NO_KERNEL = 1
@@ -30,7 +30,7 @@ class SubstitutionFlag(IntEnum):
 
 
 class SubstitutionWarning(IntFlag):
-    """What a user should know of a pixel that was computed; contract section 4."""
+    """What a user should know of a pixel that was computed (docs/formats.md 1.15)."""
 
     SMALL_AMF = 1
     LARGE_CHANGE = 2
@@ -56,7 +56,7 @@ class SetResult:
     summed_total_column: Float | None
     air_mass_factor_troposphere: Float
     air_mass_factor_total: Float | None
-    """M'_tot of method 2.3, for the replace layout; None without stratospheric variables."""
+    """M'_tot of docs/equations.md 2.3, for the replace layout; None without V_strat and M_strat."""
     apriori_tropospheric_column: Float
     apriori_tropospheric_column_kernel: Float
     apriori_fraction_above_top: Float
@@ -75,7 +75,7 @@ class OrbitResult:
 
     sets: list[SetResult]
     apriori_tropospheric_column_tm5: Float | None
-    """Diagnostic from the file alone (contract section 4), None where it cannot be had."""
+    """Diagnostic from the file alone (docs/equations.md 2.4), None where it cannot be had."""
     relative_change: dict[tuple[str, str], Float]
     """Percent, from AMFs: key (P, R) is 100 (M'_R / M'_P - 1); R may be "TM5"."""
     attributes: dict[str, str | int | float] = field(default_factory=dict)

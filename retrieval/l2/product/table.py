@@ -1,4 +1,4 @@
-"""The one table of what a re-retrieved file holds: names, units, definitions (contract section 4).
+"""The one table of what a re-retrieved file holds: names, units, definitions.
 
 The writer walks this table; nothing else in the package knows names or attributes of new
 variables. `{S}` stands for the name of the a-priori set in capitals.

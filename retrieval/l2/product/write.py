@@ -1,4 +1,4 @@
-"""Write the re-retrieved orbit: the L2 file, cropped, with the new variables (contract section 4).
+"""Write the re-retrieved orbit: the L2 file, cropped, with the new variables.
 
 Two layouts. `extend` leaves every original variable as it is and adds the new ones beside them;
 `replace` gives the primary set the standard names, so that any reader of L2 files sees it, and

@@ -2,14 +2,14 @@ r"""From light to columns: scattering weights of clouded pixels and the retrieva
 
 Kernels on n pixels, layers surface first, SI. The clear and the clouded part of a pixel are two
 Lambertian surfaces, mixed by the share of light that comes from each (independent pixels,
-method.md 2.5):
+docs/equations.md 2.5):
 
 .. math::
 
     w = \frac{f R_\mathrm{cld}}{f R_\mathrm{cld} + (1-f) R_\mathrm{clr}}, \qquad
     s_l = c(T_l)\,\bigl[w\,m_{\mathrm{cld},l} + (1-w)\,m_{\mathrm{clr},l}\bigr]
 
-Over snow and ice the cloud is replaced by the scene itself (scene mode, formats.md A.7).
+Over snow and ice the cloud is replaced by the scene itself (scene mode, docs/formats.md 1.7).
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def scattering_weights(sky: Sky, pressure_edges: Float, temperature: Float) -> S
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """Terms of the error model (method.md 2.7).
+    """Terms of the error model (docs/equations.md 2.7).
 
     Attributes
     ----------
@@ -189,7 +189,7 @@ def retrieve(
     Returns
     -------
     dict of str to ndarray
-        By the product's variable names; formats.md A.7.
+        By the product's variable names; docs/formats.md 1.7.
     """
     everywhere = np.ones_like(is_troposphere)
     s = weights.mixed

@@ -1,8 +1,8 @@
 r"""Reflectance and box air mass factors of a Rayleigh atmosphere over a Lambertian surface.
 
 Scalar, plane-parallel, azimuth mean (exact for nadir view), successive orders of scattering with
-twelve streams; no aerosol, no Raman scattering (method.md appendix C). The surface enters in closed
-form, so a black surface is all that has to be solved:
+twelve streams; no aerosol, no Raman scattering (docs/equations.md 10.1). The surface enters in
+closed form, so a black surface is all that has to be solved:
 
 .. math::
 
