@@ -204,7 +204,7 @@ def draw_clouds(axis: Axes, scenes: list[Scene]) -> None:
         [0.40, 0.60, 0.72],
         "ks",
         markersize=5,
-        label="SZA 45, albedo 0.05 (method 2.5)",
+        label="SZA 45, albedo 0.05 (docs/equations.md 2.5)",
     )
     axis.set(xlabel="effective cloud fraction [1]", ylabel="cloud radiance fraction [1]")
     axis.set_title(f"{100 * (w > 0.5).mean():.0f} % of pixels above 0.5", fontsize=9)

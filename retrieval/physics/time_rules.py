@@ -30,7 +30,7 @@ FARTHEST_FIELD = 12 * HOUR
 
 
 class TimeRule(StrEnum):
-    """How fields are brought to the time of a pixel (contract section 5, Time)."""
+    """How fields are brought to the time of a pixel (docs/equations.md 5)."""
 
     OVERPASS_MEAN = "overpass-mean"
     """Mean of the fields stamped 11, 12 and 13 UTC of the pixel's date."""

@@ -1,7 +1,7 @@
 """Axes of L2 files: layers brought to surface-first order, times of scanlines.
 
 Times come in two styles of `delta_time`: plain milliseconds after `time`, and milliseconds (or
-seconds) since a date (formats.md A.4).
+seconds) since a date (docs/formats.md 1.4).
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def layer_order(
 
     References
     ----------
-    PUM, `tm5_constant_a`; formats.md A.4, A.5: order is asserted from the data, never assumed.
+    PUM, `tm5_constant_a`; docs/formats.md 1.4, 1.5: order is asserted from the data, never assumed.
     """
     a = _base_and_top(tm5_constant_a, where)
     b = _base_and_top(tm5_constant_b, where)
