@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
-    from tests.l3_builder import Season
+    from tests.builders.l3_builder import Season
 
 # No clock in tests, and the same examples in every run: a busy machine is no failure.
 settings.register_profile("steady", deadline=None, derandomize=True, database=None)
@@ -37,6 +37,6 @@ def real_file():
 @pytest.fixture(scope="session")
 def season(tmp_path_factory) -> Season:
     """Orbits of three days near Paris, re-retrieved with two sets; tests only read them."""
-    from tests.l3_builder import build_season
+    from tests.builders.l3_builder import build_season
 
     return build_season(tmp_path_factory.mktemp("season"))

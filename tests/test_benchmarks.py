@@ -35,7 +35,7 @@ from tests.benchmarks.network_job import BFLOAT16, FAST, NEAREST, PLAIN, Forms
 from tests.benchmarks.orbit_files import benchmark_files
 from tests.benchmarks.slow_forms import FORMS, slow_form
 from tests.benchmarks.steps import RETRIEVAL_STEPS
-from tests.network_builders import MINI
+from tests.builders.network_builders import MINI
 
 COST = Cost(2.0, 1.0, 0.5, 100.0)
 

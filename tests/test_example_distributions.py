@@ -9,7 +9,7 @@ import pytest
 
 from retrieval.simulate.scene import synthetic_scene
 from retrieval.simulate.simulate_orbit import SimulationOptions, simulate_orbit
-from tests.simulation_builder import small_model, small_swath, small_truth
+from tests.builders.simulation_builder import small_model, small_swath, small_truth
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "03_simulated_orbit_distributions.py"
 

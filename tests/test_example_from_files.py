@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from cli.main import main as command_line
-from tests.orbit_builder import build_orbit
-from tests.source_files import DAY, EAST, GRID, NORTH, SOUTH, WEST, write_all
+from tests.builders.orbit_builder import build_orbit
+from tests.builders.source_files import DAY, EAST, GRID, NORTH, SOUTH, WEST, write_all
 from tests.test_examples import load
 
 pytest.importorskip("pyarrow")

@@ -92,7 +92,7 @@ def test_no_orbit_is_no_figure(tmp_path):
 @pytest.fixture
 def workspace_of_files(tmp_path):
     """Return an orbit and a CAMS folder that belong together."""
-    from tests.files import build_workspace
+    from tests.builders.files import build_workspace
 
     found = build_workspace(tmp_path / "workspace")
     return found.orbit, found.cams

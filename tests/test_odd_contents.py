@@ -23,8 +23,8 @@ from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError, ProductError, RetrievalError
 from retrieval.l2.orbit import Orbit
 from retrieval.l3.file import read_l3
-from tests.files import write_profiles
-from tests.orbit_builder import build_orbit
+from tests.builders.files import write_profiles
+from tests.builders.orbit_builder import build_orbit
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_an_odd_manifest_of_the_twin_is_one_line(tmp_path, text):
 
 def plain_manifest():
     """Return what `store.json` says of a store of one day."""
-    from tests.training_builders import GRID, TABLE, make_info
-    from tests.training_builders import make_days as days
+    from tests.builders.training_builders import GRID, TABLE, make_info
+    from tests.builders.training_builders import make_days as days
 
     about = make_info(days(n_day=2)).preparation.to_dict()
     return {

@@ -11,7 +11,7 @@ from tests.benchmarks.loading_job import COLD, STEP
 from tests.benchmarks.measure import Cost, Section, row_of, run_process
 from tests.benchmarks.network import CONFIGURATION
 from tests.benchmarks.store_files import benchmark_store
-from tests.network_builders import MINI
+from tests.builders.network_builders import MINI
 
 if TYPE_CHECKING:
     from tests.benchmarks.measure import Settings

@@ -12,7 +12,7 @@ from dacno2_s5p.training.recipe import Recipe
 from tests.benchmarks.measure import Cost, Row, Section, ratio_of, row_of, run_process
 from tests.benchmarks.network_job import BFLOAT16, FAST, NEAREST, PLAIN
 from tests.benchmarks.slow_forms import FORMS
-from tests.network_builders import MINI
+from tests.builders.network_builders import MINI
 
 if TYPE_CHECKING:
     from tests.benchmarks.measure import Settings

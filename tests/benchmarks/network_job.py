@@ -18,8 +18,8 @@ from dacno2_s5p.network.dacno2 import NetworkConfig
 from dacno2_s5p.network.runtime import tune_allocator
 from tests.benchmarks.measure import in_turn, run_function
 from tests.benchmarks.slow_forms import FORMS, slow_form
-from tests.network_builders import random_inputs, random_network
-from tests.plain_network import plain_forward
+from tests.builders.network_builders import random_inputs, random_network
+from tests.builders.plain_network import plain_forward
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ import numpy as np
 from retrieval.apriori.formats.profile_file import Profiles, write_profile_file
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
 from retrieval.physics.grids import domain_grid
-from tests.orbit_builder import build_orbit
-from tests.set_builders import write_cams_month, write_ctmana
+from tests.builders.orbit_builder import build_orbit
+from tests.builders.set_builders import write_cams_month, write_ctmana
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,7 @@ from tests.benchmarks.measure import Cost, Section, in_turn, ratio_of, row_of, r
 from tests.benchmarks.network import CONFIGURATION
 from tests.benchmarks.processes import TOOL
 from tests.benchmarks.store_files import benchmark_store
-from tests.network_builders import MINI
+from tests.builders.network_builders import MINI
 
 if TYPE_CHECKING:
     from collections.abc import Callable

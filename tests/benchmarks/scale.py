@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from tests.benchmarks.measure import Section, in_turn, row_of, run_process
 from tests.benchmarks.orbit_files import DAY, benchmark_files
 from tests.benchmarks.processes import TOOL
-from tests.orbit_builder import build_orbit
+from tests.builders.orbit_builder import build_orbit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,6 +1,6 @@
 """The network with one speed-up taken back, built from the oracle's pieces.
 
-Each form is the same function of the same weights (`tests/plain_network.py` is all of them
+Each form is the same function of the same weights (`tests/builders/plain_network.py` is all of them
 at once); what it costs more is what the speed-up is worth.
 """
 
@@ -17,7 +17,7 @@ from dacno2_s5p.network import convlstm
 from dacno2_s5p.network.blocks import Inception, VerticalConv, upsample
 from dacno2_s5p.network.convlstm import InceptionConvLSTM
 from dacno2_s5p.network.fusion import Fusion
-from tests import plain_network
+from tests.builders import plain_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from retrieval.substitution.reretrieve import Job, reretrieve
-from tests.files import DAY, write_cams, write_profiles
-from tests.orbit_builder import build_orbit
+from tests.builders.files import DAY, write_cams, write_profiles
+from tests.builders.orbit_builder import build_orbit
 
 KINDS = 4
 """Different orbits, so that no cache serves all of them."""

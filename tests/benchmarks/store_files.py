@@ -12,7 +12,7 @@ from dacno2_s5p.sources.day import FINE_GROUPS, MONTHLY
 from dacno2_s5p.store.store import DAY_GROUPS, Store
 from dacno2_s5p.store.write import StoreWriter
 from dacno2_s5p.twin.training_store import TwinDays, write_twin_store
-from tests.training_builders import GRID, make_days
+from tests.builders.training_builders import GRID, make_days
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,8 +14,8 @@ import pytest
 
 from cli.console import OUR_LOGGERS
 from cli.main import main
-from tests.files import Workspace, build_workspace, write_profiles
-from tests.orbit_builder import build_orbit
+from tests.builders.files import Workspace, build_workspace, write_profiles
+from tests.builders.orbit_builder import build_orbit
 
 DATES = {"history", "apriori_created"}
 """Attributes that say when a file was made."""

@@ -15,8 +15,8 @@ import pytest
 
 from cli.main import main
 from retrieval.l2.orbit import Orbit
+from tests.builders.files import BOUNDS, DAY, axis, to_classic, write_cams, write_profiles
 from tests.cli.conftest import names
-from tests.files import BOUNDS, DAY, axis, to_classic, write_cams, write_profiles
 
 
 def edited(orbit, change):

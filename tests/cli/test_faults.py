@@ -24,7 +24,7 @@ COMMAND = [sys.executable, "-c", "from cli.main import main; main()"]
 WRITERS = """
 import json, resource, sys
 from pathlib import Path
-from tests.cli.fault_writers import WRITERS
+from tests.builders.fault_writers import WRITERS
 folder, limit = Path(sys.argv[1]), int(sys.argv[2])
 calls = {name: prepare() for name, prepare in WRITERS.items()}
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))

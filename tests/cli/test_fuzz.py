@@ -17,8 +17,8 @@ import pytest
 
 from retrieval.l2.blocks import FIELDS
 from retrieval.l2.orbit import REQUIRED
+from tests.builders.files import Workspace, to_classic
 from tests.cli.conftest import names
-from tests.files import Workspace, to_classic
 from tests.fuzz.children import Ending, run_cases
 from tests.fuzz.damage import DAMAGES, Case, damaged_copies, flip_in_chunks, stored_chunks
 

@@ -174,7 +174,7 @@ def weather(arguments: list[str]) -> str:
     """Read the weather of a day from ERA5 files in FOLDER."""
     from dacno2_s5p.inputs.variables import InputTable, Preparation
     from dacno2_s5p.sources.weather.era5 import Era5
-    from tests.source_files import DAY, GRID
+    from tests.builders.source_files import DAY, GRID
 
     preparation = Preparation(weather_steps=8, weather_step_hours=3)
     source = Era5(Path(arguments[0]), InputTable.default(), preparation, GRID)

@@ -143,7 +143,7 @@ def is_clear(line: str) -> bool:
 
 
 def _small_orbit(folder: Path, variant: str = "v2.4") -> Path:
-    from tests.orbit_builder import build_orbit
+    from tests.builders.orbit_builder import build_orbit
 
     folder.mkdir(parents=True, exist_ok=True)
     n_scanline, n_ground_pixel = SHAPE
@@ -159,7 +159,7 @@ def _small_orbit(folder: Path, variant: str = "v2.4") -> Path:
 
 
 def _small_profiles(folder: Path) -> Path:
-    from tests.files import write_profiles
+    from tests.builders.files import write_profiles
 
     folder.mkdir(parents=True, exist_ok=True)
     return write_profiles(folder / f"no2_{DAY}.nc", bounds=BOUNDS)
@@ -187,8 +187,13 @@ def orbits(folder: Path) -> list[Kind]:
 
 def sets(folder: Path) -> list[Kind]:
     """A-priori sets of each container and kind, re-retrieved with."""
-    from tests.files import axis, to_classic
-    from tests.set_builders import CAMS_HEIGHTS, write_cams_global, write_cams_month, write_ctmana
+    from tests.builders.files import axis, to_classic
+    from tests.builders.set_builders import (
+        CAMS_HEIGHTS,
+        write_cams_global,
+        write_cams_month,
+        write_ctmana,
+    )
 
     orbit = _small_orbit(folder / "orbit")
     profiles = _small_profiles(folder / "profiles")
@@ -233,10 +238,10 @@ def _move_times(path: Path) -> None:
 
 def archives(folder: Path) -> list[Kind]:
     """ZIP archives of the climate data store."""
-    from tests.files import axis
-    from tests.set_builders import CAMS_HEIGHTS, write_cams_month, zip_files
-    from tests.source_files import DAY as ERA5_DAY
-    from tests.source_files import write_era5
+    from tests.builders.files import axis
+    from tests.builders.set_builders import CAMS_HEIGHTS, write_cams_month, zip_files
+    from tests.builders.source_files import DAY as ERA5_DAY
+    from tests.builders.source_files import write_era5
 
     west, south, east, north = BOUNDS
     folder.mkdir()
@@ -302,8 +307,8 @@ def networks(folder: Path) -> list[Kind]:
 
     from dacno2_s5p.network.checkpoint import save_checkpoint
     from dacno2_s5p.network.tensor_file import write_tensors
-    from tests.network_builders import mini_config, random_network
-    from tests.training_builders import make_days, make_info
+    from tests.builders.network_builders import mini_config, random_network
+    from tests.builders.training_builders import make_days, make_info
 
     folder.mkdir()
     network = random_network(mini_config())
@@ -340,8 +345,8 @@ def _small_store(folder: Path) -> Path:
     from dacno2_s5p.sources.paths import SourcePaths
     from dacno2_s5p.sources.stations.cells import StationRules
     from dacno2_s5p.store.prepare import Preparer, Settings, days_of
-    from tests.source_files import DAY as FIRST
-    from tests.source_files import GRID, write_all
+    from tests.builders.source_files import DAY as FIRST
+    from tests.builders.source_files import GRID, write_all
 
     days = days_of(FIRST, FIRST + 1)  # inputs must vary
     write_all(folder / "sources", list(days))
@@ -358,7 +363,7 @@ def texts(folder: Path) -> list[Kind]:
     import json
 
     from dacno2_s5p.training import recipe
-    from tests.files import write_profiles
+    from tests.builders.files import write_profiles
 
     folder.mkdir()
     shipped = Path(recipe.__file__).parents[1]

@@ -52,7 +52,7 @@ def _raster(reader: str) -> Reader:
             read_roads,
             read_terrain,
         )
-        from tests.source_files import GRID
+        from tests.builders.source_files import GRID
 
         readers = {
             "grip4": read_roads,
@@ -70,7 +70,7 @@ def _raster(reader: str) -> Reader:
 def _cams(folder: Path) -> dict[str, Any]:
     from dacno2_s5p.inputs.variables import Preparation
     from dacno2_s5p.sources.cams.fields import CamsTargets
-    from tests.source_files import DAY, GRID
+    from tests.builders.source_files import DAY, GRID
 
     targets = CamsTargets(folder, Preparation(), GRID)
     try:
@@ -83,7 +83,7 @@ def _cams(folder: Path) -> dict[str, Any]:
 def _emissions(folder: Path) -> dict[str, Any]:
     from dacno2_s5p.sources.day import MONTHLY
     from dacno2_s5p.sources.emissions import Inventory
-    from tests.source_files import DAY, GRID
+    from tests.builders.source_files import DAY, GRID
 
     inventory = Inventory(folder, _rows(MONTHLY), GRID)
     try:
@@ -94,7 +94,7 @@ def _emissions(folder: Path) -> dict[str, Any]:
 
 def _stations(folder: Path) -> dict[str, Any]:
     from dacno2_s5p.sources.stations.cells import Measurements, StationRules
-    from tests.source_files import DAY, GRID
+    from tests.builders.source_files import DAY, GRID
 
     measured = Measurements(folder, GRID, StationRules(draw=True))
     days = [DAY, DAY + 1]
@@ -105,7 +105,7 @@ def _stations(folder: Path) -> dict[str, Any]:
 
 def _flights(folder: Path) -> dict[str, Any]:
     from dacno2_s5p.sources.flights import Flights
-    from tests.source_files import DAY
+    from tests.builders.source_files import DAY
 
     flights = Flights(folder, "FLT_TOT_1")
     days = [DAY, DAY + 1]

@@ -16,7 +16,7 @@ HOURS = 24
 
 def sources(folder: Path) -> list[Kind]:
     """Everything that C libraries take apart, ERA5 apart: rasters, netCDF, parquet, XLSX."""
-    from tests.source_files import SECTORS, write_inventory, write_static
+    from tests.builders.source_files import SECTORS, write_inventory, write_static
 
     write_static(folder)
     _compress(folder)
@@ -41,7 +41,7 @@ def sources(folder: Path) -> list[Kind]:
 
 def tables(folder: Path) -> list[Kind]:
     """Return the sources that are tables of text."""
-    from tests.source_files import DAY, write_flights
+    from tests.builders.source_files import DAY, write_flights
 
     write_flights(folder / "flights", [DAY, DAY + 1])
     old = _old_csv(folder / "old" / "eea")
@@ -82,7 +82,7 @@ def _compress(folder: Path) -> None:
 
 def _targets(folder: Path) -> tuple[Path, Path]:
     """Write the reanalysis in its two layouts; return a level and the file of all levels."""
-    from tests.source_files import DAY, as_one_file, smooth_cams, write_cams
+    from tests.builders.source_files import DAY, as_one_file, smooth_cams, write_cams
 
     months, whole = folder / "cams", folder / "whole" / "cams"
     write_cams(months, str(DAY)[:7], [DAY], smooth_cams)
@@ -100,7 +100,7 @@ def _roads(folder: Path) -> tuple[Path, Path]:
 
 
 def _parquet(folder: Path) -> Path:
-    from tests.source_files import DAY, write_stations
+    from tests.builders.source_files import DAY, write_stations
 
     write_stations(folder / "eea", [DAY, DAY + 1])
     return folder / "eea" / "SPO-FR002.parquet"
@@ -110,7 +110,7 @@ def _workbook(folder: Path) -> Path:
     """Write the traffic as a workbook."""
     from openpyxl import Workbook
 
-    from tests.source_files import DAY, write_flights
+    from tests.builders.source_files import DAY, write_flights
 
     write_flights(folder, [DAY, DAY + 1])
     text = _only(folder)
@@ -126,7 +126,7 @@ def _workbook(folder: Path) -> Path:
 
 def _old_csv(folder: Path) -> Path:
     """Write two days of two stations as an E1a file, with the metadata."""
-    from tests.source_files import DAY, hours_of, write_metadata
+    from tests.builders.source_files import DAY, hours_of, write_metadata
 
     write_metadata(
         folder, [("FR001", "background", 10.5, 10.5), ("FR002", "background", 9.5, 40.5)]

@@ -10,7 +10,7 @@ import pytest
 from dacno2_s5p.errors import DataError
 from dacno2_s5p.inputs.variables import InputTable
 from dacno2_s5p.sources.emissions import Inventory
-from tests.source_files import GRID, SECTORS, write_inventory
+from tests.builders.source_files import GRID, SECTORS, write_inventory
 
 ROWS = [v for v in InputTable.default().group("emission") if v.source == "cams-glob-ant"]
 JULY = np.datetime64("2019-07", "M")

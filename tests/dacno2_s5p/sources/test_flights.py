@@ -9,7 +9,7 @@ import pytest
 
 from dacno2_s5p.errors import DataError
 from dacno2_s5p.sources.flights import Flights, parse_date
-from tests.source_files import DAY, write_flights
+from tests.builders.source_files import DAY, write_flights
 
 
 @pytest.mark.parametrize("separator", [",", ";"])

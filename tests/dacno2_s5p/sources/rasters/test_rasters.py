@@ -22,7 +22,7 @@ from dacno2_s5p.sources.rasters.maps import (
 from dacno2_s5p.sources.rasters.rasters import area_mean, class_counts
 from retrieval.physics.grids import RectilinearGrid
 from retrieval.physics.regrid import centres_in
-from tests.source_files import EAST, GRID, NORTH, SOUTH, WEST, write_static, write_tif
+from tests.builders.source_files import EAST, GRID, NORTH, SOUTH, WEST, write_static, write_tif
 
 TABLE = InputTable.default()
 CELLS = GRID.cells()

@@ -8,7 +8,7 @@ import pytest
 from dacno2_s5p.errors import ConfigurationError, DataError
 from dacno2_s5p.sources.stations.cells import Measurements, StationRules
 from dacno2_s5p.sources.stations.files import read_hours, read_metadata
-from tests.source_files import (
+from tests.builders.source_files import (
     DAY,
     GRID,
     METADATA_COLUMNS,

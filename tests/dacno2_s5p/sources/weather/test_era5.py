@@ -18,7 +18,7 @@ from dacno2_s5p.inputs.variables import InputTable, Preparation
 from dacno2_s5p.sources.weather.era5 import PRESSURE_LEVELS, Era5
 from dacno2_s5p.sources.weather.heights import HeightOperator, surface_geopotential
 from retrieval.physics import regrid
-from tests.source_files import DAY, GRID, LEVELS, geopotential, write_era5
+from tests.builders.source_files import DAY, GRID, LEVELS, geopotential, write_era5
 
 TABLE = InputTable.default()
 STEPS = Preparation(weather_steps=8)

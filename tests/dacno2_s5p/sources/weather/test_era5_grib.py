@@ -9,8 +9,8 @@ import pytest
 
 from dacno2_s5p.inputs.variables import InputTable, Preparation
 from dacno2_s5p.sources.weather.era5 import Era5
-from tests.grib_files import era5_as_grib
-from tests.source_files import DAY, GRID, write_era5
+from tests.builders.grib_files import era5_as_grib
+from tests.builders.source_files import DAY, GRID, write_era5
 
 TABLE = InputTable.default()
 STEPS = Preparation(weather_steps=8)

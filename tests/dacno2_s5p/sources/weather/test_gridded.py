@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dacno2_s5p.sources.weather.gridded import FEW_FILES, GriddedFiles, may_hold
-from tests.source_files import DAY, axes, hours_of, new_era5, put
+from tests.builders.source_files import DAY, axes, hours_of, new_era5, put
 
 FAR = DAY + 3
 

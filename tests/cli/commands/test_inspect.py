@@ -1,0 +1,54 @@
+"""`dacno2-s5p inspect`: any file in words or as JSON, one line for what it is not."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.builders.orbit_builder import build_orbit
+
+
+@pytest.fixture(scope="module")
+def orbit(tmp_path_factory):
+    """Return a small orbit with KNMI's column."""
+    folder = tmp_path_factory.mktemp("orbit")
+    return build_orbit(folder, n_scanline=20, n_ground_pixel=16, variant="eu")
+
+
+def test_orbit_in_words(orbit, run):
+    """The lines name the product, both forms of the version, and KNMI's column."""
+    done = run("inspect", orbit.path)
+    assert (done.status, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert "kind: TROPOMI L2__NO2___ file" in lines
+    assert any(line.startswith("processor version in names: ") for line in lines)
+    assert "  CAMS Europe: nitrogendioxide_tropospheric_column_CAMS_apriori_Europe" in lines
+
+
+def test_json_is_one_object_or_a_list(orbit, run):
+    """One file gives an object, several a list, both plain JSON."""
+    done = run("inspect", "--json", orbit.path)
+    assert done.status == 0
+    assert json.loads(done.out)["file"] == orbit.path.name
+    done = run("inspect", "--json", orbit.path, orbit.path)
+    assert [item["kind"] for item in json.loads(done.out)] == ["TROPOMI L2__NO2___ file"] * 2
+
+
+def test_real_meteorology_is_recognised(run, real_file):
+    """A real ERA5 file of the new layout is said to be meteorology."""
+    done = run("inspect", real_file("Matimba_ERA5-pl-*.nc"))
+    assert done.status == 0
+    assert "ERA5" in done.out
+
+
+def test_unknown_files_are_one_line_each(orbit, run, tmp_path):
+    """Files of no kind are named, the others still described, and the status is 1."""
+    bad = tmp_path / "bad.nc"
+    bad.write_bytes(b"nothing")
+    done = run("inspect", bad, tmp_path / "nowhere.nc", orbit.path)
+    assert done.status == 1
+    assert done.out.startswith("file: S5P_")
+    assert len(done.err.splitlines()) == 2
+    assert "bad.nc" in done.err
+    assert "nowhere.nc" in done.err
