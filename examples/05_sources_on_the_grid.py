@@ -19,9 +19,9 @@ import matplotlib.pyplot as plt
 from matplotlib.colors import ListedColormap, LogNorm
 
 from dacno2_s5p.inputs.grid import COARSE_FACTOR, named_grid
+from dacno2_s5p.inputs.regrid import transform_points
 from dacno2_s5p.sources.rasters.raster_file import open_raster
 from dacno2_s5p.sources.rasters.rasters import area_mean, class_counts
-from retrieval.physics.regrid import transform_points
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

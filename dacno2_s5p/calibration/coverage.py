@@ -11,8 +11,8 @@ from dacno2_s5p.calibration.factors import GAUSSIAN
 from dacno2_s5p.evaluation.evaluate import Row, station_groups
 from dacno2_s5p.evaluation.metrics import LEAST_UNITS, N_DRAW
 from dacno2_s5p.evaluation.sets import is_netcdf
+from dacno2_s5p.inputs.regrid import bilinear
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
-from retrieval.physics.regrid import bilinear
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

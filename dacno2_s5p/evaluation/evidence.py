@@ -16,8 +16,8 @@ import numpy as np
 from dacno2_s5p.errors import DataError
 from dacno2_s5p.evaluation.match import Match, apply_operator, inside_box
 from dacno2_s5p.evaluation.sets import FieldSet
+from dacno2_s5p.inputs.regrid import bilinear, centres_in
 from retrieval.physics.grids import GEOGRAPHIC
-from retrieval.physics.regrid import bilinear, centres_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

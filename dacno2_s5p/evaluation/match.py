@@ -8,9 +8,9 @@ import numpy as np
 
 from dacno2_s5p.errors import DataError
 from dacno2_s5p.evaluation.metrics import N_SUM, pair_sums
+from dacno2_s5p.inputs.regrid import Operator, centres_in, conservative, transform_points
 from retrieval.maps.regions import DOMAIN
 from retrieval.physics.grids import GEOGRAPHIC
-from retrieval.physics.regrid import Operator, centres_in, conservative, transform_points
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

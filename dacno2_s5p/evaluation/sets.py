@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import netCDF4
 import numpy as np
 
+from dacno2_s5p.inputs.regrid import corners_in
 from dacno2_s5p.sources.weather.windows import target_hours
 from retrieval.apriori.profile_file import KIND as PROFILE_FILE
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
 from retrieval.physics.levels import HeightLevels, Quantity
-from retrieval.physics.regrid import corners_in
 from retrieval.physics.time_rules import TimeRule
 
 if TYPE_CHECKING:

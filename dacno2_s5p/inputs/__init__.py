@@ -1,1 +1,1 @@
-"""What the network takes: its grid, its variables, their samples and their scaling."""
+"""What the network takes: its grid and how fields come to it, its variables, samples, scaling."""

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dacno2_s5p.errors import DataError
+from dacno2_s5p.inputs import regrid
 from dacno2_s5p.sources.checks import check_unit, check_values
 from dacno2_s5p.sources.weather.gridded import GriddedFiles, read_block
-from retrieval.physics import regrid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from dacno2_s5p.inputs import regrid
 from dacno2_s5p.inputs.grid import CAMS_FACTOR, COARSE_FACTOR
 from dacno2_s5p.inputs.samples import Inputs
 from dacno2_s5p.sources.cams.fields import Target
@@ -31,7 +32,6 @@ from dacno2_s5p.twin.writers.cams_europe import VALIDATED_UNTIL
 from dacno2_s5p.twin.writers.era5 import accumulated, eastward, era5_grid, instant
 from dacno2_s5p.twin.writers.flights import AIRPORTS, daily_flights
 from dacno2_s5p.twin.writers.inventory import MOLAR_MASS_NO, inventory_grid
-from retrieval.physics import regrid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

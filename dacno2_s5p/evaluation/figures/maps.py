@@ -13,12 +13,12 @@ import numpy as np
 from dacno2_s5p.evaluation.metrics import series_scores
 from dacno2_s5p.evaluation.regions import BOXES, region_masks
 from dacno2_s5p.evaluation.stations import station_sums
+from dacno2_s5p.inputs.regrid import transform_points
 from retrieval.maps.axes import draw_grid, new_figure
 from retrieval.maps.colours import ColourScale
 from retrieval.maps.layout import colour_bar, map_row
 from retrieval.maps.style import UNIT
 from retrieval.physics.grids import GEOGRAPHIC
-from retrieval.physics.regrid import transform_points
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

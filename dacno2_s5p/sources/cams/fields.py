@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dacno2_s5p.errors import DataError
+from dacno2_s5p.inputs import regrid
 from dacno2_s5p.inputs.grid import CAMS_FACTOR, ModelGrid
 from dacno2_s5p.sources.cams.files import LevelFiles, MonthFiles, WholeFiles, index_of, stamps_of
 from dacno2_s5p.sources.weather.windows import target_hours
 from retrieval.apriori.formats.containers import list_sources
-from retrieval.physics import regrid
 
 if TYPE_CHECKING:
     from pathlib import Path

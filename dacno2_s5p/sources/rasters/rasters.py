@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dacno2_s5p.errors import DataError
+from dacno2_s5p.inputs.regrid import centres_in, corners_in, transform_points
 from dacno2_s5p.sources.rasters.raster_file import open_raster
 from retrieval.physics.grids import GEOGRAPHIC, RectilinearGrid
 from retrieval.physics.overlap import overlap_areas, polygon_area
-from retrieval.physics.regrid import centres_in, corners_in, transform_points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dacno2_s5p.errors import ConfigurationError, DataError
+from dacno2_s5p.inputs.regrid import transform_points
 from dacno2_s5p.sources.stations.files import (
     PARQUET_OFFSET_HOURS,
     Station,
@@ -26,7 +27,6 @@ from dacno2_s5p.sources.stations.files import (
 from dacno2_s5p.sources.weather.windows import target_hours
 from retrieval.files.damage import content_errors
 from retrieval.physics.grids import GEOGRAPHIC
-from retrieval.physics.regrid import transform_points
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

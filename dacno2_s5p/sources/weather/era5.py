@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dacno2_s5p.errors import ConfigurationError, DataError
+from dacno2_s5p.inputs import regrid
 from dacno2_s5p.inputs.grid import COARSE_FACTOR, ModelGrid
 from dacno2_s5p.sources.checks import check_unit, check_values
 from dacno2_s5p.sources.weather.gridded import Found, GriddedFiles, read_block
 from dacno2_s5p.sources.weather.heights import HeightOperator, geopotential_at, surface_geopotential
 from dacno2_s5p.sources.weather.windows import hours_of_step, weather_times
 from retrieval.apriori.formats.levels import find_levels
-from retrieval.physics import regrid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

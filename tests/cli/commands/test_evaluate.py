@@ -9,6 +9,7 @@ import shutil
 import numpy as np
 import pytest
 
+from dacno2_s5p.inputs.regrid import centres_in
 from dacno2_s5p.inputs.variables import InputTable, Preparation
 from dacno2_s5p.network.checkpoint import save_checkpoint
 from dacno2_s5p.store.store import FORMAT, MANIFEST, Store
@@ -16,7 +17,6 @@ from retrieval.apriori.formats.profile_file import NEEDED_ATTRIBUTES, Profiles, 
 from retrieval.files.provenance import file_checksum
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
 from retrieval.physics.grids import GEOGRAPHIC
-from retrieval.physics.regrid import centres_in
 from tests.builders.network_builders import mini_config, random_network
 from tests.builders.source_files import (
     GRID,

@@ -26,12 +26,12 @@ from dacno2_s5p.evaluation.sets import FieldSet
 from dacno2_s5p.evaluation.stations import STATIONS, station_groups
 from dacno2_s5p.evaluation.tables import best_rows, markdown, side_by_side, write_csv
 from dacno2_s5p.inputs.grid import Patch, named_grid
+from dacno2_s5p.inputs.regrid import centres_in
 from dacno2_s5p.sources.stations.cells import StationCell
 from dacno2_s5p.sources.stations.files import Station
 from dacno2_s5p.sources.stations.split import checkpoint_points, refuse_training_stations
 from retrieval.errors import OutputError
 from retrieval.physics.grids import GEOGRAPHIC, RectilinearGrid
-from retrieval.physics.regrid import centres_in
 
 DAYS = np.arange("2023-01-10", "2023-01-20", dtype="datetime64[D]")
 HEIGHTS = (0.0, 500.0, 5000.0)

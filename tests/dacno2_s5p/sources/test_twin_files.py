@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dacno2_s5p.inputs.grid import ModelGrid
+from dacno2_s5p.inputs.regrid import centres_in
 from dacno2_s5p.inputs.variables import InputTable, Preparation
 from dacno2_s5p.sources.rasters.maps import (
     read_land_cover,
@@ -23,7 +24,6 @@ from dacno2_s5p.twin.writers.rasters import (
     write_population,
     write_terrain,
 )
-from retrieval.physics.regrid import centres_in
 
 TABLE = InputTable.default()
 GRID = ModelGrid("window", "EPSG:3035", 3_840_000.0, 2_688_000.0, 2000.0, 64, 64, 64, 1, 1)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from dacno2_s5p.errors import DataError
+from dacno2_s5p.inputs import regrid
 from dacno2_s5p.inputs.variables import Preparation
 from dacno2_s5p.sources.cams.fields import CamsTargets
 from retrieval.errors import AprioriError
-from retrieval.physics import regrid
 from tests.builders.source_files import DAY, GRID, HEIGHTS, as_one_file, smooth_cams, write_cams
 
 PREPARATION = Preparation()

@@ -10,6 +10,7 @@ import rasterio
 from rasterio import Affine
 
 from dacno2_s5p.errors import ConfigurationError, DataError
+from dacno2_s5p.inputs.regrid import centres_in
 from dacno2_s5p.inputs.variables import InputTable
 from dacno2_s5p.sources.rasters import rasters
 from dacno2_s5p.sources.rasters.maps import (
@@ -21,7 +22,6 @@ from dacno2_s5p.sources.rasters.maps import (
 )
 from dacno2_s5p.sources.rasters.rasters import area_mean, class_counts
 from retrieval.physics.grids import RectilinearGrid
-from retrieval.physics.regrid import centres_in
 from tests.builders.source_files import EAST, GRID, NORTH, SOUTH, WEST, write_static, write_tif
 
 TABLE = InputTable.default()

@@ -328,8 +328,8 @@ def test_real_stations_fall_into_cells_of_the_domain(real_file):
     import netCDF4
 
     from dacno2_s5p.inputs.grid import named_grid
+    from dacno2_s5p.inputs.regrid import transform_points
     from dacno2_s5p.sources.stations.files import Station
-    from retrieval.physics.regrid import transform_points
 
     grid = named_grid("europe-2km")
     with netCDF4.Dataset(real_file("EEA-CAMS-ENS_no2_stations_20240301_hourly.nc")) as data:

@@ -13,11 +13,11 @@ import pytest
 import xarray as xr
 
 from dacno2_s5p.errors import ConfigurationError, DataError
+from dacno2_s5p.inputs import regrid
 from dacno2_s5p.inputs.grid import ModelGrid
 from dacno2_s5p.inputs.variables import InputTable, Preparation
 from dacno2_s5p.sources.weather.era5 import PRESSURE_LEVELS, Era5
 from dacno2_s5p.sources.weather.heights import HeightOperator, surface_geopotential
-from retrieval.physics import regrid
 from tests.builders.source_files import DAY, GRID, LEVELS, geopotential, write_era5
 
 TABLE = InputTable.default()

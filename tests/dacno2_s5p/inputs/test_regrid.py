@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dacno2_s5p.errors import DataError
-from retrieval.physics import regrid
+from dacno2_s5p.inputs import regrid
 from retrieval.physics.grids import RectilinearGrid
 from tests.builders.source_files import GRID
 
