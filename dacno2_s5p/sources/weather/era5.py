@@ -10,6 +10,7 @@ ground on ERA5's own points, before neighbours with other ground are mixed.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -20,21 +21,37 @@ from dacno2_s5p.errors import ConfigurationError, DataError
 from dacno2_s5p.inputs import regrid
 from dacno2_s5p.inputs.grid import COARSE_FACTOR, ModelGrid
 from dacno2_s5p.sources.checks import check_unit, check_values
-from dacno2_s5p.sources.weather.gridded import Found, GriddedFiles, read_block
+from dacno2_s5p.sources.weather.gridded import (
+    Found,
+    GriddedFiles,
+    on_many_levels,
+    on_one_level,
+    read_block,
+)
 from dacno2_s5p.sources.weather.heights import HeightOperator, geopotential_at, surface_geopotential
 from dacno2_s5p.sources.weather.windows import hours_of_step, weather_times
+from retrieval.apriori.formats.expver import ORDER, PRELIMINARY, numbers_of
 from retrieval.apriori.formats.levels import find_levels
+from retrieval.files.candidates import Mark, listed, newest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from dacno2_s5p.inputs.variables import InputTable, Preparation, Variable
+    from dacno2_s5p.sources.weather.gridded import Which
+    from retrieval.files.candidates import Choices
     from retrieval.physics.grids import RectilinearGrid
 
+    Wanted = dict[str, tuple[list[np.datetime64], Which]]
     Float = NDArray[np.floating]
+
+logger = logging.getLogger(__name__)
+
+VERSIONS = tuple(f"{number:04d}" for number in ORDER)
+"""Spelling of `expver`, the final one first."""
 
 PRESSURE_LEVELS = (1000, 975, 950, 925, 900, 800, 700, 550)
 """Levels [hPa] near the eight heights, for `vertical = "pressure"`: docs/equations.md 11.4."""
@@ -69,6 +86,13 @@ class Era5:
         Weather steps, heights and vertical treatment.
     grid : ModelGrid
         The model grid; the weather is on its parent of 16 km.
+    choices : Choices, optional
+        Where it is kept which of several files was used.
+
+    Attributes
+    ----------
+    preliminary : set of datetime64
+        Days looked for (`missing`, `files`) that have preliminary fields.
 
     Raises
     ------
@@ -79,7 +103,12 @@ class Era5:
     """
 
     def __init__(
-        self, path: Path, table: InputTable, preparation: Preparation, grid: ModelGrid
+        self,
+        path: Path,
+        table: InputTable,
+        preparation: Preparation,
+        grid: ModelGrid,
+        choices: Choices | None = None,
     ) -> None:
         if preparation.vertical == "pressure" and len(preparation.heights) != len(PRESSURE_LEVELS):
             msg = (
@@ -88,9 +117,11 @@ class Era5:
                 "vertical = height."
             )
             raise ConfigurationError(msg)
-        self._files = GriddedFiles(path, "ERA5")
+        self._files = GriddedFiles(path, "ERA5", rank=self._rank, choices=choices)
         self._table, self._preparation = table, preparation
         self._cells = grid.cells(COARSE_FACTOR)
+        self.preliminary: set[np.datetime64] = set()
+        self._may_be_preliminary: dict[str, bool] = {}
         self._operators: dict[tuple[bytes, str], regrid.Operator] = {}
 
     @cached_property
@@ -99,27 +130,75 @@ class Era5:
 
     def missing(self, day: np.datetime64) -> list[str]:
         """Say what a day lacks, one sentence for each variable."""
-        wanted = self._wanted(day)
-        lacking = {name: self._files.missing(name, times) for name, times in wanted.items()}
+        lacking: dict[str, list[np.datetime64]] = {}
+        for name, time, found in self._survey(day):
+            if found is None:
+                lacking.setdefault(name, []).append(time)
         return _grouped(lacking)
 
     def files(self, day: np.datetime64) -> set[Path]:
         """Return the files that a day is read from."""
-        wanted = self._wanted(day)
-        return {path for name, times in wanted.items() for path in self._files.paths(name, times)}
+        return {f.field.source.path for _, _, f in self._survey(day) if f is not None}
 
-    def _wanted(self, day: np.datetime64) -> dict[str, list[np.datetime64]]:
-        """Return the variables of the files that a day needs, and when."""
+    def _survey(self, day: np.datetime64) -> Iterator[tuple[str, np.datetime64, Found | None]]:
+        """Look for all that a day needs, and for what of it is preliminary."""
+        for name, (times, which) in self._wanted(day).items():
+            for time in times:
+                found = self._files.find(name, time, which)
+                if found is not None and day not in self.preliminary:
+                    self._look_at_version(found, day)
+                yield name, time, found
+
+    def _look_at_version(self, found: Found, day: np.datetime64) -> None:
+        file = str(found.field.source)
+        if file not in self._may_be_preliminary:
+            numbers = numbers_of(found.field.source.dataset())
+            self._may_be_preliminary[file] = numbers is None or bool((numbers == PRELIMINARY).any())
+        if self._may_be_preliminary[file] and found.field.expver(found.index) == PRELIMINARY:
+            if not self.preliminary:
+                logger.warning(
+                    "ERA5 of %s is preliminary (expver %04d of %s); all such days are kept in the "
+                    "provenance",
+                    day,
+                    PRELIMINARY,
+                    found.label,
+                )
+            self.preliminary.add(day)
+
+    def _rank(self, found: Found) -> tuple[Mark, ...]:
+        number = found.field.expver(found.index)
+        return (
+            listed("area", "whole" if self._is_covered_by(found) else "part", ("whole", "part")),
+            listed("expver", "" if number is None else f"{number:04d}", VERSIONS),
+            newest("number of levels", str(found.field.n_level), found.field.n_level),
+        )
+
+    def _is_covered_by(self, found: Found) -> bool:
+        try:
+            self._operator(found.field.grid, "bilinear", found.label)
+        except DataError:
+            return False
+        return True
+
+    def _wanted(self, day: np.datetime64) -> Wanted:
+        """Return the variables of the files that a day needs, when, and on what they lie."""
         wanted: dict[str, set[np.datetime64]] = {}
+        on_levels = set(COLUMN_VARIABLES)
         times = weather_times(self._preparation, day)
-        for variable in (*self._table.group("single"), *self._table.group("multi")):
-            stamps = {hour for time in times for hour in self._stamps(variable, time)}
-            for name in variable.source_variables:
-                wanted.setdefault(name, set()).update(stamps)
+        for group, variables in ((g, self._table.group(g)) for g in ("single", "multi")):
+            for variable in variables:
+                stamps = {hour for time in times for hour in self._stamps(variable, time)}
+                for name in variable.source_variables:
+                    wanted.setdefault(name, set()).update(stamps)
+                    if group == "multi":
+                        on_levels.add(name)
         if self._preparation.vertical == "height":
             for name in (*SURFACE_VARIABLES, *COLUMN_VARIABLES):
                 wanted.setdefault(name, set()).update(times)
-        return {name: sorted(times) for name, times in wanted.items()}
+        return {
+            name: (sorted(stamps), on_many_levels if name in on_levels else on_one_level)
+            for name, stamps in wanted.items()
+        }
 
     def _stamps(self, variable: Variable, time: np.datetime64) -> NDArray[np.datetime64]:
         """Stamps a step needs: accumulations of all its hours, their mean is the input."""
@@ -178,7 +257,8 @@ class Era5:
         return np.asarray(total / stamps.size)
 
     def _found(self, name: str, time: np.datetime64, variable: Variable) -> Found:
-        found = self._files.require(name, time)
+        which = on_many_levels if variable.group == "multi" else on_one_level
+        found = self._files.require(name, time, which)
         check_unit(found.field.attribute("units"), variable, found.field.where)
         return found
 
@@ -238,7 +318,7 @@ class Era5:
         surface = [self._block_on(name, time, operator, source)[1][0] for name in SURFACE_VARIABLES]
         pressure, z = self._block_on("z", time, operator, source)
         t = self._block_on("t", time, operator, source)[1]
-        has_humidity = self._files.find("q", time) is not None
+        has_humidity = self._files.find("q", time, on_many_levels) is not None
         q = self._block_on("q", time, operator, source)[1] if has_humidity else np.zeros_like(t)
         ground = surface_geopotential(pressure, z, t, q, *surface)
         where = f"{self._files.path} at {time} UTC"
@@ -251,7 +331,8 @@ class Era5:
         self, name: str, time: np.datetime64, operator: regrid.Operator, source: RectilinearGrid
     ) -> tuple[Float, Float]:
         """Read a block that must be finite and on the points of the pressure levels."""
-        found = self._files.require(name, time)
+        which = on_one_level if name in SURFACE_VARIABLES else on_many_levels
+        found = self._files.require(name, time, which)
         grid = found.field.grid
         same = grid.shape == source.shape and np.allclose(grid.x, source.x, atol=1e-4)
         if not (same and np.allclose(grid.y, source.y, atol=1e-4)):

@@ -1,4 +1,9 @@
-"""Variables on grids spread over many files: found by name and time, a few files open at once."""
+"""Variables on grids spread over many files: found by name and time, a few files open at once.
+
+Several files (or variables of members of an archive) may hold a field of the same time: which is
+used their content decides (retrieval/files/candidates.py). Dates in names tell where to look
+first, and where nothing is found there, everything is looked into.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +19,18 @@ from dacno2_s5p.errors import DataError
 from retrieval.apriori.formats.containers import FileKind, list_sources, sniff
 from retrieval.apriori.formats.field import Field, find_field
 from retrieval.apriori.formats.names import dates_in_name
+from retrieval.files.candidates import Candidate, Choices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
     from retrieval.apriori.formats.containers import NetcdfSource
+    from retrieval.files.candidates import Mark
+
+    Which = Callable[["Found"], bool]
+    Times = tuple[np.datetime64, np.datetime64]
 
 FILES_KEPT = 8
 """Files (archives with their unpacked members) held at once: two days of both ERA5 products."""
@@ -30,6 +40,9 @@ NEAR_DAYS = 1
 
 FEW_FILES = 4
 """So many files are opened whatever their names say."""
+
+SAME_EDGE = 1e-4
+"""Edges of two grids are one to this [degree]: coordinates are stored as float32."""
 
 _YEAR = re.compile(r"(?<!\d)(?<!\d[-_.])((?:19|20)\d{2})(?![-_.]?\d)")
 """A year that is no part of a date."""
@@ -43,6 +56,11 @@ class Found:
 
     field: Field
     index: int
+
+    @property
+    def label(self) -> str:
+        """Variable and file."""
+        return self.field.where
 
 
 @dataclass
@@ -58,6 +76,18 @@ class _OpenFile:
                 if name in source.dataset().variables
             ]
         return self.fields[name]
+
+    @property
+    def span(self) -> Times | None:
+        """First and last time of any variable on a grid."""
+        by_dimensions: dict[tuple[str, ...], tuple[NetcdfSource, str]] = {}
+        for source in self.sources:
+            for name, variable in source.dataset().variables.items():
+                if variable.ndim > 2:
+                    by_dimensions.setdefault((str(source), *variable.dimensions), (source, name))
+        times = [find_field(s, n, wanted=n).times for s, n in by_dimensions.values()]
+        ends = [(t[0], t[-1]) for t in times if t.size]
+        return (min(e[0] for e in ends), max(e[1] for e in ends)) if ends else None
 
     def close(self) -> None:
         for source in self.sources:
@@ -97,6 +127,12 @@ class GriddedFiles:
         refused with a sentence when it is met and the extra `grib` is absent.
     what : str
         Product, for messages.
+    rank : callable, optional
+        Returns the marks of a field that others of the same name and time are ranked by.
+    accepts : callable, optional
+        Says whether a file is of the product at all.
+    choices : Choices, optional
+        Where choices are kept.
 
     Raises
     ------
@@ -104,12 +140,23 @@ class GriddedFiles:
         If there is nothing.
     """
 
-    def __init__(self, path: Path, what: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        what: str,
+        *,
+        rank: Callable[[Found], tuple[Mark, ...]] = lambda _: (),
+        accepts: Callable[[NetcdfSource], bool] = lambda _: True,
+        choices: Choices | None = None,
+    ) -> None:
         self.path, self.what = Path(path), what
+        self._rank, self._accepts = rank, accepts
+        self.choices = Choices() if choices is None else choices
         self.files = self._list()
         self._open: OrderedDict[Path, _OpenFile] = OrderedDict()
         self._near_day: dict[np.datetime64, list[Path]] = {}
-        self._spans: dict[tuple[Path, str], tuple[np.datetime64, np.datetime64] | None] = {}
+        self._spans: dict[tuple[Path, str], Times | None] = {}
+        self._chosen: dict[tuple[str, np.datetime64, Which | None], tuple[str, int]] = {}
 
     def _list(self) -> list[Path]:
         if self.path.is_dir():
@@ -125,46 +172,87 @@ class GriddedFiles:
             raise DataError(msg)
         return files
 
-    def find(self, name: str, time: np.datetime64) -> Found | None:
-        """Return a variable's field at a time, None where no file has it."""
-        for path in self._near(time):
-            if not self._may_hold(path, name, time):
-                continue
-            for located in self._file(path).find(name):
-                times = located.times
+    def find(self, name: str, time: np.datetime64, which: Which | None = None) -> Found | None:
+        """Return a variable's field at a time, None where no file has it.
+
+        Parameters
+        ----------
+        name : str
+        time : datetime64
+        which : callable, optional
+            Says whether a field is of the quantity that is wanted: on levels, of one version.
+
+        Raises
+        ------
+        DataError
+            If two files differ at that time and nothing ranks them.
+        """
+        return self._find(name, time, which, at=str(time))
+
+    def find_in(self, name: str, month: np.datetime64, which: Which | None = None) -> Found | None:
+        """Return a variable's field within a month, wherever in it its time lies."""
+        return self._find(name, month.astype("datetime64[M]"), which, at=str(month))
+
+    def _find(self, name: str, time: np.datetime64, which: Which | None, at: str) -> Found | None:
+        for paths in self._stages(time):
+            found = [
+                one
+                for path in paths
+                for one in self._fields_at(path, name, time)
+                if which is None or which(one)
+            ]
+            if len(found) > 1:
+                return self._choose(name, time, which, found, at)
+            if found:
+                return found[0]
+        return None
+
+    def _choose(
+        self, name: str, time: np.datetime64, which: Which | None, found: list[Found], at: str
+    ) -> Found:
+        key = (name, time, which)
+        if key not in self._chosen:  # values are compared once
+            candidates = [Candidate(f, f.label, self._rank(f)) for f in found]
+            chosen = self.choices.choose(
+                f"{name} of {self.what}", candidates, same=same_field, at=at[:10]
+            )
+            self._chosen[key] = (chosen.label, chosen.index)
+        return next(f for f in found if (f.label, f.index) == self._chosen[key])
+
+    def _fields_at(self, path: Path, name: str, time: np.datetime64) -> Iterator[Found]:
+        """Give the fields of a variable in a file at a time, or within a month."""
+        if not self._may_hold(path, name, time):
+            return
+        for located in self._file(path).find(name):
+            times = located.times
+            if np.datetime_data(time.dtype)[0] == "M":
+                found = np.flatnonzero(times.astype("datetime64[M]") == time)
+            else:
                 wanted = time.astype(times.dtype)
-                index = int(np.searchsorted(times, wanted))
-                if index < times.size and times[index] == wanted:
-                    return Found(located, index)
-        return None
+                first = int(np.searchsorted(times, wanted))
+                found = np.array([first] if (times[first : first + 1] == wanted).any() else [], int)
+            yield from (Found(located, int(index)) for index in found)
 
-    def stamp_in(self, name: str, month: np.datetime64) -> np.datetime64 | None:
-        """Return the first time of a variable within a month, None where there is none."""
-        for path in self._near(month.astype("datetime64[D]")):
-            for located in self._file(path).find(name):
-                inside = located.times[located.times.astype("datetime64[M]") == month]
-                if inside.size:
-                    return np.datetime64(inside[0])
-        return None
-
-    def missing(self, name: str, times: Iterable[np.datetime64]) -> list[np.datetime64]:
+    def missing(
+        self, name: str, times: Iterable[np.datetime64], which: Which | None = None
+    ) -> list[np.datetime64]:
         """Return the times at which no file has a variable."""
-        return [time for time in times if self.find(name, time) is None]
+        return [time for time in times if self.find(name, time, which) is None]
 
-    def paths(self, name: str, times: Iterable[np.datetime64]) -> set[Path]:
+    def paths(
+        self, name: str, times: Iterable[np.datetime64], which: Which | None = None
+    ) -> set[Path]:
         """Return the files that a variable is read from at some times."""
-        found = (self.find(name, time) for time in times)
+        found = (self.find(name, time, which) for time in times)
         return {one.field.source.path for one in found if one is not None}
 
-    def names(self, time: np.datetime64) -> list[str]:
-        """Return the variables of the files near a time."""
-        found: dict[str, None] = {}
-        for path in self._near(time):
-            for source in self._file(path).sources:
-                found.update(dict.fromkeys(source.dataset().variables))
-        return list(found)
+    def sources(self, time: np.datetime64) -> Iterator[NetcdfSource]:
+        """Give the files that may hold a time."""
+        for paths in self._stages(time):
+            for path in paths:
+                yield from self._file(path).sources
 
-    def require(self, name: str, time: np.datetime64) -> Found:
+    def require(self, name: str, time: np.datetime64, which: Which | None = None) -> Found:
         """Return a variable's field at a time.
 
         Raises
@@ -172,7 +260,7 @@ class GriddedFiles:
         DataError
             If no file has it.
         """
-        found = self.find(name, time)
+        found = self.find(name, time, which)
         if found is None:
             msg = (
                 f"Missing {self.what}. The variable {name} must be there at {time} UTC. Given none "
@@ -192,8 +280,21 @@ class GriddedFiles:
             times = [f.times for f in self._file(path).find(name) if f.times.size]
             ends = (min(t[0] for t in times), max(t[-1] for t in times)) if times else None
             self._spans[key] = ends
-        span = self._spans[key]
-        return span is not None and bool(span[0] <= time <= span[1])
+        return _is_within(self._spans[key], time)
+
+    def _stages(self, time: np.datetime64) -> Iterator[list[Path]]:
+        """Give the files worth opening for a time, then, if that was not enough, the others."""
+        near = self._near(time)
+        yield near
+        if len(near) < len(self.files):
+            names_of_near = set(near)
+            yield [p for p in self.files if p not in names_of_near and self._covers(p, time)]
+
+    def _covers(self, path: Path, time: np.datetime64) -> bool:
+        key = (path, "")  # any variable
+        if key not in self._spans:
+            self._spans[key] = self._file(path).span
+        return _is_within(self._spans[key], time)
 
     def _near(self, time: np.datetime64) -> list[Path]:
         """Return the files worth opening for a time; of a few files all are."""
@@ -208,7 +309,7 @@ class GriddedFiles:
         if path in self._open:
             self._open.move_to_end(path)
             return self._open[path]
-        self._open[path] = _OpenFile(list_sources(path))
+        self._open[path] = _OpenFile([s for s in list_sources(path) if self._accepts(s)])
         if len(self._open) > FILES_KEPT:
             self._open.popitem(last=False)[1].close()
         return self._open[path]
@@ -222,3 +323,48 @@ class GriddedFiles:
 def read_block(found: Found, rows: slice, columns: slice) -> NDArray[np.floating]:
     """Read a field's block, levels in the order of the file, shape (n_level, n_y, n_x)."""
     return found.field.read(found.index, rows, columns)
+
+
+def on_one_level(found: Found) -> bool:
+    """Say whether a field is at the ground: the geopotential there is another variable's name."""
+    return found.field.n_level == 1
+
+
+def on_many_levels(found: Found) -> bool:
+    """Say whether a field is on levels."""
+    return found.field.n_level > 1
+
+
+def same_field(one: Found, other: Found) -> bool:
+    """Say whether two fields hold the same values of the same places, to the last packed digit."""
+    a, b = one.field, other.field
+    if a.grid.shape != b.grid.shape or a.attribute("units") != b.attribute("units"):
+        return False
+    edges = ((a.grid.x_edges, b.grid.x_edges), (a.grid.y_edges, b.grid.y_edges))
+    if not all(np.allclose(p, q, rtol=0.0, atol=SAME_EDGE) for p, q in edges):
+        return False
+    (levels, x), (other_levels, y) = (_by_level(found) for found in (one, other))
+    if x.shape != y.shape or not np.array_equal(levels, other_levels):
+        return False
+    step = sum(float(f.attribute("scale_factor") or 0.0) for f in (a, b))
+    return bool(np.allclose(x, y, rtol=0.0, atol=step, equal_nan=True))
+
+
+def _by_level(found: Found) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Return a field's level coordinates, ascending, and its values in that order."""
+    everything = slice(None), slice(None)
+    values = read_block(found, *everything)
+    name, dataset = found.field.level, found.field.source.dataset()
+    if name is None or name not in dataset.variables:
+        return np.zeros(0), values
+    levels = np.asarray(dataset.variables[name][...], dtype=np.float64)
+    order = np.argsort(levels)
+    return levels[order], values[order]
+
+
+def _is_within(span: Times | None, time: np.datetime64) -> bool:
+    if span is None:
+        return False
+    if np.datetime_data(time.dtype)[0] == "M":
+        return bool(span[0].astype("datetime64[M]") <= time <= span[1].astype("datetime64[M]"))
+    return bool(span[0] <= time <= span[1])

@@ -14,6 +14,7 @@ import numpy as np
 
 from retrieval.apriori.formats.containers import NetcdfSource, damage_as_error
 from retrieval.apriori.formats.coordinates import Horizontal, horizontal, roles, text_attribute
+from retrieval.apriori.formats.expver import layers_by_version, numbers_of, version_at
 from retrieval.apriori.formats.time_axis import TimeAxis, time_axis
 from retrieval.errors import AprioriError
 
@@ -120,6 +121,27 @@ class Field:
             ]
             return np.concatenate(blocks, axis=-2)
 
+    def expver(self, i_time: int) -> int | None:
+        """Return the `expver` of an ERA5 field, 1 final and 5 preliminary; None if unstated."""
+        with damage_as_error(str(self.source)):
+            dataset = self.source.dataset()
+            chosen = dict(
+                zip(self.time.dimensions, map(int, self.time.indices[i_time]), strict=True)
+            )
+            layered = [d for d in self.dimensions if self.roles.get(d) == "merge"]
+            if not layered:
+                return version_at(dataset, self.name, self.time.dimensions, chosen)
+            numbers = numbers_of(dataset)
+            stored = dataset.variables[self.name]
+            if self.level is not None:
+                chosen[self.level] = 0
+            for layer in layers_by_version(dataset, dataset.dimensions[layered[0]].size):
+                index = {**chosen, layered[0]: layer}
+                raw = np.asarray(stored[tuple(index.get(d, slice(None)) for d in self.dimensions)])
+                if numbers is not None and np.isfinite(decode_values(raw, stored)).any():
+                    return int(numbers[layer])
+            return None
+
     def _x(self, columns: slice) -> list[slice]:
         return self.horizontal.x.pieces(columns)
 
@@ -140,7 +162,9 @@ class Field:
         raw = np.asarray(stored[tuple(index[d] for d in stored.dimensions)])
         values = decode_values(raw, stored)
         if "merge" in kept:
-            values = _merge(values, kept.index("merge"))
+            axis = kept.index("merge")
+            order_of_layers = layers_by_version(self.source.dataset(), values.shape[axis])
+            values = _merge(np.take(values, order_of_layers, axis=axis), axis)
             kept.remove("merge")
         order = [kept.index(role) for role in ("level", "y", "x") if role in kept]
         values = np.transpose(values, order)
@@ -243,7 +267,7 @@ def _missing_mask(raw: NDArray[Any], stored: Any) -> NDArray[np.bool_] | None:
 
 
 def _merge(values: NDArray[np.floating], axis: int) -> NDArray[np.floating]:
-    """Merge final and preliminary ERA5 (dimension expver 1, 5): the first that is there."""
+    """Merge final and preliminary ERA5, the final first: the first that is there."""
     layers = np.moveaxis(values, axis, 0)
     merged: NDArray[np.floating] = layers[0]
     for layer in layers[1:]:

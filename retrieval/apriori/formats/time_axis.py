@@ -9,6 +9,7 @@ import numpy as np
 
 from retrieval.apriori.formats import cf_time
 from retrieval.apriori.formats.coordinates import text_attribute
+from retrieval.apriori.formats.expver import NAME, ORDER, numbers_of
 from retrieval.apriori.formats.names import dates_in_name
 from retrieval.errors import AprioriError
 
@@ -66,7 +67,8 @@ def time_axis(
 
     Notes
     -----
-    A forecast may hold one valid time from several runs: the shortest lead is kept.
+    A forecast may hold one valid time from several runs: the shortest lead is kept. Final and
+    preliminary ERA5 may follow each other along the times: of one time the final field is kept.
     """
     shape = tuple(dataset.dimensions[d].size for d in dimensions)
     times = _decoded(dataset, variable, dimensions, shape, roles, where)
@@ -84,10 +86,24 @@ def time_axis(
         times = np.asarray(days + time_of_day, dtype="datetime64[ms]")
     indices = np.array(list(np.ndindex(*shape)), dtype=np.int64).reshape(times.size, len(shape))
     leads = [indices[:, k] for k, d in enumerate(dimensions) if roles.get(d) == "period"]
-    order = np.lexsort((*leads, times.ravel()))
+    order = np.lexsort((*leads, _version_rank(dataset, dimensions, shape), times.ravel()))
     _, first = np.unique(times.ravel()[order], return_index=True)
     kept = order[first]
     return TimeAxis(times.ravel()[kept], dimensions, indices[kept])
+
+
+def _version_rank(
+    dataset: netCDF4.Dataset, dimensions: tuple[str, ...], shape: tuple[int, ...]
+) -> NDArray[np.int64]:
+    """Rank of each field by its `expver`, 0 the final one; all alike where the file has none."""
+    numbers = numbers_of(dataset)
+    own = dataset.variables[NAME].dimensions if numbers is not None else ()
+    if numbers is None or len(own) != numbers.ndim or not set(own) <= set(dimensions):
+        return np.zeros(int(np.prod(shape)), dtype=np.int64)
+    rank = np.full(numbers.shape, len(ORDER), dtype=np.int64)
+    for place, number in enumerate(ORDER):
+        rank[numbers == number] = place
+    return np.ravel(_broadcast(rank, own, dimensions, shape))
 
 
 def _decoded(
