@@ -230,7 +230,15 @@ class Choices:
         self.keep(choice.what, choice.chosen.label, choice.passed_over, at)
         return choice.chosen.value
 
-    def keep(self, what: str, label: str, passed_over: Sequence[PassedOver], at: str = "") -> None:
+    def keep(
+        self,
+        what: str,
+        label: str,
+        passed_over: Sequence[PassedOver],
+        at: str = "",
+        *,
+        tell: bool = True,
+    ) -> None:
         """Keep a choice, and tell it the first time; one without others is none."""
         if not passed_over:
             return
@@ -238,7 +246,8 @@ class Choices:
         if key not in self._made:
             self._made[key] = {}
             others = "; ".join(f"{p.label} ({p.why})" for p in passed_over)
-            logger.warning("%s is from %s, not from %s", what, label, others)
+            if tell:
+                logger.warning("%s is from %s, not from %s", what, label, others)
         if at:
             self._made[key][at] = None
 

@@ -1,5 +1,6 @@
-"""Which version of ERA5 a field is: final (`expver` 1) or preliminary (5), ERA5T (formats E.1).
+"""Which version of ERA5 a field is: final (`expver` 1) or preliminary (5), ERA5T.
 
+Layout: docs/formats.md 5.1.
 The old data store made `expver` a dimension where months of both were mixed, numbers in either
 order; the new one writes text, `0001` or `0005`, for each time; it may also stand as an attribute.
 """
