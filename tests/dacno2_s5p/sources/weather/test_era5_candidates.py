@@ -7,12 +7,12 @@ import logging
 import netCDF4
 import numpy as np
 import pytest
-from tests.source_files import DAY, GRID, axes, geopotential, hours_of, new_era5, put
 
 from dacno2_s5p.errors import DataError
 from dacno2_s5p.inputs.variables import InputTable, Preparation
 from dacno2_s5p.sources.weather.era5 import Era5
 from dacno2_s5p.sources.weather.gridded import FEW_FILES
+from tests.builders.source_files import DAY, GRID, axes, geopotential, hours_of, new_era5, put
 
 TABLE = InputTable.default()
 PAIR = ("t2m", "z")
