@@ -12,6 +12,7 @@ import numpy as np
 
 from retrieval.apriori.file_set import Candidate, FileSet, build_set, provenance
 from retrieval.apriori.formats import cams_global as layout
+from retrieval.apriori.formats.coordinates import text_attribute
 from retrieval.apriori.formats.levels import Levels, model_levels
 from retrieval.apriori.generic import no2_of
 from retrieval.apriori.locating import Request, locate
@@ -56,10 +57,12 @@ def _candidate(source: NetcdfSource, request: Request) -> Candidate:
 
 
 def _model_levels(source: NetcdfSource, variable: str) -> Levels | None:
-    """Layers of model levels; None for pressure levels, which speak for themselves."""
+    """Layers of model levels; None for levels that speak for themselves."""
     dataset = source.dataset()
     dimension = layout.level_dimension(dataset, variable)
     if dimension is None or layout.level_kind(dataset, dimension) != "model_level":
         return None
+    if text_attribute(dataset.variables[dimension], "bounds"):
+        return None  # with the coefficients of their own
     numbers = np.asarray(dataset.variables[dimension][:], dtype=np.float64)
     return model_levels(numbers, f"{dimension} of {source}")

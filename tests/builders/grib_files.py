@@ -1,11 +1,11 @@
-"""GRIB twins of netCDF files, written message by message with eccodes as the data stores do.
+"""GRIB twins of netCDF files, written message by message as the data stores do.
 
-eccodes runs in a process of its own (see retrieval/apriori/formats/grib.py): this file is its
-script.
+pygrib runs in a process of its own, as it does in the package: this file is its script.
 """
 
 from __future__ import annotations
 
+import base64
 import pickle
 import subprocess
 import sys
@@ -23,20 +23,59 @@ PARAMETERS = {
 }
 """ECMWF numbers of the parameters."""
 
+SAMPLES = {
+    ("sfc", 1): (
+        "R1JJQgAAbAEAADSAYoD/gKcBAAAHAxcMAAEAAAAAAAAVAAAAAAAAAAAAAAAAAAAAAQECBAEwMDAxAAAAAAAgAP8AAAIA"
+        "AgDqYAAAAIAAAAAAdTAH0AfQAAAAAAAAAAwIAABBEAAAAAA3Nzc3"
+    ),
+    ("sfc", 2): (
+        "R1JJQv//AAIAAAAAAAAAswAAABUBAGIAAAQAAQfXAxcMAAAAAgAAAEgDAAAAAAQAAAAABv///////////////////wAAAAIA"
+        "AAACAAAAAP////8Dk4cAAAAAADAAAAAAAcnDgAAehIAAHoSAAAAAACIEAAAAAAAAAP+AAAAAAQAAAAAB//////////////8A"
+        "AAAVBQAAAAQAAD+AAAAAAAAAAAAAAAAGBv8AAAAFBzc3Nzc="
+    ),
+    ("pl", 1): (
+        "R1JJQgAAbAEAADSAYoD/gKdkA1IHAxcMAAEAAAAAAAAVAAAAAAAAAAAAAAAAAAAAAQECBAEwMDAxAAAAAAAgAP8AAAIA"
+        "AgDqYAAAAIAAAAAAdTAH0AfQAAAAAAAAAAwIAABBEAAAAAA3Nzc3"
+    ),
+    ("pl", 2): (
+        "R1JJQv//AAIAAAAAAAAAswAAABUBAGIAAAQAAQfXAxcMAAAAAgAAAEgDAAAAAAQAAAAABv///////////////////wAAAAIA"
+        "AAACAAAAAP////8Dk4cAAAAAADAAAAAAAcnDgAAehIAAHoSAAAAAACIEAAAAAAAAAP+AAAAAAQAAAABkAAABhqD///////8A"
+        "AAAVBQAAAAQAAD+AAAAAAAAAAAAAAAAGBv8AAAAFBzc3Nzc="
+    ),
+    ("ml", 2): (
+        "R1JJQv//AAIAAAAAAAAA0wAAABUBAGIAAAQAAQfXAxcMAAAAAgAAAEgDAAAAAAQAAAAABv//////////////////"
+        "/wAAAAIAAAACAAAAAP////8Dk4cAAAAAADAAAAAAAcnDgAAehIAAHoSAAAAAAEIEAAgAAAAAAP+AAAAAAQAAAABp"
+        "AAABhqD///////8AAAAARPoAAEU7gAAAAAAAAAAAAD3MzM0/AAAAP4AAAAAAABUFAAAABAAAP4AAAAAAAAAAAAAA"
+        "AAYG/wAAAAUHNzc3Nw=="
+    ),
+}
+"""Messages of two by two points, of the ground, of a pressure, and of a model level with the
+coefficients of four interfaces (a = 0, 2000, 3000, 0 Pa; b = 0, 0.1, 0.5, 1)."""
+
 ACCUMULATED = ("tp", "ssrd", "strd", "sshf", "slhf")
 BITS = 24
 """Bits of a packed value: its error is the range of the field times 2^-24."""
 
 
 def write_grib(
-    path: Path, name: str, values, times, latitude, longitude, *, levels=None, edition=1
+    path: Path,
+    name: str,
+    values,
+    times,
+    latitude,
+    longitude,
+    *,
+    levels=None,
+    edition=1,
+    keys=None,
 ) -> None:
     """Append the fields of a variable, shape (time[, level], y, x), to a GRIB file.
 
     Accumulations have the date of their forecast (6 and 18 UTC) and the step that ends at the
-    stamp, as those of ERA5 have.
+    stamp, as those of ERA5 have. `keys` are further ones of ecCodes,
+    and `sample`.
     """
-    _run(path, [(name, values, times, latitude, longitude, levels, edition)])
+    _run(path, [(name, values, times, latitude, longitude, levels, edition, keys or {})])
 
 
 def _run(path: Path, jobs: list[tuple]) -> None:
@@ -44,19 +83,19 @@ def _run(path: Path, jobs: list[tuple]) -> None:
     subprocess.run(command, input=pickle.dumps(jobs), check=True)
 
 
-def _append(path: Path, name, values, times, latitude, longitude, levels, edition) -> None:
+def _append(path: Path, name, values, times, latitude, longitude, levels, edition, more) -> None:
     with path.open("ab") as file:
         for i, time in enumerate(times):
             for k, level in enumerate(levels if levels is not None else [0]):
                 block = values[i] if levels is None else values[i, k]
-                _message(file, name, block, time, latitude, longitude, level, levels, edition)
+                _message(file, name, block, time, latitude, longitude, level, levels, edition, more)
 
 
-def _message(file, name, block, time, latitude, longitude, level, levels, edition):
-    import eccodes as ec
+def _message(file, name, block, time, latitude, longitude, level, levels, edition, more):
+    import pygrib
 
-    kind = "sfc" if levels is None else "pl"
-    handle = ec.codes_grib_new_from_samples(f"regular_ll_{kind}_grib{edition}")
+    sample = more.get("sample", "sfc" if levels is None else "pl")
+    message = pygrib.fromstring(base64.b64decode(SAMPLES[sample, edition]))
     start, steps = _forecast(time) if name in ACCUMULATED else (time, 0)
     day = start.astype("datetime64[D]")
     keys = {
@@ -79,11 +118,10 @@ def _message(file, name, block, time, latitude, longitude, level, levels, editio
         keys["level"] = int(level)
     if steps:
         keys |= {"stepType": "accum", "startStep": steps - 1, "endStep": steps}
-    for key, value in keys.items():
-        ec.codes_set(handle, key, value)
-    ec.codes_set_values(handle, np.asarray(block, dtype=np.float64).ravel())
-    ec.codes_write(handle, file)
-    ec.codes_release(handle)
+    for key, value in (keys | {k: v for k, v in more.items() if k != "sample"}).items():
+        message[key] = value
+    message["values"] = np.asarray(block, dtype=np.float64)
+    file.write(message.tostring())
 
 
 def _forecast(time: np.datetime64) -> tuple[np.datetime64, int]:
@@ -112,7 +150,7 @@ def _jobs(dataset: netCDF4.Dataset, edition: int) -> list[tuple]:
         levels = dataset["pressure_level"][:] if "pressure_level" in dataset.variables else None
         plane = dataset["latitude"][:], dataset["longitude"][:]
         return [
-            (name, variable[...], times, *plane, levels, edition)
+            (name, variable[...], times, *plane, levels, edition, {})
             for name, variable in dataset.variables.items()
             if name in PARAMETERS
         ]

@@ -1,8 +1,9 @@
 """GRIB as it comes from the data stores, turned into netCDF once, in a temporary folder.
 
-Every reader speaks netCDF, so that a GRIB file is unpacked as a member of an archive is. cfgrib and
-eccodes, an extra, do it in a process of their own: the PROJ that eccodes brings along and that of
-pyproj crash each other in one, and what a damaged message does to a C library ends there, too.
+Every reader speaks netCDF, so that a GRIB file is unpacked as a member of an archive is. pygrib, an
+extra, decodes the messages, in a process of its own: what a damaged one does to a C library ends
+there. The wheels of eccodes itself are no choice: they load a PROJ of their own, and with it in a
+process pyproj fails or the process dies, whichever xarray plug-in imports it.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ _UNPACK = Path(__file__).with_name("grib_unpack.py")
 
 def is_available() -> bool:
     """Say whether the extra `grib` is installed."""
-    return all(importlib.util.find_spec(name) is not None for name in ("cfgrib", "eccodes"))
+    return importlib.util.find_spec("pygrib") is not None
 
 
 def hint(where: str) -> str:
     """Sentence for a GRIB file that cannot be read for want of the extra."""
     return (
-        f"Invalid file {where}. It must be netCDF unless cfgrib is installed. Given GRIB. "
+        f"Invalid file {where}. It must be netCDF unless pygrib is installed. Given GRIB. "
         "Request netCDF from the data store, or: pip install 'dacno2-s5p[grib]'."
     )
 
@@ -79,7 +80,7 @@ class GribFile:
         logger.debug("unpacking said: %s", done.stderr)
         msg = (
             f"Damaged file {self.where}. Its messages must be complete, and each variable on one "
-            "grid of latitudes and longitudes and in one kind of step. Given GRIB that cfgrib "
-            f"refuses: {reason}. Download it again, or request netCDF."
+            f"grid of latitudes and longitudes. Given GRIB with {reason}. Download it again, or "
+            "request netCDF."
         )
         raise AprioriError(msg)

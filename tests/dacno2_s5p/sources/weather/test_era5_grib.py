@@ -17,8 +17,8 @@ STEPS = Preparation(weather_steps=8)
 
 
 @pytest.mark.skipif(
-    any(importlib.util.find_spec(name) is None for name in ("cfgrib", "eccodes")),
-    reason="eccodes and cfgrib (the extra grib) are not installed",
+    importlib.util.find_spec("pygrib") is None,
+    reason="pygrib (the extra grib) is not installed",
 )
 @pytest.mark.parametrize("edition", [1, 2])
 def test_grib_gives_the_numbers_of_netcdf(tmp_path, edition):
