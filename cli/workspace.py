@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError, NoOverlapError
-from retrieval.l2.orbit import Orbit
+from retrieval.l2.open_orbit import open_orbit
 from retrieval.physics.time_rules import FARTHEST_FIELD, nearest_distance
-from retrieval.substitution.reretrieve import orbit_time
+from retrieval.substitution.job import orbit_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ def sets_of_day(orbit: Path, folders: Mapping[str, Path]) -> dict[str, Path]:
     ProductError
         If the orbit cannot be read.
     """
-    with Orbit.open(orbit) as opened:
+    with open_orbit(orbit) as opened:
         times = opened.scanline_times(opened.full)
         around = orbit_time(opened)
     found = {

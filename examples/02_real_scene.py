@@ -18,11 +18,12 @@ import matplotlib.pyplot as plt
 from matplotlib.collections import PolyCollection
 
 from retrieval.apriori.formats.profile_file import Profiles, write_profile_file
-from retrieval.l2.orbit import Orbit
+from retrieval.l2.open_orbit import open_orbit
 from retrieval.l2.product.write import Layout
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3, MOLEC_CM2_PER_MOL_M2
 from retrieval.physics.grids import RectilinearGrid
-from retrieval.substitution.reretrieve import Job, reretrieve
+from retrieval.substitution.job import Job
+from retrieval.substitution.reretrieve import reretrieve
 
 PLANT = (27.61, -23.67)
 HEIGHTS = np.array([0, 50, 250, 500, 1000, 2000, 3000, 5000.0])
@@ -60,7 +61,7 @@ def illustrative_profiles(path: Path, day: str) -> Path:
 
 def draw(path: Path, figure: Path) -> None:
     """Draw the old column, the new one and the change of a re-retrieved file."""
-    with Orbit.open(path) as orbit:
+    with open_orbit(path) as orbit:
         crop = orbit.full
         lat, lon = orbit.read("latitude_bounds", crop), orbit.read("longitude_bounds", crop)
         old = orbit.read(COLUMN, crop) * MOLEC_CM2_PER_MOL_M2 / 1e15

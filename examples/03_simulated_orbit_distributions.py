@@ -22,9 +22,8 @@ import numpy as np
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-from retrieval.l2.orbit import Orbit
+from retrieval.l2.open_orbit import open_orbit
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
-from retrieval.physics.layers import pressure_edges
 from retrieval.simulate.light.forward import temperature_correction
 
 if TYPE_CHECKING:
@@ -66,13 +65,11 @@ def read(paths: list[Path], label: str) -> Scene:
     """Read the retrieved pixels of some orbits."""
     parts: list[Scene] = []
     for path in paths:
-        with Orbit.open(path) as orbit:
+        with open_orbit(path) as orbit:
             crop = orbit.full
             kernel = orbit.read_kernel(crop)
             qa, _ = orbit.read_integer("qa_value", crop)
-            edges = pressure_edges(
-                orbit.layers.a, orbit.layers.b, orbit.read("surface_pressure", crop)
-            )
+            edges = orbit.pressure_edges(orbit.read("surface_pressure", crop))
             keep = np.isfinite(kernel).all(axis=-1)
             middle = 0.5 * (edges[..., 1:] + edges[..., :-1])
             values = {n: orbit.read(n, crop)[keep] for n in WANTED if orbit.has(n)}

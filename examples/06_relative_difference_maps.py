@@ -27,8 +27,9 @@ from retrieval.l3.file import write_l3
 from retrieval.l3.means import period_mean
 from retrieval.l3.pixels import product_labels
 from retrieval.l3.sums import parse_cell, regular_grid
+from retrieval.substitution.job import Job
 from retrieval.substitution.options import Above, Options
-from retrieval.substitution.reretrieve import Job, default_output, reretrieve
+from retrieval.substitution.reretrieve import default_output, reretrieve
 
 FIRST, EVERY = np.datetime64("2023-01-03"), 6
 """Sixty days from here span the year 2023 and all weekdays."""

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from retrieval.errors import RetrievalError
-from retrieval.l2.orbit import Orbit
+from retrieval.l2.open_orbit import open_orbit
 from retrieval.l2.product.results import SubstitutionFlag
 from retrieval.l3.figures import save
 from retrieval.maps.axes import draw_pixels, new_figure
@@ -66,7 +66,7 @@ def new_columns(orbits: list[Path], cams: Path, folder: Path) -> list[Path]:
 
 def draw(path: Path, figure: Path) -> Path:
     """Draw the change of the column, and how many pixels were not computed, by reason."""
-    with Orbit.open(path) as orbit:
+    with open_orbit(path) as orbit:
         crop = orbit.full
         change = orbit.read("relative_change_CAMS_vs_TM5", crop)
         flag, _ = orbit.read_integer("substitution_flag_CAMS", crop)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from retrieval.l2.product.table import COLUMN_UNITS
+from retrieval.l2.names import COLUMN_UNITS
 from retrieval.l3.day_file import read_day_strata
 from retrieval.l3.days import day_files
 from retrieval.l3.intervals import INTERVAL, LEAST_DAYS, N_REPLICATE

@@ -21,7 +21,7 @@ from dacno2_s5p.store.store import Store, day_path
 from dacno2_s5p.training.recipe import Recipe
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError, ProductError, RetrievalError
-from retrieval.l2.orbit import Orbit
+from retrieval.l2.open_orbit import open_orbit
 from retrieval.l3.file import read_l3
 from tests.builders.files import write_profiles
 from tests.builders.orbit_builder import build_orbit
@@ -147,7 +147,7 @@ def test_variables_of_an_orbit_are_on_its_pixels(orbit, tmp_path, name, values, 
     """A variable of another size is named, never broadcast."""
     path = shutil.copy(orbit, tmp_path / "orbit.nc")
     replaced(path, name, values)
-    with pytest.raises(ProductError) as error, Orbit.open(path) as opened:
+    with pytest.raises(ProductError) as error, open_orbit(path) as opened:
         opened.read(name.split("/")[-1], opened.full)
     assert given in str(error.value)
 
@@ -161,7 +161,7 @@ def test_an_odd_fill_value_is_one_line_or_harmless(orbit, tmp_path, fill):
         del variable.attrs["_FillValue"]
         variable.attrs["_FillValue"] = fill
     told = r"air_mass_factor_total|its variables|netCDF"
-    with pytest.raises(ProductError, match=told), Orbit.open(path) as opened:
+    with pytest.raises(ProductError, match=told), open_orbit(path) as opened:
         opened.read("air_mass_factor_total", opened.full)
 
 

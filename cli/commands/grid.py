@@ -230,7 +230,7 @@ def _choose(
     files: tuple[Path, ...], *, allow_mixed: bool
 ) -> tuple[list[Path], list[tuple[Path, Path]]]:
     """One file an orbit, of one processor generation, before anything is gridded."""
-    from retrieval.l3_select import check_one_generation, one_file_an_orbit
+    from retrieval.l2.identity import check_one_generation, one_file_an_orbit
 
     chosen, passed_over = one_file_an_orbit(files)
     if not allow_mixed:

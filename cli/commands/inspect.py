@@ -72,7 +72,8 @@ def describe(path: Path) -> dict[str, Any]:
         return describe_store(path)
     if path.is_file() and looks_like_checkpoint(path):
         return describe_checkpoint(path)
-    from retrieval.l2.inspect import describe_l2, looks_like_l2
+    from retrieval.l2.inspect import describe_l2
+    from retrieval.l2.open_orbit import looks_like_l2
 
     if path.is_file() and looks_like_l2(path):
         return describe_l2(path)

@@ -156,10 +156,10 @@ def _days(given: dict[str, Any]) -> tuple[list[np.datetime64], Failures]:
 
 
 def _day_of_orbit(path: Path) -> np.datetime64:
-    from retrieval.l2.orbit import Orbit
-    from retrieval.substitution.reretrieve import orbit_time
+    from retrieval.l2.open_orbit import open_orbit
+    from retrieval.substitution.job import orbit_time
 
-    with Orbit.open(path) as orbit:
+    with open_orbit(path) as orbit:
         day: np.datetime64 = orbit_time(orbit).astype("datetime64[D]")
     return day
 

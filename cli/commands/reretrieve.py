@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cli.tasks.orbit import OrbitDone, OrbitTask
-    from retrieval.substitution.reretrieve import Job
+    from retrieval.substitution.job import Job
     from retrieval.substitution.summary import OrbitSummary
 
 DEFAULT_SETS = {"dacno2": PROFILES, "cams": "cams"}
@@ -241,8 +241,8 @@ def _job(sets: dict[str, Path], given: dict[str, Any]) -> Job:
     """Check all choices, before the first orbit is read."""
     from retrieval.l2.product.write import Layout
     from retrieval.physics.time_rules import TimeRule
+    from retrieval.substitution.job import Job
     from retrieval.substitution.options import Above, Options
-    from retrieval.substitution.reretrieve import Job
 
     above, upper = _above(given)
     rule = given["time_rule"]

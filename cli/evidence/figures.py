@@ -11,7 +11,7 @@ from cli.evidence.gridding import TRUE
 from cli.evidence.retrieve import label, parts_of
 from cli.evidence.tables import AREAS, NAMES, PAPER, sets_of
 from retrieval.files.atomic import atomic_output
-from retrieval.l2.product.table import TM5
+from retrieval.l2.names import TM5
 from retrieval.l3.figure_data import map_data
 from retrieval.l3.figures import draw_differences, save
 from retrieval.maps.axes import new_figure

@@ -12,7 +12,7 @@ from cli.evidence.day import FINE, TM5_CUT
 from cli.evidence.gridding import TRUE, Plan
 from cli.evidence.retrieve import label, parts_of
 from cli.story.day import DACNO2, MODES
-from retrieval.l2.product.table import TM5
+from retrieval.l2.names import TM5
 from retrieval.l3.differences import AreaNumbers, Sampling, area_masks, area_numbers, difference
 from retrieval.l3.intervals import bootstrap_numbers
 from retrieval.l3.means import L3, period_mean

@@ -16,7 +16,7 @@ from cli.evidence.numbers import BACKGROUND
 from cli.evidence.retrieve import label
 from cli.evidence.tables import NAMES, markdown, signed, with_interval
 from cli.story.day import DACNO2
-from retrieval.l2.product.table import TM5
+from retrieval.l2.names import TM5
 from retrieval.maps.regions import DOMAIN
 from retrieval.substitution.options import Above
 

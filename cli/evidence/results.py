@@ -30,7 +30,7 @@ from cli.evidence.tables import (
 )
 from cli.story.day import DACNO2
 from retrieval.files.tables import write_text
-from retrieval.l2.product.table import TM5
+from retrieval.l2.names import TM5
 from retrieval.maps.regions import DOMAIN, REGIONS
 from retrieval.substitution.options import Above
 

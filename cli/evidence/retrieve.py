@@ -15,11 +15,12 @@ import numpy as np
 
 from cli.story.day import MODES
 from retrieval.files.atomic import atomic_output
+from retrieval.l2.names import COLUMN_UNITS
+from retrieval.l2.open_orbit import open_orbit
 from retrieval.l2.orbit import Orbit
-from retrieval.l2.product.table import COLUMN_UNITS
 from retrieval.physics.constants import FILL_FLOAT
+from retrieval.substitution.job import Job, open_sets
 from retrieval.substitution.options import Above, Options
-from retrieval.substitution.reretrieve import Job, open_sets
 from retrieval.substitution.substitute import substitute
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from retrieval.l2.orbit import Crop
+    from retrieval.l2.pixels import Crop
 
 INDEX = ("scanline", "ground_pixel")
 
@@ -83,7 +84,7 @@ def write_columns(
     """
     columns: dict[str, NDArray[np.float32]] = {}
     index: list[NDArray[np.integer]] = []
-    with Orbit.open(orbit) as opened:
+    with open_orbit(orbit) as opened:
         for mode in modes:
             found, crop = _columns(
                 opened, sets, upper, Options(above=mode, merge_height=merge_height)

@@ -14,7 +14,7 @@ from cli.evidence.numbers import BACKGROUND, HOTSPOTS, steps
 from cli.evidence.retrieve import label, parts_of
 from cli.story.day import DACNO2
 from retrieval.files.atomic import atomic_output
-from retrieval.l2.product.table import TM5
+from retrieval.l2.names import TM5
 from retrieval.l3.differences import AreaNumbers
 from retrieval.maps.regions import DOMAIN, REGIONS
 from retrieval.substitution.options import Above

@@ -152,11 +152,11 @@ def _day_of(path: Path) -> date | None:
     if name is not None:
         middle = name.start + (name.end - name.start) // 2
         return date.fromisoformat(str(middle)[:10])
-    from retrieval.l2.orbit import Orbit
-    from retrieval.substitution.reretrieve import orbit_time
+    from retrieval.l2.open_orbit import open_orbit
+    from retrieval.substitution.job import orbit_time
 
     try:
-        with Orbit.open(path) as orbit:
+        with open_orbit(path) as orbit:
             return date.fromisoformat(str(orbit_time(orbit))[:10])
     except RetrievalError:
         return None

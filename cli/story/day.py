@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.files.atomic import make_folder
-from retrieval.l2.orbit import Orbit
-from retrieval.l2.product.table import TM5
+from retrieval.l2.names import TM5
+from retrieval.l2.open_orbit import open_orbit
+from retrieval.l2.quality import common_pixels_of_file
 from retrieval.maps.regions import DOMAIN, INPUT_BOX
 from retrieval.physics.grids import domain_grid
 from retrieval.simulate.scene import scene_on_swath, synthetic_scene
 from retrieval.simulate.simulate_orbit import SimulationOptions, simulate_orbit
+from retrieval.substitution.job import Job
 from retrieval.substitution.options import Above, Options
-from retrieval.substitution.reretrieve import Job, reretrieve
-from retrieval.substitution.summary import common_pixels_of_file
+from retrieval.substitution.reretrieve import reretrieve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -210,7 +211,7 @@ class Columns:
 def load_columns(output: Path, truth_file: Path, sets: list[str]) -> Columns:
     """Read a re-retrieved file and the truth of its pixels."""
     name = "nitrogendioxide_tropospheric_column"
-    with Orbit.open(output) as orbit:
+    with open_orbit(output) as orbit:
         crop = orbit.full
 
         def read(variable: str) -> Float:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from retrieval.l2.names import TM5
+from retrieval.l2.open_orbit import open_orbit
 from retrieval.l2.orbit import Orbit
-from retrieval.l2.product.table import TM5
 from retrieval.l3.differences import relative_change
 from retrieval.l3.figures import save
 from retrieval.maps.axes import draw_box, draw_grid, draw_pixels, draw_scale_bar, new_figure
@@ -21,7 +22,6 @@ from retrieval.maps.colours import (
 from retrieval.maps.layout import colour_bar, draw_caption, map_row
 from retrieval.maps.regions import DOMAIN, REGIONS
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
-from retrieval.physics.layers import pressure_edges
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,7 +124,7 @@ def draw_profiles(columns: Columns, path: Path, date: str) -> Path:
     figure = new_figure(24.0, 10.5)
     figure.suptitle(f"A-priori profiles and box air mass factors, {date} ({SYNTHETIC})")
     axes = figure.subplots(1, 2)
-    with Orbit.open(columns.path) as orbit:
+    with open_orbit(columns.path) as orbit:
         for axis, (place, name) in zip(
             axes, ((CITY, "a pixel over Paris"), (SEA, "a pixel over the North Sea")), strict=True
         ):
@@ -141,7 +141,7 @@ def _profiles(
     crop = orbit.full
     index = (row, column)
     surface = orbit.read("surface_pressure", crop)[index]
-    edges = pressure_edges(orbit.layers.a, orbit.layers.b, np.float64(surface)) / 100.0
+    edges = orbit.pressure_edges(np.asarray(surface, dtype=np.float64)) / 100.0
     for i, name in enumerate(sets):
         partial = orbit.read(f"apriori_partial_column_{name}", crop)[index]
         density = partial / (edges[:-1] - edges[1:]) * MOLEC_CM2_PER_MOL_M2 / 1e13

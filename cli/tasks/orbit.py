@@ -11,8 +11,9 @@ from retrieval.errors import NothingToDoError, OutputError
 from retrieval.files.atomic import check_output, make_folder
 from retrieval.files.provenance import stored_fingerprint
 from retrieval.l2.crop import find_crop
-from retrieval.l2.orbit import Orbit
-from retrieval.substitution.reretrieve import Job, default_output, is_done, open_sets, reretrieve
+from retrieval.l2.open_orbit import open_orbit
+from retrieval.substitution.job import Job, open_sets
+from retrieval.substitution.reretrieve import default_output, is_done, reretrieve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,7 +147,7 @@ def _check(target: Path, orbit: Path, *, overwrite: bool) -> None:
 
 def _plan(orbit: Path, target: Path, job: Job) -> dict[str, Any]:
     with ExitStack() as stack:
-        opened = stack.enter_context(Orbit.open(orbit))
+        opened = stack.enter_context(open_orbit(orbit))
         found = open_sets(opened, job, stack)
         primary = next(iter(found.sets.values()))
         grid = primary.grid if job.options.crop == "primary" else None

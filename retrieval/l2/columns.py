@@ -15,20 +15,19 @@ from typing import TYPE_CHECKING
 import h5py
 import numpy as np
 
-from retrieval.l2.product.table import ORIGINAL_SUFFIX, TM5, TROPOSPHERIC_COLUMN
+from retrieval.l2.names import ORIGINAL_SUFFIX, TM5
+from retrieval.l2.open_orbit import sensors
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from retrieval.l2.orbit import Crop, Orbit
+    from retrieval.l2.orbit import Orbit
+    from retrieval.l2.pixels import Crop
 
-TROPOSPHERIC_AMF = "air_mass_factor_troposphere"
 TINY_COLUMN = 1e-7
 """Columns below this [mol m-2] give no air mass factor: 6e12 molecules cm-2."""
-
-_ADDED = re.compile(rf"{TROPOSPHERIC_COLUMN}_(?!precision)(?P<label>\w*apriori\w*)")
 
 
 @dataclass(frozen=True)
@@ -69,10 +68,14 @@ def orbit_kind(path: Path) -> OrbitKind:
             if file.read(3) == b"CDF":  # classic netCDF: a model's file
                 return OrbitKind.OTHER
         with h5py.File(path, "r") as content:
-            product = content.get("PRODUCT")
-            if not isinstance(product, h5py.Group) or TROPOSPHERIC_COLUMN not in product:
+            groups = [
+                content[one.names.group]
+                for one in sensors()
+                if isinstance(content.get(f"{one.names.group}/{one.names.column}"), h5py.Dataset)
+            ]
+            if not groups:
                 return OrbitKind.OTHER
-            is_ours = "apriori_sets" in product.attrs
+            is_ours = any("apriori_sets" in group.attrs for group in groups)
     except (OSError, RuntimeError, KeyError):
         return OrbitKind.DAMAGED
     return OrbitKind.RERETRIEVED if is_ours else OrbitKind.ORIGINAL
@@ -80,13 +83,13 @@ def orbit_kind(path: Path) -> OrbitKind:
 
 def reretrieved_sets(orbit: Orbit) -> list[str]:
     """Names of the a-priori sets that a file was re-retrieved with, the primary first."""
-    text = _product_attribute(orbit, "apriori_sets")
+    text = orbit.group_attribute("apriori_sets")
     return text.split()
 
 
 def is_replaced(orbit: Orbit) -> bool:
     """Tell whether the standard names carry the primary set."""
-    return _product_attribute(orbit, "apriori_layout") == "replace"
+    return orbit.group_attribute("apriori_layout") == "replace"
 
 
 def find_columns(orbit: Orbit) -> list[ColumnProduct]:
@@ -108,9 +111,10 @@ def find_columns(orbit: Orbit) -> list[ColumnProduct]:
     for i, name in enumerate(ours):
         has_standard_name = replaced and i == 0
         found.append(_product(name, not has_standard_name, orbit, is_ours=True))
-    known = {product.column for product in found} | {f"{TROPOSPHERIC_COLUMN}{ORIGINAL_SUFFIX}"}
+    known = {product.column for product in found} | {f"{orbit.names.column}{ORIGINAL_SUFFIX}"}
+    added = re.compile(rf"{orbit.names.column}_(?!precision)(?P<label>\w*apriori\w*)")
     for name in orbit.variables:
-        match = _ADDED.fullmatch(name)
+        match = added.fullmatch(name)
         if match and name not in known:
             label = "_".join(part for part in match["label"].split("_") if part != "apriori")
             found.append(ColumnProduct(label or "added", name, "", is_ours=False))
@@ -156,12 +160,6 @@ def read_air_mass_factor(
 def _product(label: str, has_suffix: bool, orbit: Orbit, *, is_ours: bool) -> ColumnProduct:
     """Name a set's variables, with its own names or the standard ones."""
     suffix = f"_{label}_apriori" if has_suffix else ""
-    amf = f"{TROPOSPHERIC_AMF}{suffix}"
-    column = f"{TROPOSPHERIC_COLUMN}{suffix}"
+    amf = f"{orbit.names.amf}{suffix}"
+    column = f"{orbit.names.column}{suffix}"
     return ColumnProduct(label, column, amf if orbit.has(amf) else "", is_ours)
-
-
-def _product_attribute(orbit: Orbit, name: str) -> str:
-    """Attribute of the group PRODUCT as text, empty where absent."""
-    group = orbit.dataset.groups.get("PRODUCT")
-    return "" if group is None else str(getattr(group, name, ""))

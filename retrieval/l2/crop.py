@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.errors import NoOverlapError, NothingToDoError
-from retrieval.l2.orbit import Crop, Orbit
+from retrieval.l2.pixels import Crop, Footprints
 from retrieval.physics.grids import FULL_CIRCLE, BoundingBox, box_in_degrees, project
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from retrieval.l2.orbit import Orbit
     from retrieval.physics.grids import RectilinearGrid
 
     Float = NDArray[np.floating]
@@ -31,6 +32,18 @@ def find_crop(
 ) -> Crop:
     """Rows and columns in which any pixel centre or corner lies in a grid and in a box.
 
+    See `locate_pixels`, which also returns where the pixels are.
+    """
+    return locate_pixels(orbit, grid, bbox)[0]
+
+
+def locate_pixels(
+    orbit: Orbit, grid: RectilinearGrid | None = None, bbox: BoundingBox | None = None
+) -> tuple[Crop, Footprints]:
+    """Find the part of an orbit in a grid and in a box, and where its pixels are.
+
+    Centres are read once for the whole orbit, corners once for the scanlines near the area.
+
     Parameters
     ----------
     orbit : Orbit
@@ -42,8 +55,11 @@ def find_crop(
 
     Returns
     -------
-    Crop
-        The smallest block of scanlines and ground pixels that holds all of them.
+    crop : Crop
+        The smallest block of scanlines and ground pixels that holds all pixels with a centre or
+        corner inside.
+    footprints : Footprints
+        Centres and corners of the crop.
 
     Raises
     ------
@@ -52,49 +68,67 @@ def find_crop(
     NoOverlapError
         If the orbit has no geolocation.
     """
-    crop = orbit.full
+    whole = orbit.full
+    areas: list[tuple[Test, BoundingBox, str]] = []
     if grid is not None:
-        in_grid = partial(_in_grid, grid=grid)
-        crop = _narrow(orbit, crop, in_grid, box_in_degrees(grid), "the primary set")
+        areas.append((partial(_in_grid, grid=grid), box_in_degrees(grid), "the primary set"))
     if bbox is not None:
-        crop = _narrow(orbit, crop, partial(_in_box, bbox=bbox), bbox, "the bounding box")
-    return crop
+        areas.append((partial(_in_box, bbox=bbox), bbox, "the bounding box"))
+    if not areas:
+        return whole, orbit.read_footprints(whole)
+    centres = orbit.read_centres(whole)
+    near = _rows_near(*centres, areas[0][1])
+    if near is None:
+        raise _outside(*centres, areas[0][2])
+    crop = Crop(near, whole.ground_pixel)
+    found = Footprints(centres[0][near], centres[1][near], *orbit.read_corners(crop))
+    for is_inside, box, what in areas:
+        part = _narrowed(found, is_inside, box)
+        if part is None:
+            raise _outside(*centres, what)
+        rows, columns = part
+        found = found.cut(rows, columns)
+        centres = (found.latitude, found.longitude)
+        crop = Crop(_within(crop.scanline, rows), _within(crop.ground_pixel, columns))
+    return crop, found
 
 
-def _narrow(orbit: Orbit, crop: Crop, is_inside: Test, box: BoundingBox, what: str) -> Crop:
-    """Narrow a crop to the pixels with a centre or corner inside; `box` holds what is inside."""
-    lat = orbit.read("latitude", crop)
-    lon = orbit.read("longitude", crop)
+def _rows_near(lat: Float, lon: Float, box: BoundingBox) -> slice | None:
+    """Return the scanlines from the first to the last with a centre near a box."""
     rows = np.flatnonzero(_in_box(lat, lon, _widened(box)).any(axis=1))
-    if rows.size == 0:
-        raise _outside(lat, lon, what)
-    block = slice(int(rows[0]), int(rows[-1]) + 1)
-    first = crop.scanline.start
-    near = Crop(slice(first + block.start, first + block.stop), crop.ground_pixel)
-    inside = is_inside(lat[block], lon[block])
-    lat_corner = orbit.read("latitude_bounds", near)
-    lon_corner = orbit.read("longitude_bounds", near)
-    for corner in range(lat_corner.shape[-1]):
-        inside |= is_inside(lat_corner[..., corner], lon_corner[..., corner])
+    return slice(int(rows[0]), int(rows[-1]) + 1) if rows.size else None
+
+
+def _narrowed(where: Footprints, is_inside: Test, box: BoundingBox) -> tuple[slice, slice] | None:
+    """Return the rows and columns with a centre or corner inside; `box` holds what is inside."""
+    near = _rows_near(where.latitude, where.longitude, box)
+    if near is None:
+        return None
+    block = where.cut(near, slice(None))
+    inside = is_inside(block.latitude, block.longitude)
+    for corner in range(block.latitude_bounds.shape[-1]):
+        lat, lon = (bounds[..., corner] for bounds in block.outline)
+        inside |= is_inside(lat, lon)
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     if rows.size == 0:
-        raise _outside(lat, lon, what)
-    scanline, pixel = near.scanline.start, near.ground_pixel.start
-    return Crop(
-        slice(scanline + int(rows[0]), scanline + int(rows[-1]) + 1),
-        slice(pixel + int(columns[0]), pixel + int(columns[-1]) + 1),
+        return None
+    first = near.start
+    return (
+        slice(first + int(rows[0]), first + int(rows[-1]) + 1),
+        slice(int(columns[0]), int(columns[-1]) + 1),
     )
 
 
-def any_within(
-    orbit: Orbit, crop: Crop, grid: RectilinearGrid, is_wanted: NDArray[np.bool_]
-) -> bool:
-    """Tell whether any of the wanted pixels of a crop lies in a grid with all its corners."""
+def _within(whole: slice, part: slice) -> slice:
+    return slice(whole.start + part.start, whole.start + part.stop)
+
+
+def any_within(where: Footprints, grid: RectilinearGrid, is_wanted: NDArray[np.bool_]) -> bool:
+    """Tell whether any of the wanted pixels lies in a grid with all its corners."""
     inside = is_wanted.copy()
-    lat = orbit.read("latitude_bounds", crop)
-    lon = orbit.read("longitude_bounds", crop)
-    for corner in range(lat.shape[-1]):
-        inside &= _in_grid(lat[..., corner], lon[..., corner], grid)
+    for corner in range(where.latitude_bounds.shape[-1]):
+        lat, lon = (bounds[..., corner] for bounds in where.outline)
+        inside &= _in_grid(lat, lon, grid)
     return bool(inside.any())
 
 

@@ -5,37 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import netCDF4
 import numpy as np
 
-from retrieval.errors import ProductError
 from retrieval.files.damage import CONTENT_ERRORS
 from retrieval.files.hdf5_copy import damaged
-from retrieval.files.hdf5_safety import refuse_unsafe
 from retrieval.files.names import parse_s5p
 from retrieval.l2.columns import find_columns, is_replaced, reretrieved_sets
-from retrieval.l2.orbit import PRODUCT_NAME, REQUIRED, STRATOSPHERE, Orbit
-from retrieval.l2.product.table import TM5
+from retrieval.l2.names import TM5
+from retrieval.l2.open_orbit import open_lenient
+from retrieval.l2.quality import QA_RECOMMENDED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from retrieval.l2.orbit import Orbit
+
 FULL_SWATH = 450
 """Ground pixels of an uncropped file (docs/formats.md 1.2)."""
-
-QA_THRESHOLD = 75
-"""Pixels above this raw qa_value count as good (docs/equations.md 2.6)."""
-
-NEEDS: dict[str, tuple[str, ...]] = {
-    "reretrieve": REQUIRED,
-    "reretrieve with the pixel's own altitude": ("surface_altitude",),
-    "summed total column, TM5 column, total kernel of --layout replace": STRATOSPHERE,
-    "precisions of the new columns": ("nitrogendioxide_tropospheric_column_precision_kernel",),
-    "statistics, grid and maps of good pixels": ("qa_value",),
-    "extract": ("latitude_bounds", "longitude_bounds", "time", "delta_time"),
-    "HARP": ("processing_quality_flags",),
-}
-"""Job to the variables it needs."""
 
 
 def describe_l2(path: str | Path) -> dict[str, Any]:
@@ -68,7 +54,7 @@ def _describe(orbit: Orbit) -> dict[str, Any]:
     """Describe an open file."""
     return {
         "file": orbit.path.name,
-        "kind": f"TROPOMI {PRODUCT_NAME} file",
+        "kind": f"{orbit.names.sensor} {orbit.names.product} file",
         **_identity(orbit),
         **_coverage(orbit),
         **_counts(orbit),
@@ -79,60 +65,11 @@ def _describe(orbit: Orbit) -> dict[str, Any]:
     }
 
 
-def looks_like_l2(path: str | Path) -> bool:
-    """Tell whether a file has the groups of a Sentinel-5P level-2 product, of whatever species."""
-    try:
-        refuse_unsafe(Path(path), ProductError)
-        with netCDF4.Dataset(path) as dataset:
-            return bool({"PRODUCT", "METADATA"} & set(dataset.groups))
-    except (*CONTENT_ERRORS, ProductError):
-        return False
-
-
-def open_lenient(path: Path) -> Orbit:
-    """Open an L2 NO2 file even where it lacks variables that `reretrieve` needs.
-
-    Raises
-    ------
-    ProductError
-        If it cannot be read or is not an L2 NO2 file.
-    """
-    if not path.is_file():
-        msg = f"Invalid file {path}. It must exist. Given a name without a file. Check the path."
-        raise ProductError(msg)
-    refuse_unsafe(path, ProductError)
-    try:
-        dataset = netCDF4.Dataset(path)
-    except CONTENT_ERRORS as error:
-        words = " ".join(str(error).split())
-        msg = (
-            f"Invalid file {path.name}. It must be an undamaged netCDF-4 file. Given: {words}. "
-            "Download the file again."
-        )
-        raise ProductError(msg) from error
-    dataset.set_auto_maskandscale(False)
-    orbit = Orbit(path, dataset)
-    product = _product_name(orbit)
-    needed = ("latitude", "longitude", "nitrogendioxide_tropospheric_column")
-    missing = [name for name in needed if not orbit.has(name)]
-    if PRODUCT_NAME in product and not missing:
-        return orbit
-    title = orbit.attribute("title") or "a netCDF file"
-    dataset.close()
-    if product and PRODUCT_NAME not in product:
-        given = f"product {product}"
-    else:
-        given = f"{title!r} without {', '.join(missing) or 'a product name'}"
-    msg = (
-        f"Invalid file {path.name}. It must be a TROPOMI {PRODUCT_NAME} product. Given {given}. "
-        "Choose an L2 NO2 orbit."
-    )
-    raise ProductError(msg)
-
-
 def missing_variables(orbit: Orbit) -> dict[str, list[str]]:
     """Map each job that a file cannot serve to the variables it lacks for that."""
-    lacking = {job: [name for name in names if not orbit.has(name)] for job, names in NEEDS.items()}
+    lacking = {
+        job: [name for name in names if not orbit.has(name)] for job, names in orbit.needs.items()
+    }
     return {job: names for job, names in lacking.items() if names}
 
 
@@ -181,16 +118,6 @@ def _rounded(value: float) -> float:
     return round(float(value), 4)
 
 
-def _product_name(orbit: Orbit) -> str:
-    """Short name of the product, from the metadata or the file's own id."""
-    try:
-        group = orbit.dataset["METADATA/GRANULE_DESCRIPTION"]
-        name = str(getattr(group, "ProductShortName", ""))
-    except (IndexError, KeyError):
-        name = ""
-    return name or (orbit.attribute("id")[9:19] if len(orbit.attribute("id")) >= 83 else "")
-
-
 def _identity(orbit: Orbit) -> dict[str, Any]:
     """Stream, orbit and versions: attributes first, the name where they are silent."""
     name = parse_s5p(orbit.attribute("id")) or parse_s5p(orbit.path.name)
@@ -217,10 +144,8 @@ def _coverage(orbit: Orbit) -> dict[str, Any]:
         if times.size:
             found["time_start"], found["time_end"] = (f"{t}Z" for t in (times.min(), times.max()))
         found["delta_time"] = str(getattr(orbit.variables["delta_time"], "units", "no unit"))
-    found["area"] = coverage(
-        orbit.read("latitude", orbit.full), orbit.read("longitude", orbit.full)
-    )
-    product = orbit.variables["latitude"].group()
+    found["area"] = coverage(*orbit.read_centres(orbit.full))
+    product = orbit.variables[orbit.names.latitude].group()
     found["dimensions"] = {name: len(item) for name, item in product.dimensions.items()}
     first = {
         name: int(orbit.raw(name)[0])
@@ -234,11 +159,11 @@ def _coverage(orbit: Orbit) -> dict[str, Any]:
 
 def _counts(orbit: Orbit) -> dict[str, int]:
     """Pixels, those with a column, those with a good column."""
-    column = np.isfinite(orbit.read("nitrogendioxide_tropospheric_column", orbit.full))
+    column = np.isfinite(orbit.read(orbit.names.column, orbit.full))
     found = {"pixels": int(column.size), "pixels_with_column": int(column.sum())}
-    if orbit.has("qa_value"):
-        qa, is_valid = orbit.read_integer("qa_value", orbit.full)
-        found["pixels_good"] = int((column & is_valid & (qa > QA_THRESHOLD)).sum())
+    if orbit.has_quality:
+        qa, is_valid = orbit.read_quality(orbit.full)
+        found["pixels_good"] = int((column & is_valid & (qa > QA_RECOMMENDED)).sum())
     return found
 
 
@@ -251,7 +176,6 @@ def _reretrieval(orbit: Orbit) -> dict[str, Any]:
     if sets:
         found["layout"] = "replace" if is_replaced(orbit) else "extend"
         found["primary"] = sets[0]
-        product = orbit.dataset["PRODUCT"]
         for name in ("command", "created", "versions", "inputs", "options"):
-            found[f"apriori_{name}"] = str(getattr(product, f"apriori_{name}", ""))
+            found[f"apriori_{name}"] = orbit.group_attribute(f"apriori_{name}")
     return found

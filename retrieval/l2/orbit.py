@@ -1,89 +1,50 @@
-"""Read TROPOMI L2 NO2 orbits: any processor version, whole, reduced or cropped.
+"""An open L2 NO2 orbit of any sensor: what is the same for all, and what a sensor is asked for.
 
 Variables are found by name anywhere in the group tree and read raw, with fills set to NaN in
-place; integers stay integers with a mask. Layer order is taken from the hybrid coefficients, not
-assumed. What a file lacks is listed in `Orbit.assumptions`.
+place; integers stay integers with a mask. What a file lacks is listed in `Orbit.assumptions`. A
+sensor is one module of `retrieval.l2.sensors` with a subclass; `retrieval.l2.open_orbit` chooses
+it by what the file holds.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import netCDF4
 import numpy as np
 
 from retrieval.errors import ProductError
 from retrieval.files.damage import CONTENT_ERRORS, content_errors, describe_fault
-from retrieval.files.hdf5_safety import refuse_unsafe
-from retrieval.l2.sensors.axes import (
-    L2_ADVICE,
-    TIME_UNITS,
-    LayerOrder,
-    add_delta_time,
-    date_after_since,
-    layer_order,
-)
+from retrieval.l2.pixels import Crop, Footprints, Tropopause
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from retrieval.l2.names import SensorNames
+
     Float = NDArray[np.floating]
 
-PRODUCT_NAME = "L2__NO2___"
 ALL = slice(None)
-
-REQUIRED = (
-    "latitude",
-    "longitude",
-    "latitude_bounds",
-    "longitude_bounds",
-    "averaging_kernel",
-    "air_mass_factor_total",
-    "air_mass_factor_troposphere",
-    "tm5_tropopause_layer_index",
-    "tm5_constant_a",
-    "tm5_constant_b",
+COLUMNS = ("column", "precision_kernel", "stratospheric_column")
+"""Fields that are brought from the sensor's unit to mol m-2."""
+FIELDS = (
     "surface_pressure",
-    "nitrogendioxide_tropospheric_column",
-    "time",
-    "delta_time",
+    "surface_altitude",
+    "amf_total",
+    "amf_troposphere",
+    "amf_stratosphere",
+    *COLUMNS,
 )
-"""Variables without which no pixel can be re-retrieved."""
-
-STRATOSPHERE = ("nitrogendioxide_stratospheric_column", "air_mass_factor_stratosphere")
-OPTIONAL = {
-    "surface_altitude": "surface altitude taken from the standard atmosphere (warning bit 8)",
-    "nitrogendioxide_stratospheric_column": "no summed total column, TM5 column or total AMF",
-    "air_mass_factor_stratosphere": "no TM5 a-priori column and no total air mass factor",
-    "nitrogendioxide_tropospheric_column_precision_kernel": "no precisions of the new columns",
-    "qa_value": "statistics without quality filter",
-}
-"""Variables that may be missing, and what their absence means."""
+"""Numbers of a pixel that the computation uses, where the product has them."""
 
 
-@dataclass(frozen=True)
-class Crop:
-    """Positions of the scanlines and ground pixels in use, as slices with plain bounds."""
-
-    scanline: slice
-    ground_pixel: slice
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Number of scanlines and ground pixels."""
-        return (
-            self.scanline.stop - self.scanline.start,
-            self.ground_pixel.stop - self.ground_pixel.start,
-        )
-
-
-@dataclass
-class Orbit:
+class Orbit(ABC):
     """An open L2 NO2 file.
 
     Attributes
@@ -96,41 +57,117 @@ class Orbit:
         What is assumed because the file lacks it, one sentence each.
     """
 
-    path: Path
-    dataset: netCDF4.Dataset
-    assumptions: list[str] = field(default_factory=list)
+    names: ClassVar[SensorNames]
+    """What the sensor calls its variables."""
+    required: ClassVar[tuple[str, ...]]
+    """Variables without which no pixel can be re-retrieved."""
+    needs: ClassVar[Mapping[str, tuple[str, ...]]]
+    """Job to the variables it needs, for `inspect`."""
+    advice: ClassVar[str]
+    """What to do with a file that is laid out otherwise."""
+
+    def __init__(self, path: Path, dataset: netCDF4.Dataset) -> None:
+        self.path, self.dataset = path, dataset
+        self.assumptions: list[str] = []
+
+    # --- what a sensor is asked for -----------------------------------------------------------
 
     @classmethod
-    def open(cls, path: str | Path) -> Orbit:
-        """Open and check a file.
+    @abstractmethod
+    def matches(cls, dataset: netCDF4.Dataset) -> bool:
+        """Tell whether an open file is of this sensor, by what it holds."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Refuse a file that cannot be re-retrieved; note what is assumed.
 
         Raises
         ------
         ProductError
-            If the file cannot be read, is another product, or lacks a required variable.
+            If it lacks a required variable or is laid out otherwise.
         """
-        path = Path(path)
-        if not path.is_file():
-            msg = f"{path} is not a file. Expected a TROPOMI L2 NO2 orbit. Check the path."
-            raise ProductError(msg)
-        refuse_unsafe(path, ProductError)
-        try:
-            dataset = netCDF4.Dataset(path)
-            dataset.set_auto_maskandscale(False)
-        except CONTENT_ERRORS as error:
-            msg = (
-                f"{path.name} cannot be opened as netCDF-4. Expected an {PRODUCT_NAME} file; "
-                f"the library says: {_first_line(error)}. Download the file again."
-            )
-            raise ProductError(msg) from error
-        orbit = cls(path, dataset)
-        try:
-            with orbit._reading("its variables"):
-                orbit._check()
-        except ProductError:
-            dataset.close()
-            raise
-        return orbit
+
+    @abstractmethod
+    def scanline_times(self, crop: Crop) -> NDArray[np.datetime64]:
+        """Measurement time of each scanline, datetime64[ms] UTC, NaT where missing."""
+
+    @property
+    @abstractmethod
+    def n_layer(self) -> int:
+        """Number of layers of the sensitivity."""
+
+    @property
+    @abstractmethod
+    def is_reversed(self) -> bool:
+        """True where the file counts layers from the top."""
+
+    @abstractmethod
+    def pressure_edges(self, surface_pressure: Float) -> Float:
+        """Interfaces of the layers over pixels [Pa], surface first, shape (n, layer + 1)."""
+
+    @abstractmethod
+    def read_tropopause(self, crop: Crop) -> Tropopause:
+        """Read where the troposphere ends, by index from the surface or by pressure."""
+
+    @abstractmethod
+    def weights(self, kernel: Float, amf_total: Float | None) -> Float:
+        """Sensitivity s of the slant column to each layer's partial column.
+
+        Parameters
+        ----------
+        kernel : ndarray, shape (n, layer)
+            From `read_kernel`, surface first.
+        amf_total : ndarray, shape (n,), or None
+            M_total, where the product has one.
+        """
+
+    # --- what is the same for all, unless a sensor says otherwise -------------------------------
+
+    def read_kernel(self, crop: Crop) -> Float:
+        """Read the layered variable, surface first, (scanline, ground_pixel, layer)."""
+        kernel = self.read(self.names.kernel, crop)
+        return kernel[..., ::-1] if self.is_reversed else kernel
+
+    def read_fields(self, crop: Crop) -> dict[str, Float]:
+        """Read the numbers of `FIELDS` that the file has, (scanline, ground_pixel), in SI."""
+        found = {
+            field: self.read(self.names.fields[field], crop)
+            for field in FIELDS
+            if self.has_field(field)
+        }
+        if self.names.per_mol_m2 != 1.0:
+            for field in set(COLUMNS) & set(found):
+                found[field] = found[field].astype(np.float64) / self.names.per_mol_m2
+        return found
+
+    def has_field(self, *fields: str) -> bool:
+        """Tell whether the file holds all of these fields."""
+        known = [self.names.fields.get(field, "") for field in fields]
+        return all(name and self.has(name) for name in known)
+
+    def read_centres(self, crop: Crop) -> tuple[Float, Float]:
+        """Read latitudes and longitudes of the pixels' centres [degrees]."""
+        return self.read(self.names.latitude, crop), self.read(self.names.longitude, crop)
+
+    def read_corners(self, crop: Crop) -> tuple[Float, Float]:
+        """Read latitudes and longitudes of the corners [degrees], in order round the pixel."""
+        names = self.names
+        return self.read(names.latitude_bounds, crop), self.read(names.longitude_bounds, crop)
+
+    def read_footprints(self, crop: Crop) -> Footprints:
+        """Read where the pixels are: centres and corners."""
+        return Footprints(*self.read_centres(crop), *self.read_corners(crop))
+
+    @property
+    def has_quality(self) -> bool:
+        """Whether the file says how good its pixels are."""
+        return bool(self.names.quality) and self.has(self.names.quality)
+
+    def read_quality(self, crop: Crop) -> tuple[NDArray[np.integer], NDArray[np.bool_]]:
+        """Quality of the pixels of a crop in percent, as whole numbers, and where it is known."""
+        return self.read_integer(self.names.quality, crop)
+
+    # --- the file ---------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
         return self
@@ -145,7 +182,7 @@ class Orbit:
 
     @cached_property
     def variables(self) -> dict[str, Any]:
-        """Every variable of the file by its bare name; PRODUCT wins over its subgroups."""
+        """Every variable of the file by its bare name; upper groups win over their subgroups."""
         found: dict[str, Any] = {}
 
         def walk(group: Any) -> None:
@@ -166,7 +203,7 @@ class Orbit:
     @property
     def shape(self) -> tuple[int, int]:
         """Number of scanlines and ground pixels of the file."""
-        _, n_scanline, n_ground_pixel = self.variables["latitude"].shape
+        n_scanline, n_ground_pixel = self.variables[self.names.latitude].shape[-2:]
         return int(n_scanline), int(n_ground_pixel)
 
     @property
@@ -178,6 +215,13 @@ class Orbit:
     def attribute(self, name: str, default: str = "") -> str:
         """Global attribute as text."""
         return str(getattr(self.dataset, name, default))
+
+    def group_attribute(self, name: str) -> str:
+        """Attribute of the column's group as text, empty where absent."""
+        group: Any = self.dataset
+        for part in self.names.group.split("/"):
+            group = group.groups.get(part) if group is not None else None
+        return "" if group is None else str(getattr(group, name, ""))
 
     @property
     def processor_version(self) -> tuple[int, ...]:
@@ -200,7 +244,7 @@ class Orbit:
             If the file lacks it or the data are damaged (a chunk's checksum fails).
         """
         if name not in self.variables:
-            msg = f"{self.path.name} has no variable {name}. {_expectation(self.dataset)}"
+            msg = f"{self.path.name} has no variable {name}. {self.expectation()}"
             raise ProductError(msg)
         try:
             return np.asarray(self.variables[name][index])
@@ -212,7 +256,12 @@ class Orbit:
             )
             raise ProductError(msg) from error
 
-    def _reading(self, what: str) -> AbstractContextManager[None]:
+    def expectation(self) -> str:
+        """Say what the file should have been, and what to do."""
+        names = self.names
+        return f"Expected a {names.sensor} {names.product} file. Choose another file."
+
+    def reading(self, what: str) -> AbstractContextManager[None]:
         """Turn what is raised while something is taken from the file into one line."""
         return content_errors(
             self.path.name,
@@ -225,7 +274,8 @@ class Orbit:
     def chunk_scanlines(self, name: str) -> int:
         """Count the scanlines that the file stores in one chunk of a variable (1 if unchunked)."""
         chunks = self.variables[name].chunking()
-        return int(chunks[1]) if isinstance(chunks, list) and len(chunks) > 1 else 1
+        at = self.names.n_leading
+        return int(chunks[at]) if isinstance(chunks, list) and len(chunks) > at else 1
 
     def read(self, name: str, crop: Crop) -> NDArray[np.floating]:
         """Read a float variable on the crop, shape (scanline, ground_pixel, ...), NaN for fill.
@@ -233,154 +283,50 @@ class Orbit:
         Raises
         ------
         ProductError
-            As `raw`, and if the variable is not on (time, scanline, ground_pixel, ...).
+            As `raw`, and if the variable is not on the pixels.
         """
         variable = self.variables.get(name)
-        values = self.raw(name, (slice(0, 1), crop.scanline, crop.ground_pixel))[0]
+        values = self._on_crop(name, crop)
         if values.dtype.kind != "f":
-            msg = f"{self.path.name}: {name} must hold floats. Given {values.dtype}. {L2_ADVICE}"
+            msg = f"{self.path.name}: {name} must hold floats. Given {values.dtype}. {self.advice}"
             raise ProductError(msg)
         self._check_shape(name, values.shape, crop)
         # float64 stays: some writers of reduced files promote.
         values = values.astype(np.result_type(values.dtype.newbyteorder("="), np.float32))
-        with self._reading(name):
+        with self.reading(name):
             fill = float(getattr(variable, "_FillValue", netCDF4.default_fillvals["f4"]))
         values[(values == fill) | (np.abs(values) > 9e36)] = np.nan
         return np.asarray(values)
 
+    def read_integer(self, name: str, crop: Crop) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Read an integer variable on the crop and where it is valid (not fill)."""
+        variable = self.variables.get(name)
+        values = self._on_crop(name, crop)
+        if values.dtype.kind not in "iu":
+            given = values.dtype
+            msg = f"{self.path.name}: {name} must hold integers. Given {given}. {self.advice}"
+            raise ProductError(msg)
+        self._check_shape(name, values.shape, crop)
+        kind = f"{values.dtype.kind}{values.dtype.itemsize}"
+        with self.reading(name):
+            fill = int(getattr(variable, "_FillValue", netCDF4.default_fillvals[kind]))
+        return values, values != fill
+
+    def _on_crop(self, name: str, crop: Crop) -> NDArray[Any]:
+        lead = self.names.n_leading
+        parts = (*[slice(0, 1)] * lead, crop.scanline, crop.ground_pixel)
+        return np.asarray(self.raw(name, parts)[(0,) * lead])
+
     def _check_shape(self, name: str, shape: tuple[int, ...], crop: Crop) -> None:
         """Refuse a variable that is not on the pixels of the crop, or has too many corners."""
-        ends = {"latitude_bounds": (4,), "longitude_bounds": (4,)}
-        if name == "averaging_kernel":
-            ends[name] = (self.layers.n_layer,)
+        names = self.names
+        ends = dict.fromkeys((names.latitude_bounds, names.longitude_bounds), (4,))
+        if name == names.kernel:
+            ends[name] = (self.n_layer,)
         if shape[:2] != crop.shape or shape[2:] != ends.get(name, shape[2:]):
             wanted = (*crop.shape, *ends.get(name, ()))
             msg = (
                 f"{self.path.name}: {name} must have the shape {wanted} here. Given {shape}. "
-                f"{L2_ADVICE}"
+                f"{self.advice}"
             )
             raise ProductError(msg)
-
-    def read_integer(self, name: str, crop: Crop) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Read an integer variable on the crop and where it is valid (not fill)."""
-        variable = self.variables.get(name)
-        values = self.raw(name, (slice(0, 1), crop.scanline, crop.ground_pixel))[0]
-        if values.dtype.kind not in "iu":
-            msg = f"{self.path.name}: {name} must hold integers. Given {values.dtype}. {L2_ADVICE}"
-            raise ProductError(msg)
-        self._check_shape(name, values.shape, crop)
-        kind = f"{values.dtype.kind}{values.dtype.itemsize}"
-        with self._reading(name):
-            fill = int(getattr(variable, "_FillValue", netCDF4.default_fillvals[kind]))
-        return values, values != fill
-
-    @cached_property
-    def layers(self) -> LayerOrder:
-        """Hybrid coefficients brought to surface-first order.
-
-        Raises
-        ------
-        ProductError
-            If they do not give monotonic pressures.
-        """
-        return layer_order(self.raw("tm5_constant_a"), self.raw("tm5_constant_b"), self.path.name)
-
-    def read_kernel(self, crop: Crop) -> NDArray[np.floating]:
-        """Total-column averaging kernel, surface first, (scanline, ground_pixel, layer)."""
-        kernel = self.read("averaging_kernel", crop)
-        return kernel[..., ::-1] if self.layers.is_reversed else kernel
-
-    def read_tropopause(self, crop: Crop) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-        """Tropopause layer index counted from the surface, and where it is valid.
-
-        Fills and indices outside 1 .. layer - 1 are invalid; they are masked before anything
-        uses them as an index (docs/formats.md 1.6).
-        """
-        index, is_valid = self.read_integer("tm5_tropopause_layer_index", crop)
-        n_layer = self.layers.n_layer
-        index = index.astype(np.intp)
-        if self.layers.is_reversed:
-            index = n_layer - 1 - index
-        is_valid &= (index >= 1) & (index < n_layer)
-        return np.where(is_valid, index, 0), is_valid
-
-    def scanline_times(self, crop: Crop) -> NDArray[np.datetime64]:
-        """Measurement time of each scanline, datetime64[ms] UTC, NaT where missing.
-
-        Both styles of `delta_time` are read: plain milliseconds after `time`, and
-        milliseconds since a date (docs/formats.md 1.4).
-        """
-        with self._reading("delta_time and time"):
-            times = self._scanline_times(crop)
-        if times.shape != crop.shape[:1]:
-            msg = (
-                f"{self.path.name}: delta_time must have one value a scanline, {crop.shape[0]}. "
-                f"Given {times.shape}. {L2_ADVICE}"
-            )
-            raise ProductError(msg)
-        return times
-
-    def _scanline_times(self, crop: Crop) -> NDArray[np.datetime64]:
-        variable, where = self.variables["delta_time"], self.path.name
-        delta = self.raw("delta_time", (slice(0, 1), crop.scanline))[0]
-        fill = getattr(variable, "_FillValue", netCDF4.default_fillvals["i4"])
-        units = str(getattr(variable, "units", "milliseconds"))
-        if "since" in units:
-            origin = date_after_since(units, where)
-        else:
-            seconds = int(np.ravel(self.raw("time"))[0])
-            epoch = str(getattr(self.variables["time"], "units", TIME_UNITS))
-            origin = date_after_since(epoch, where) + np.timedelta64(seconds, "s")
-        return add_delta_time(origin, delta, fill, units, where)
-
-    def _check(self) -> None:
-        product = _product_name(self.dataset)
-        missing = [name for name in REQUIRED if name not in self.variables]
-        is_other = bool(product) and PRODUCT_NAME not in product
-        if missing or is_other:
-            what = " is no NO2 product." if is_other else f" has no variable {missing[0]}."
-            msg = f"{self.path.name}{what} {_expectation(self.dataset)}"
-            raise ProductError(msg)
-        if self.variables["latitude"].ndim != 3 or self.variables["averaging_kernel"].ndim != 4:
-            msg = (
-                f"{self.path.name}: latitude and averaging_kernel must have the dimensions "
-                "(time, scanline, ground_pixel[, layer]). "
-                f"Given {self.variables['averaging_kernel'].dimensions}. {L2_ADVICE}"
-            )
-            raise ProductError(msg)
-        for name in ("surface_pressure", "tm5_constant_a"):
-            units = str(getattr(self.variables[name], "units", "Pa"))
-            if units != "Pa":
-                msg = f"{self.path.name}: {name} must be in Pa. Given {units!r}. {L2_ADVICE}"
-                raise ProductError(msg)
-        if not self.has("surface_altitude"):
-            self.assumptions.append(OPTIONAL["surface_altitude"])
-        self.assumptions += [
-            f"{name} is missing: {meaning}"
-            for name, meaning in OPTIONAL.items()
-            if name != "surface_altitude" and not self.has(name)
-        ]
-        _ = self.layers
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-def _product_name(dataset: netCDF4.Dataset) -> str:
-    try:
-        group = dataset["METADATA/GRANULE_DESCRIPTION"]
-        return str(getattr(group, "ProductShortName", ""))
-    except (IndexError, KeyError):
-        return ""
-
-
-def _expectation(dataset: netCDF4.Dataset) -> str:
-    found = _product_name(dataset)
-    if PRODUCT_NAME in found:
-        return f"A re-retrieval needs it. Found an {PRODUCT_NAME} file without. Get the full file."
-    found = found or str(getattr(dataset, "title", "")) or "another kind of file"
-    return (
-        f"Expected an {PRODUCT_NAME} product with its averaging kernels; found {found}. "
-        "Choose another file."
-    )

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import ArrayLike, NDArray
+
+    from retrieval.l2.orbit import Orbit
+    from retrieval.l2.pixels import Crop
+
+QA_RECOMMENDED = 75
+"""`qa_value > 0.75` on the stored integer, as the product user manual recommends."""
 
 ERROR_NAMES = [
     "radiance_missing",
@@ -318,3 +326,23 @@ def occurrences(flags: NDArray[np.uint32]) -> dict[str, int]:
     for i, name in enumerate(WARNING_NAMES):
         found[name] = int(np.count_nonzero(flags & np.uint32(1 << (FIRST_WARNING_BIT + i))))
     return found
+
+
+def common_pixels_of_file(
+    orbit: Orbit,
+    crop: Crop,
+    columns: Iterable[NDArray[np.floating]],
+    qa_threshold: int = QA_RECOMMENDED,
+) -> NDArray[np.bool_]:
+    """One mask for all columns: quality above the threshold and every column finite.
+
+    The quality value is compared as the stored whole number; float32 0.75 is not safe (PUM,
+    `qa_value`). Files without one are not filtered.
+    """
+    mask = np.ones(crop.shape, dtype=bool)
+    if orbit.has_quality:
+        raw, is_valid = orbit.read_quality(crop)
+        mask &= is_valid & (raw > qa_threshold)
+    for column in columns:
+        mask &= np.isfinite(column)
+    return mask

@@ -17,7 +17,8 @@ from retrieval.l2.quality import is_snow_or_ice
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from retrieval.l2.orbit import Crop, Orbit
+    from retrieval.l2.orbit import Orbit
+    from retrieval.l2.pixels import Crop
 
     Float = NDArray[np.floating]
     Bool = NDArray[np.bool_]
@@ -35,10 +36,6 @@ ALL = "all pixels"
 SNOW, BARE = "snow or ice", "no snow or ice"
 LAND, SEA, COAST = "land", "sea", "coast"
 
-CLOUD_VARIABLE = "cloud_radiance_fraction_nitrogendioxide_window"
-SUN_VARIABLE = "solar_zenith_angle"
-SNOW_VARIABLE = "snow_ice_flag"
-SURFACE_VARIABLE = "surface_classification"
 LAND_WATER_BITS = 3
 """Lowest two bits of `surface_classification`: 0 land, 1 water, 2 some water, 3 coastline."""
 OCEAN_CODE, COAST_CODE = 255, 252
@@ -98,17 +95,17 @@ def orbit_strata(orbit: Orbit, crop: Crop) -> Bool:
     """
     nowhere = np.zeros(crop.shape, dtype=bool)
     found = {ALL: ~nowhere}
-    cloud = _read(orbit, crop, CLOUD_VARIABLE)
+    cloud = _read(orbit, crop, orbit.names.cloud, CLOUD)
     if cloud is not None:
         # the last class includes its upper limit: a whole cloud
         found |= classes(
             CLOUD, np.where(cloud == 1.0, 1.0 - 1e-9, cloud), (*CLOUD_CLASSES, CLOUDIER)
         )
-    sun = _read(orbit, crop, SUN_VARIABLE)
+    sun = _read(orbit, crop, orbit.names.sun, SUN)
     if sun is not None:
         found |= classes(SUN, sun, SUN_CLASSES)
-    if _has(orbit, SNOW_VARIABLE):
-        code, _ = orbit.read_integer(SNOW_VARIABLE, crop)
+    if _has(orbit, orbit.names.snow, SNOW):
+        code, _ = orbit.read_integer(orbit.names.snow, crop)
         found[SNOW] = is_snow_or_ice(code)
         found[BARE] = ~found[SNOW]
     land_water = read_land_water(orbit, crop)
@@ -123,13 +120,14 @@ def read_land_water(orbit: Orbit, crop: Crop) -> NDArray[np.integer] | None:
     From `surface_classification`, where lakes are water, too; in files without it from
     `snow_ice_flag`, which knows the ocean and its coast. None where there is neither.
     """
-    if orbit.has(SURFACE_VARIABLE):
-        values, is_valid = orbit.read_integer(SURFACE_VARIABLE, crop)
+    surface, snow = orbit.names.surface, orbit.names.snow
+    if surface and orbit.has(surface):
+        values, is_valid = orbit.read_integer(surface, crop)
         return np.where(is_valid, values & LAND_WATER_BITS, -1)
-    if not _has(orbit, SNOW_VARIABLE):
+    if not _has(orbit, snow, SNOW):
         return None
-    logger.warning("%s: land and sea are told by %s", orbit.path.name, SNOW_VARIABLE)
-    code, _ = orbit.read_integer(SNOW_VARIABLE, crop)
+    logger.warning("%s: land and sea are told by %s", orbit.path.name, snow)
+    code, _ = orbit.read_integer(snow, crop)
     found = np.zeros(code.shape, dtype=np.int64)
     found[code == OCEAN_CODE] = 1
     found[code == COAST_CODE] = 3
@@ -138,12 +136,13 @@ def read_land_water(orbit: Orbit, crop: Crop) -> NDArray[np.integer] | None:
     return found
 
 
-def _has(orbit: Orbit, variable: str) -> bool:
-    if orbit.has(variable):
+def _has(orbit: Orbit, variable: str, what: str) -> bool:
+    if variable and orbit.has(variable):
         return True
-    logger.warning("%s has no %s: its pixels are in no such stratum", orbit.path.name, variable)
+    shown = variable or what
+    logger.warning("%s has no %s: its pixels are in no such stratum", orbit.path.name, shown)
     return False
 
 
-def _read(orbit: Orbit, crop: Crop, variable: str) -> Float | None:
-    return orbit.read(variable, crop) if _has(orbit, variable) else None
+def _read(orbit: Orbit, crop: Crop, variable: str, what: str) -> Float | None:
+    return orbit.read(variable, crop) if _has(orbit, variable, what) else None

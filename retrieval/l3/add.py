@@ -20,8 +20,9 @@ from retrieval.errors import NoOverlapError, OutputError, ProductError, Retrieva
 from retrieval.files.atomic import atomic_output
 from retrieval.files.locks import alone_in
 from retrieval.files.provenance import file_checksum, fingerprint
+from retrieval.l2.identity import OrbitIdentity
 from retrieval.l3.days import DayStore, GridJob
-from retrieval.l3.pixels import OrbitIdentity, scan_orbit
+from retrieval.l3.pixels import scan_orbit
 from retrieval.l3.side_column import SideColumn, side_checksums
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from retrieval.errors import ProductError
 from retrieval.l2.columns import find_columns
-from retrieval.l2.inspect import open_lenient
+from retrieval.l2.open_orbit import open_lenient
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

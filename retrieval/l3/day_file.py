@@ -14,8 +14,8 @@ from retrieval.errors import ProductError
 from retrieval.files.atomic import atomic_output
 from retrieval.files.damage import content_errors
 from retrieval.files.hdf5_safety import refuse_unsafe
+from retrieval.l2.identity import OrbitIdentity
 from retrieval.l3.coordinates import axis_names, data_attributes, read_grid, write_grid
-from retrieval.l3.pixels import OrbitIdentity
 from retrieval.l3.sums import Sums, Weighting
 
 if TYPE_CHECKING:

@@ -17,13 +17,14 @@ import numpy as np
 
 from retrieval.errors import OutputError, ProductError
 from retrieval.files.provenance import file_checksum
+from retrieval.l2.identity import OrbitIdentity
+from retrieval.l2.quality import QA_RECOMMENDED
 from retrieval.l2.strata import NAMES
 from retrieval.l3.day_file import DayRecord, read_day, read_day_record, write_day
-from retrieval.l3.pixels import OrbitIdentity, OrbitPixels, PixelRange, read_pixels
+from retrieval.l3.pixels import OrbitPixels, PixelRange, read_pixels
 from retrieval.l3.side_column import SideColumn, side_checksums
 from retrieval.l3.sums import Sums, Weighting
 from retrieval.physics.grids import same_grid
-from retrieval.substitution.summary import QA_RECOMMENDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from retrieval.l2.product.table import TM5
+from retrieval.l2.names import TM5
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
 from retrieval.physics.grids import cell_areas
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.l2.product.table import COLUMN_UNITS, TM5
+from retrieval.l2.names import COLUMN_UNITS, TM5
 from retrieval.l3.differences import (
     AreaNumbers,
     Difference,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.files.atomic import atomic_output
-from retrieval.l2.product.table import TM5
+from retrieval.l2.names import TM5
 from retrieval.l3.differences import AreaNumbers, Difference
 from retrieval.maps.axes import MapAxes, draw_box, draw_grid, draw_scale_bar, new_figure
 from retrieval.maps.colours import (

@@ -16,22 +16,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrieval.errors import ProductError
-from retrieval.files.names import S5P_STEM_LENGTH, parse_s5p
 from retrieval.l2.columns import find_columns
-from retrieval.l2.crop import find_crop
-from retrieval.l2.inspect import open_lenient
-from retrieval.l2.product.table import COLUMN_UNITS
-from retrieval.l2.strata import OCEAN_CODE, SNOW_VARIABLE, orbit_strata, read_land_water
+from retrieval.l2.crop import locate_pixels
+from retrieval.l2.identity import OrbitIdentity, identify
+from retrieval.l2.names import COLUMN_UNITS
+from retrieval.l2.open_orbit import open_lenient
+from retrieval.l2.quality import QA_RECOMMENDED
+from retrieval.l2.strata import OCEAN_CODE, orbit_strata, read_land_water
 from retrieval.l3.conditions import LAND_WATER, no_variable
 from retrieval.l3.side_column import SideColumn, read_side_column
-from retrieval.substitution.summary import QA_RECOMMENDED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from retrieval.l2.orbit import Crop, Orbit
+    from retrieval.l2.orbit import Orbit
+    from retrieval.l2.pixels import Crop
     from retrieval.physics.grids import RectilinearGrid
 
     Float = NDArray[np.floating]
@@ -39,75 +40,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 NEEDED = ("latitude_bounds", "longitude_bounds", "time", "delta_time", "qa_value")
-NEAR_REAL_TIME = "NRTI"
-"""The stream whose files are granules, several an orbit."""
 SCIENCE_OPTIONS = ("above", "above_vmr_ppt", "merge_height_m", "time_rule", "tropopause")
 """Options of `reretrieve` that change columns; a map is made of files that agree in them."""
-
-
-@dataclass(frozen=True)
-class OrbitIdentity:
-    """Which measurement a file holds.
-
-    Attributes
-    ----------
-    file : str
-        Name of the file.
-    orbit : str
-        Orbit number; for a near-real-time granule orbit number and start time; what may be in a
-        map once.
-    stream : str
-        RPRO, OFFL, NRTI, or what the name says.
-    processor_version : str
-        As the file says, such as "02.04.00".
-    sha256 : str
-        Checksum of the file, empty until it is needed.
-    days : tuple of str
-        UTC dates of its pixels in a map, empty until they are known.
-    side : tuple of str
-        Checksums of the files of its further columns.
-    """
-
-    file: str
-    orbit: str
-    stream: str
-    processor_version: str
-    sha256: str = ""
-    days: tuple[str, ...] = ()
-    side: tuple[str, ...] = ()
-
-    @property
-    def content(self) -> str:
-        """Checksums of all that its pixels are read from."""
-        return "+".join((self.sha256, *self.side))
-
-    @property
-    def number(self) -> str:
-        """Orbit number alone, the same for all granules of an orbit."""
-        return self.orbit.split()[0] if self.stream == NEAR_REAL_TIME else self.orbit
-
-    def repeats(self, other: OrbitIdentity) -> bool:
-        """Tell whether both hold pixels of one orbit and are not two granules of it.
-
-        Examples
-        --------
-        >>> offline = OrbitIdentity("a.nc", "08822", "OFFL", "02.04.00")
-        >>> granules = [OrbitIdentity("b.nc", f"08822 12:{i}", "NRTI", "02.04.00") for i in (0, 5)]
-        >>> offline.repeats(granules[0]), granules[0].repeats(granules[1])
-        (True, False)
-        """
-        if self.number != other.number:
-            return False
-        are_granules = self.stream == other.stream == NEAR_REAL_TIME
-        return not are_granules or self.orbit == other.orbit
-
-    @property
-    def major_version(self) -> str:
-        """Processor generation: 1 and 2 have different clouds and qa_value.
-
-        docs/equations.md 2.6.
-        """
-        return self.processor_version.split(".")[0].lstrip("0") or "unknown"
 
 
 @dataclass(frozen=True)
@@ -174,7 +108,7 @@ class PixelRange:
             values, is_valid = _land_water(orbit, crop)
         elif orbit.has(self.variable) and orbit.variables[self.variable].dtype.kind in "iu":
             values, is_valid = orbit.read_integer(self.variable, crop)
-            if self.variable == SNOW_VARIABLE:  # its fill is the code of the ocean
+            if self.variable == orbit.names.snow:  # its fill is the code of the ocean
                 is_valid = is_valid | (values == OCEAN_CODE)
         else:
             values = orbit.read(self.variable, crop)
@@ -226,30 +160,6 @@ def _land_water(orbit: Orbit, crop: Crop) -> tuple[NDArray[np.integer], NDArray[
         )
         raise ProductError(msg)
     return values, values >= 0
-
-
-def identify(path: str | Path, orbit: Orbit | None = None) -> OrbitIdentity:
-    """Say which measurement a file holds, from its name or, where that is no S5P name, its `id`.
-
-    Raises
-    ------
-    ProductError
-        If it is no L2 NO2 file.
-    """
-    path = Path(path)
-    if orbit is None:
-        with open_lenient(path) as opened:
-            return identify(path, opened)
-    name = parse_s5p(path.name) or parse_s5p(orbit.attribute("id")[:S5P_STEM_LENGTH])
-    number = orbit.attribute("orbit").strip("[] ")
-    version = orbit.attribute("processor_version")
-    if name is None:
-        return OrbitIdentity(path.name, number.zfill(5) if number else path.stem, "", version)
-    version = version or ".".join(f"{part:02d}" for part in name.processor_version)
-    key = f"{name.orbit:05d}"
-    if name.stream == NEAR_REAL_TIME:
-        key += f" {name.start}"
-    return OrbitIdentity(path.name, key, name.stream, version)
 
 
 def scan_orbit(path: Path) -> tuple[OrbitIdentity, str, tuple[str, ...]]:
@@ -323,7 +233,7 @@ def read_pixels(
     with open_lenient(path) as orbit:
         _check_variables(orbit)
         columns = _columns(orbit, products)
-        crop = find_crop(orbit, grid)
+        crop, footprints = locate_pixels(orbit, grid)
         values = [orbit.read(column, crop) for column in columns.values()]
         values += [read_side_column(one, orbit, crop) for one in side]
         mask = _mask(orbit, crop, values, qa_threshold)
@@ -331,7 +241,7 @@ def read_pixels(
             mask &= condition.mask(orbit, crop)
         days = orbit.scanline_times(crop).astype("datetime64[D]")
         mask &= ~np.isnat(days)[:, None]
-        bounds = [orbit.read(f"{name}_bounds", crop)[mask] for name in ("latitude", "longitude")]
+        bounds = [corners[mask] for corners in footprints.outline]
         labels = tuple(columns) + tuple(one.name for one in side)
         units = dict.fromkeys(columns, COLUMN_UNITS) | {
             one.name: one.units_in(path) for one in side
@@ -377,7 +287,7 @@ def _mask(
     orbit: Orbit, crop: Crop, values: Sequence[Float], qa_threshold: int
 ) -> NDArray[np.bool_]:
     """One mask for all products, on the stored integer of the quality value."""
-    raw, is_valid = orbit.read_integer("qa_value", crop)
+    raw, is_valid = orbit.read_quality(crop)
     # float32 0.75 is below 0.75: a comparison of scaled values lets 75 pass (docs/equations.md 2.6)
     mask = is_valid & (raw > qa_threshold)
     for one in values:
@@ -386,8 +296,7 @@ def _mask(
 
 
 def _options(orbit: Orbit) -> str:
-    group = orbit.dataset.groups.get("PRODUCT")
-    text = "" if group is None else str(getattr(group, "apriori_options", ""))
+    text = orbit.group_attribute("apriori_options")
     if not text:
         return ""
     options = json.loads(text)

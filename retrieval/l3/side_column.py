@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from retrieval.l2.orbit import Crop, Orbit
+    from retrieval.l2.orbit import Orbit
+    from retrieval.l2.pixels import Crop
 
     Float = NDArray[np.floating]
 

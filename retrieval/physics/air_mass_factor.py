@@ -100,6 +100,26 @@ def troposphere(
     return np.asarray(np.arange(n_layer) <= last)
 
 
+def troposphere_by_pressure(pressure_edges: Float, tropopause_pressure: Float) -> Bool:
+    """Layers whose mid-pressure is larger than the tropopause's, shape (n, layer).
+
+    Parameters
+    ----------
+    pressure_edges : ndarray, shape (n, layer + 1)
+        Interfaces [Pa], surface first.
+    tropopause_pressure : ndarray, shape (n,)
+        [Pa]; where it is NaN, no layer.
+
+    Examples
+    --------
+    >>> edges = np.array([[100000.0, 60000.0, 20000.0, 0.0]])
+    >>> troposphere_by_pressure(edges, np.array([30000.0])).tolist()
+    [[True, True, False]]
+    """
+    middle = 0.5 * (pressure_edges[:, 1:] + pressure_edges[:, :-1])
+    return np.asarray(middle > tropopause_pressure[:, None])
+
+
 def air_mass_factor(weights: Float, partial_column: Float, is_layer: Bool) -> Float:
     """Air mass factor of a profile, M = sum(s x) / sum(x) (Palmer et al., 2001; Douros Eq. 1).
 

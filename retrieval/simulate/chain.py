@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from retrieval.l2.pixels import Geometry
 from retrieval.l2.quality import ErrorCode, is_snow_or_ice
 from retrieval.physics.air_mass_factor import troposphere
 from retrieval.physics.constants import FILL_INT, MOLEC_CM2_PER_MOL_M2
@@ -31,7 +32,7 @@ from retrieval.simulate.options import (
     quality,
 )
 from retrieval.simulate.response import response_weights
-from retrieval.substitution.collocate import Collocator, Geometry
+from retrieval.substitution.collocate import Collocator
 from retrieval.substitution.recompute import MINIMUM_COVERAGE
 
 if TYPE_CHECKING:

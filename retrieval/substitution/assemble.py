@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.l2.blocks import PRECISION_KERNEL, Block
-from retrieval.l2.orbit import STRATOSPHERE, Crop, Orbit
+from retrieval.l2.names import TM5
+from retrieval.l2.orbit import Orbit
+from retrieval.l2.pixels import Crop, Pixels
 from retrieval.l2.product.results import OrbitResult, SetResult, SubstitutionFlag
-from retrieval.l2.product.table import TM5
 from retrieval.physics import air_mass_factor as airmass
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ class Assembly:
 
     def __init__(self, orbit: Orbit, crop: Crop, options: Options, names: list[str]) -> None:
         self._shape = crop.shape
-        self._n_layer = orbit.layers.n_layer
-        self._is_reversed = orbit.layers.is_reversed
-        self._has_strat = orbit.has(*STRATOSPHERE)
+        self._n_layer = orbit.n_layer
+        self._is_reversed = orbit.is_reversed
+        self._has_strat = orbit.has_field("stratospheric_column", "amf_stratosphere", "amf_total")
         self._sets = [self._allocate(name, orbit, options) for name in names]
         self._tm5 = self._empty() if self._has_strat else None
         pairs = [(name, TM5) for name in names] + [(names[0], name) for name in names[1:]]
@@ -66,9 +66,9 @@ class Assembly:
 
     def _allocate(self, name: str, orbit: Orbit, options: Options) -> SetResult:
         absent = set()
-        if not orbit.has(PRECISION_KERNEL):
+        if not orbit.has_field("precision_kernel"):
             absent |= {"tropospheric_column_precision", "tropospheric_column_precision_kernel"}
-        if not orbit.has(STRATOSPHERE[0]):
+        if not orbit.has_field("stratospheric_column"):
             absent |= {"summed_total_column"}
         if not self._has_strat:
             absent |= {"air_mass_factor_total"}
@@ -90,9 +90,9 @@ class Assembly:
     def store(
         self,
         rows: slice,
-        whole: Block,
+        whole: Pixels,
         index: NDArray[np.intp],
-        block: Block,
+        block: Pixels,
         done: list[SetColumns],
     ) -> None:
         """Store one block.
@@ -101,12 +101,12 @@ class Assembly:
         ----------
         rows : slice
             Its scanlines, relative to the crop.
-        whole : Block
+        whole : Pixels
             All its pixels.
         index : ndarray of int, shape (n,)
             Those that were computed.
-        block : Block
-            The same, `take_block(whole, index)`.
+        block : Pixels
+            The same, `whole.take(index)`.
         done : list of SetColumns
             New quantities, one entry a set.
         """
@@ -124,6 +124,7 @@ class Assembly:
         if (
             self._tm5 is not None
             and block.amf_stratosphere is not None
+            and block.amf_total is not None
             and block.stratospheric_column is not None
         ):
             column = airmass.tm5_apriori_column(
@@ -139,7 +140,7 @@ class Assembly:
             target.scatter(change, 100.0 * (amf[reference] / amf[name] - 1.0))
 
     def _store_set(
-        self, target: _Target, fields: SetResult, part: SetColumns, block: Block, error: Float
+        self, target: _Target, fields: SetResult, part: SetColumns, block: Pixels, error: Float
     ) -> None:
         column = airmass.substituted_column(block.column, block.amf_troposphere, part.amf)
         target.scatter(fields.tropospheric_column, column)

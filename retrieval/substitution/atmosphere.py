@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.apriori.base import AprioriSet
+from retrieval.l2.pixels import Geometry
 from retrieval.physics.constants import AIR_COLUMN_PER_PASCAL, VIRTUAL_TEMPERATURE_FACTOR
 from retrieval.physics.footprint import bilinear_weights
 from retrieval.physics.layers import LayeredAtmosphere
 from retrieval.physics.levels import HybridLayers, PressureLevels, Quantity
 from retrieval.physics.time_rules import TimeRule, time_weights
 from retrieval.physics.vertical import columns_from_hybrid
-from retrieval.substitution.collocate import Collocator, Geometry
+from retrieval.substitution.collocate import Collocator
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

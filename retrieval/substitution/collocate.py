@@ -29,6 +29,8 @@ from retrieval.physics.time_rules import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from retrieval.l2.pixels import Geometry
+
     Float = NDArray[np.floating]
     Bool = NDArray[np.bool_]
 
@@ -36,27 +38,6 @@ logger = logging.getLogger(__name__)
 
 MARGIN = 2
 """Cells read round the orbit, so that interpolation has its neighbours."""
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """Where n pixels are.
-
-    Attributes
-    ----------
-    latitude, longitude : ndarray, shape (n,)
-        Centres [degrees], NaN where missing.
-    latitude_bounds, longitude_bounds : ndarray, shape (n, 4)
-        Corners [degrees], NaN where missing.
-    scanline : ndarray of int, shape (n,)
-        Position of each pixel's scanline among those of the orbit's crop.
-    """
-
-    latitude: Float
-    longitude: Float
-    latitude_bounds: Float
-    longitude_bounds: Float
-    scanline: NDArray[np.intp]
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,135 @@
-"""What an output is made of: the files whose fields an orbit asks for, and their checksums."""
+"""What is asked of an orbit: the sets by name, the choices, the files that answer."""
 
 from __future__ import annotations
 
+import re
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from retrieval.apriori.registry import open_apriori
 from retrieval.apriori.sidecar import find_sidecar
+from retrieval.errors import NoOverlapError
 from retrieval.files.provenance import InputFile, checksum
+from retrieval.l2.names import TM5
+from retrieval.l2.product.write import Layout
+from retrieval.l2.quality import QA_RECOMMENDED
 from retrieval.physics.time_rules import TimeRule, fields_in_use
-from retrieval.substitution.substitute import rule_of
+from retrieval.substitution.options import Above, Options, check_names, rule_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
+    from retrieval.apriori.base import AprioriSet
+    from retrieval.apriori.meteorology import Meteo
     from retrieval.l2.orbit import Orbit
-    from retrieval.substitution.reretrieve import Job, OpenedSets
+
+SET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,15}")
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that `reretrieve` needs besides the orbit.
+
+    Attributes
+    ----------
+    sets : mapping of str to Path
+        A-priori sets by name, the primary first.
+    options : Options
+        Choices of the computation.
+    layout : Layout
+        `extend` or `replace`.
+    upper, meteo : Path, optional
+        Global set for mode `upper`; temperatures for layer heights.
+    overwrite : bool
+        Whether existing outputs may be replaced.
+    qa_threshold : int
+        For the statistics: stored quality values above it take part.
+    command : str
+        What `history` says was run.
+    """
+
+    sets: Mapping[str, Path]
+    options: Options = field(default_factory=Options)
+    layout: Layout = Layout.EXTEND
+    upper: Path | None = None
+    meteo: Path | None = None
+    overwrite: bool = False
+    qa_threshold: int = QA_RECOMMENDED
+    command: str = ""
+
+    def __post_init__(self) -> None:
+        for name in self.sets:
+            check_set_name(name)
+        check_names(self.sets)
+
+
+def check_set_name(name: str) -> None:
+    """Check the name of a set.
+
+    Raises
+    ------
+    ValueError
+        If it is not a letter followed by up to 15 letters or digits, or is TM5.
+    """
+    if not SET_NAME.fullmatch(name) or name.upper() == TM5:
+        msg = (
+            f"Invalid set name {name!r}. A name is a letter and up to 15 more letters or digits, "
+            "not TM5 (the operational a priori)."
+        )
+        raise ValueError(msg)
+
+
+@dataclass
+class OpenedSets:
+    """Sets opened for one orbit."""
+
+    sets: dict[str, AprioriSet]
+    upper: AprioriSet | None = None
+    meteo: Meteo | None = None
+
+    def by_role(self) -> dict[str, AprioriSet | Meteo]:
+        """Return all that is there, sets under their names in capitals."""
+        named: dict[str, AprioriSet | Meteo] = {k.upper(): v for k, v in self.sets.items()}
+        named |= {"upper": self.upper} if self.upper is not None else {}
+        return named | ({"meteo": self.meteo} if self.meteo is not None else {})
+
+
+def open_sets(orbit: Orbit, job: Job, stack: ExitStack) -> OpenedSets:
+    """Open the sets of a job for the day of an orbit; the stack closes them."""
+    around = orbit_time(orbit)
+
+    def one(path: Path) -> AprioriSet:
+        return stack.enter_context(closing(open_apriori(path, around)))
+
+    found = OpenedSets({name: one(path) for name, path in job.sets.items()})
+    if job.options.above is Above.UPPER and job.upper is not None:
+        found.upper = one(job.upper)
+    if job.meteo is not None:
+        from retrieval.apriori.meteorology import open_meteo  # only with --meteo
+
+        found.meteo = stack.enter_context(closing(open_meteo(job.meteo, around)))
+    return found
+
+
+def orbit_time(orbit: Orbit) -> np.datetime64:
+    """Middle of the measurement times of an orbit.
+
+    Raises
+    ------
+    NoOverlapError
+        If no scanline has a time.
+    """
+    times = orbit.scanline_times(orbit.full)
+    times = times[~np.isnat(times)]
+    if times.size == 0:
+        msg = f"{orbit.path.name} has no valid delta_time. Its day is unknown. Choose another file."
+        raise NoOverlapError(msg)
+    middle: np.datetime64 = np.sort(times)[times.size // 2]
+    return middle
 
 
 def set_files(job: Job, found: OpenedSets) -> list[Path]:

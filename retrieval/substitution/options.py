@@ -10,6 +10,9 @@ from retrieval.physics.air_mass_factor import EXCLUSIVE, INCLUSIVE
 from retrieval.physics.time_rules import TimeRule
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from retrieval.apriori.base import AprioriSet
     from retrieval.physics.grids import BoundingBox
 
 
@@ -102,3 +105,29 @@ def _is_box(box: BoundingBox) -> bool:
     west, south, east, north = box
     is_known = all(-360.0 <= longitude <= 360.0 for longitude in (west, east))
     return is_known and -90.0 <= south < north <= 90.0
+
+
+def check_names(sets: Iterable[str]) -> list[str]:
+    """Names of sets as they stand in the file.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or two are the same in capitals.
+    """
+    names = [name.upper() for name in sets]
+    if not names:
+        msg = "Invalid sets. At least one a-priori set is needed. Given none."
+        raise ValueError(msg)
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        msg = f"Invalid set names. Each may be used once. Given {twice.pop()} twice. Rename one."
+        raise ValueError(msg)
+    return names
+
+
+def rule_of(apriori: AprioriSet, options: Options) -> TimeRule:
+    """Return the time rule of a set: its own, or the user's where it has several fields a day."""
+    if options.time_rule is None or apriori.time_rule is TimeRule.DAILY:
+        return apriori.time_rule
+    return options.time_rule

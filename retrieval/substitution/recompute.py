@@ -23,7 +23,7 @@ from retrieval.substitution.options import Above, Options
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from retrieval.l2.blocks import Block
+    from retrieval.l2.pixels import Pixels
     from retrieval.substitution.collocate import Profiles
 
     Float = NDArray[np.floating]
@@ -81,7 +81,7 @@ class SetColumns:
 def compute_set(
     apriori: AprioriSet,
     profiles: Profiles,
-    block: Block,
+    block: Pixels,
     columns: PixelColumns,
     options: Options,
     upper: UpperPart | None = None,
@@ -94,7 +94,7 @@ def compute_set(
         The set, for its vertical coordinate and quantity.
     profiles : Profiles
         The set on the pixels.
-    block : Block
+    block : Pixels
         What the file says of them.
     columns : PixelColumns
         Layers and air over them.
@@ -137,7 +137,7 @@ def compute_set(
 
 
 def part_above(
-    block: Block, columns: PixelColumns, cut: Float, options: Options, upper: UpperPart | None
+    block: Pixels, columns: PixelColumns, cut: Float, options: Options, upper: UpperPart | None
 ) -> tuple[Float, Bool]:
     """Partial columns above the set (n, layer), and where they could be had (n,)."""
     n = cut.size
@@ -168,7 +168,7 @@ def _relative_error(
     apriori: AprioriSet,
     sigma: Float,
     columns: PixelColumns,
-    block: Block,
+    block: Pixels,
     amf: Float,
     total: Float,
     options: Options,
@@ -185,7 +185,7 @@ def _relative_error(
 
 
 def _flags(
-    profiles: Profiles, total: Float, amf: Float, has_upper: Bool, block: Block
+    profiles: Profiles, total: Float, amf: Float, has_upper: Bool, block: Pixels
 ) -> NDArray[np.uint8]:
     """First reason that holds; an absent upper profile before its effects."""
     with np.errstate(invalid="ignore"):
@@ -206,7 +206,9 @@ def _flags(
     ).astype(np.uint8)
 
 
-def _warnings(profiles: Profiles, amf: Float, is_computed: Bool, block: Block) -> NDArray[np.uint8]:
+def _warnings(
+    profiles: Profiles, amf: Float, is_computed: Bool, block: Pixels
+) -> NDArray[np.uint8]:
     with np.errstate(invalid="ignore"):
         ratio = block.amf_troposphere / amf
         bits = SubstitutionWarning.SMALL_AMF * (amf < SMALL_AMF)

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, field
+from contextlib import ExitStack
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from retrieval.apriori.registry import open_apriori
 from retrieval.apriori.sidecar import with_a_name
-from retrieval.errors import NoOverlapError
 from retrieval.files.atomic import check_output
 from retrieval.files.provenance import (
     InputFile,
@@ -27,82 +22,32 @@ from retrieval.files.provenance import (
     stored_fingerprint,
 )
 from retrieval.l2.columns import reretrieved_sets
+from retrieval.l2.open_orbit import open_orbit
 from retrieval.l2.orbit import Orbit
-from retrieval.l2.product.table import TM5
-from retrieval.l2.product.write import Layout, not_original, write_product
-from retrieval.substitution.job import input_file, input_paths, set_files
-from retrieval.substitution.options import Above, Options
-from retrieval.substitution.substitute import check_names, substitute
-from retrieval.substitution.summary import QA_RECOMMENDED, OrbitSummary, summarise
+from retrieval.l2.product.write import not_original, write_product
+from retrieval.substitution.job import (
+    Job,
+    OpenedSets,
+    input_file,
+    input_paths,
+    open_sets,
+    set_files,
+)
+from retrieval.substitution.substitute import substitute
+from retrieval.substitution.summary import OrbitSummary, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from retrieval.apriori.base import AprioriSet
-    from retrieval.apriori.meteorology import Meteo
-    from retrieval.l2.orbit import Crop
+    from retrieval.l2.pixels import Crop
     from retrieval.l2.product.results import OrbitResult
 
 logger = logging.getLogger(__name__)
 
-SET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,15}")
 SOFTWARE = ("dacno2-s5p", "numpy", "scipy", "netCDF4", "h5py", "pyproj")
 
 MAXIMUM_FRACTION_ABOVE = 0.95
 """Larger mean shares that do not come from the set are warned of."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """Everything that `reretrieve` needs besides the orbit.
-
-    Attributes
-    ----------
-    sets : mapping of str to Path
-        A-priori sets by name, the primary first.
-    options : Options
-        Choices of the computation.
-    layout : Layout
-        `extend` or `replace`.
-    upper, meteo : Path, optional
-        Global set for mode `upper`; temperatures for layer heights.
-    overwrite : bool
-        Whether existing outputs may be replaced.
-    qa_threshold : int
-        For the statistics: stored quality values above it take part.
-    command : str
-        What `history` says was run.
-    """
-
-    sets: Mapping[str, Path]
-    options: Options = field(default_factory=Options)
-    layout: Layout = Layout.EXTEND
-    upper: Path | None = None
-    meteo: Path | None = None
-    overwrite: bool = False
-    qa_threshold: int = QA_RECOMMENDED
-    command: str = ""
-
-    def __post_init__(self) -> None:
-        for name in self.sets:
-            check_set_name(name)
-        check_names(dict.fromkeys(self.sets))  # type: ignore[arg-type]
-
-
-def check_set_name(name: str) -> None:
-    """Check the name of a set.
-
-    Raises
-    ------
-    ValueError
-        If it is not a letter followed by up to 15 letters or digits, or is TM5.
-    """
-    if not SET_NAME.fullmatch(name) or name.upper() == TM5:
-        msg = (
-            f"Invalid set name {name!r}. A name is a letter and up to 15 more letters or digits, "
-            "not TM5 (the operational a priori)."
-        )
-        raise ValueError(msg)
 
 
 def default_output(orbit: Path, sets: Mapping[str, Path], folder: Path | None = None) -> Path:
@@ -157,7 +102,7 @@ def reretrieve(
     check_output(target, overwrite=job.overwrite, inputs=[source])
     with ExitStack() as stack:
         checksums = stack.enter_context(ThreadPoolExecutor(1))
-        opened = stack.enter_context(Orbit.open(source))
+        opened = stack.enter_context(open_orbit(source))
         _check_original(opened)
         found = open_sets(opened, job, stack)
         check_output(target, overwrite=job.overwrite, inputs=[source, *set_files(job, found)])
@@ -205,7 +150,7 @@ def is_done(orbit: Path, job: Job, target: Path) -> bool:
     if not known:
         return False
     with ExitStack() as stack:
-        opened = stack.enter_context(Orbit.open(orbit))
+        opened = stack.enter_context(open_orbit(orbit))
         found = open_sets(opened, job, stack)
         files = [input_file(*named) for named in input_paths(opened, job, found)]
     return known == _fingerprint(job, files)
@@ -230,55 +175,6 @@ def _check_original(orbit: Orbit) -> None:
     """Refuse a re-retrieved orbit before anything is computed; the writer would refuse it."""
     if given := reretrieved_sets(orbit):
         raise not_original(orbit.path, " ".join(given))
-
-
-@dataclass
-class OpenedSets:
-    """Sets opened for one orbit."""
-
-    sets: dict[str, AprioriSet]
-    upper: AprioriSet | None = None
-    meteo: Meteo | None = None
-
-    def by_role(self) -> dict[str, AprioriSet | Meteo]:
-        """Return all that is there, sets under their names in capitals."""
-        named: dict[str, AprioriSet | Meteo] = {k.upper(): v for k, v in self.sets.items()}
-        named |= {"upper": self.upper} if self.upper is not None else {}
-        return named | ({"meteo": self.meteo} if self.meteo is not None else {})
-
-
-def open_sets(orbit: Orbit, job: Job, stack: ExitStack) -> OpenedSets:
-    """Open the sets of a job for the day of an orbit; the stack closes them."""
-    around = orbit_time(orbit)
-
-    def one(path: Path) -> AprioriSet:
-        return stack.enter_context(closing(open_apriori(path, around)))
-
-    found = OpenedSets({name: one(path) for name, path in job.sets.items()})
-    if job.options.above is Above.UPPER and job.upper is not None:
-        found.upper = one(job.upper)
-    if job.meteo is not None:
-        from retrieval.apriori.meteorology import open_meteo  # only with --meteo
-
-        found.meteo = stack.enter_context(closing(open_meteo(job.meteo, around)))
-    return found
-
-
-def orbit_time(orbit: Orbit) -> np.datetime64:
-    """Middle of the measurement times of an orbit.
-
-    Raises
-    ------
-    NoOverlapError
-        If no scanline has a time.
-    """
-    times = orbit.scanline_times(orbit.full)
-    times = times[~np.isnat(times)]
-    if times.size == 0:
-        msg = f"{orbit.path.name} has no valid delta_time. Its day is unknown. Choose another file."
-        raise NoOverlapError(msg)
-    middle: np.datetime64 = np.sort(times)[times.size // 2]
-    return middle
 
 
 def _say_what_is_assumed(orbit: Orbit, found: OpenedSets) -> None:

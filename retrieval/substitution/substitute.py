@@ -14,25 +14,24 @@ import numpy as np
 
 from retrieval.apriori.base import AprioriSet
 from retrieval.errors import AprioriError, NoOverlapError, NothingToDoError
-from retrieval.l2.blocks import OrbitBlocks, take_block
-from retrieval.l2.crop import any_within, find_crop
+from retrieval.l2.blocks import OrbitBlocks
+from retrieval.l2.crop import any_within, locate_pixels
 from retrieval.l2.product.results import OrbitResult, SubstitutionFlag
-from retrieval.physics.layers import LayeredAtmosphere, StandardAtmosphere, pressure_edges
+from retrieval.physics.layers import LayeredAtmosphere, StandardAtmosphere
 from retrieval.physics.levels import HybridLayers, PressureLevels, levels_text
 from retrieval.physics.partial_columns import PixelColumns
 from retrieval.physics.quadrilaterals import check_corner_order
-from retrieval.physics.time_rules import TimeRule
 from retrieval.substitution.assemble import Assembly
 from retrieval.substitution.collocate import Collocator
-from retrieval.substitution.options import Above, Options
+from retrieval.substitution.options import Above, Options, check_names, rule_of
 from retrieval.substitution.recompute import COMPUTED, SetColumns, UpperPart, compute_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from retrieval.apriori.meteorology import Meteo
-    from retrieval.l2.blocks import Block
-    from retrieval.l2.orbit import Crop, Orbit
+    from retrieval.l2.orbit import Orbit
+    from retrieval.l2.pixels import Crop, Footprints, Pixels
     from retrieval.physics.footprint import Weights
     from retrieval.physics.layers import Atmosphere
     from retrieval.substitution.atmosphere import MeteoCollocator
@@ -88,10 +87,11 @@ def substitute(
     if options.above is Above.UPPER:
         _check_upper(upper)
     primary = next(iter(sets.values()))
-    crop = find_crop(orbit, primary.grid if options.crop == "primary" else None, options.bbox)
-    blocks = OrbitBlocks(orbit, crop, options.tropopause)
+    grid = primary.grid if options.crop == "primary" else None
+    crop, footprints = locate_pixels(orbit, grid, options.bbox)
+    blocks = OrbitBlocks(orbit, crop, footprints, tropopause=options.tropopause)
     times = orbit.scanline_times(crop)
-    outline = (blocks.latitude_bounds, blocks.longitude_bounds)
+    outline = footprints.outline
     check_corner_order(*outline)
     collocators = [
         Collocator(name, apriori, rule_of(apriori, options), times, outline)
@@ -115,7 +115,7 @@ def substitute(
             progress(rows.stop, n_scanline)
     chain.warn_of_missing_temperatures()
     result = assembly.result([_attributes(collocator) for collocator in collocators])
-    _check_any_pixel(result, orbit, crop, primary)
+    _check_any_pixel(result, footprints, primary)
     return result, crop
 
 
@@ -138,7 +138,7 @@ class _Chain:
     def compute(self, rows: slice) -> None:
         whole = self.blocks.read(rows)
         index = np.flatnonzero(whole.has_kernel & whole.has_tropopause)
-        block = take_block(whole, index)
+        block = whole.take(index)
         columns = self._pixel_columns(block)
         upper = None
         if self.upper is not None:
@@ -175,9 +175,8 @@ class _Chain:
                     name,
                 )
 
-    def _pixel_columns(self, block: Block) -> PixelColumns:
-        layers = self.blocks.orbit.layers
-        edges = pressure_edges(layers.a, layers.b, block.surface_pressure)
+    def _pixel_columns(self, block: Pixels) -> PixelColumns:
+        edges = self.blocks.orbit.pressure_edges(block.surface_pressure)
         if self.meteo is None:
             atmosphere: Atmosphere = StandardAtmosphere(
                 block.surface_pressure, block.surface_altitude
@@ -185,25 +184,6 @@ class _Chain:
         else:
             atmosphere = self.meteo.atmosphere(block.geometry, block.surface_pressure, edges)
         return PixelColumns(block.surface_pressure, edges, atmosphere)
-
-
-def check_names(sets: Mapping[str, AprioriSet]) -> list[str]:
-    """Names of sets as they stand in the file.
-
-    Raises
-    ------
-    ValueError
-        If there is none, or two are the same in capitals.
-    """
-    names = [name.upper() for name in sets]
-    if not names:
-        msg = "Invalid sets. At least one a-priori set is needed. Given none."
-        raise ValueError(msg)
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        msg = f"Invalid set names. Each may be used once. Given {twice.pop()} twice. Rename one."
-        raise ValueError(msg)
-    return names
 
 
 def _check_upper(upper: AprioriSet | None) -> None:
@@ -218,13 +198,6 @@ def _check_upper(upper: AprioriSet | None) -> None:
         raise AprioriError(msg)
 
 
-def rule_of(apriori: AprioriSet, options: Options) -> TimeRule:
-    """Return the time rule of a set: its own, or the user's where it has several fields a day."""
-    if options.time_rule is None or apriori.time_rule is TimeRule.DAILY:
-        return apriori.time_rule
-    return options.time_rule
-
-
 def _attributes(collocator: Collocator) -> dict[str, str | int | float]:
     apriori = collocator.apriori
     return {
@@ -237,7 +210,7 @@ def _attributes(collocator: Collocator) -> dict[str, str | int | float]:
     }
 
 
-def _check_any_pixel(result: OrbitResult, orbit: Orbit, crop: Crop, primary: AprioriSet) -> None:
+def _check_any_pixel(result: OrbitResult, footprints: Footprints, primary: AprioriSet) -> None:
     """Stop where a set does not serve a single pixel."""
     for fields in result.sets:
         flag = fields.substitution_flag
@@ -261,5 +234,5 @@ def _check_any_pixel(result: OrbitResult, orbit: Orbit, crop: Crop, primary: Apr
             "Check its area and times against the orbit's with `dacno2-s5p inspect`."
         )
         # valid pixels that only touch the edge of the area are no fault of a set
-        is_missed = any_within(orbit, crop, primary.grid, is_valid)
+        is_missed = any_within(footprints, primary.grid, is_valid)
         raise NoOverlapError(msg) if is_missed else NothingToDoError(msg)

@@ -8,22 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrieval.l2.columns import find_columns
+from retrieval.l2.names import TM5
 from retrieval.l2.product.results import SubstitutionFlag, SubstitutionWarning
-from retrieval.l2.product.table import TM5
+from retrieval.l2.quality import QA_RECOMMENDED, common_pixels_of_file
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
-    from retrieval.l2.orbit import Crop, Orbit
+    from retrieval.l2.orbit import Orbit
+    from retrieval.l2.pixels import Crop
     from retrieval.l2.product.results import OrbitResult
 
     Float = NDArray[np.floating]
-
-QA_RECOMMENDED = 75
-"""`qa_value > 0.75` on the stored integer (PUM; decision D9)."""
 
 
 @dataclass(frozen=True)
@@ -72,22 +69,9 @@ def common_pixels(
     The quality value is compared as the stored integer; float32 0.75 is not safe (docs/equations.md
     2.6). Files without `qa_value` are not filtered.
     """
-    original = orbit.read("nitrogendioxide_tropospheric_column", crop)
+    original = orbit.read(orbit.names.column, crop)
     columns = [original, *(fields.tropospheric_column for fields in result.sets)]
     return common_pixels_of_file(orbit, crop, columns, qa_threshold)
-
-
-def common_pixels_of_file(
-    orbit: Orbit, crop: Crop, columns: Iterable[Float], qa_threshold: int = QA_RECOMMENDED
-) -> NDArray[np.bool_]:
-    """One mask for columns read from a file; see `common_pixels`."""
-    mask = np.ones(crop.shape, dtype=bool)
-    if orbit.has("qa_value"):
-        raw, is_valid = orbit.read_integer("qa_value", crop)
-        mask &= is_valid & (raw > qa_threshold)
-    for column in columns:
-        mask &= np.isfinite(column)
-    return mask
 
 
 def further_columns(orbit: Orbit) -> dict[str, str]:
@@ -122,8 +106,8 @@ def summarise(
     qa_threshold : int
         Pixels with a stored quality value above it take part.
     """
-    column = orbit.read("nitrogendioxide_tropospheric_column", crop).astype(np.float64)
-    amf = orbit.read("air_mass_factor_troposphere", crop).astype(np.float64)
+    column = orbit.read(orbit.names.column, crop).astype(np.float64)
+    amf = orbit.read(orbit.names.amf, crop).astype(np.float64)
     mask = common_pixels(orbit, crop, result, qa_threshold)
     further = {
         label: orbit.read(name, crop).astype(np.float64)

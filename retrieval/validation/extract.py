@@ -13,9 +13,10 @@ import numpy as np
 
 from retrieval.errors import RetrievalError
 from retrieval.l2.columns import is_replaced, reretrieved_sets
-from retrieval.l2.inspect import open_lenient
-from retrieval.l2.orbit import Crop, Orbit
-from retrieval.l2.product.table import TM5
+from retrieval.l2.names import TM5
+from retrieval.l2.open_orbit import open_lenient
+from retrieval.l2.orbit import Orbit
+from retrieval.l2.pixels import Crop
 from retrieval.validation.locate import Location, Rule, locate_points
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from retrieval.substitution.reretrieve import Job, reretrieve
+from retrieval.substitution.job import Job
+from retrieval.substitution.reretrieve import reretrieve
 from tests.builders.files import DAY, write_cams, write_profiles
 from tests.builders.orbit_builder import build_orbit
 

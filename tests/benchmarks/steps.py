@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 RETRIEVAL_STEPS = (
-    ("read orbit", "retrieval.l2.orbit", "Orbit.open"),
+    ("read orbit", "retrieval.substitution.reretrieve", "open_orbit"),
     ("read orbit", "retrieval.l2.orbit", "Orbit.read"),
     ("read orbit", "retrieval.l2.orbit", "Orbit.raw"),
-    ("read orbit", "retrieval.l2.orbit", "Orbit.scanline_times"),
-    ("crop", "retrieval.substitution.substitute", "find_crop"),
+    ("read orbit", "retrieval.l2.sensors.tropomi", "Tropomi.scanline_times"),
+    ("crop", "retrieval.substitution.substitute", "locate_pixels"),
     ("read sets", "retrieval.substitution.reretrieve", "open_sets"),
     ("read sets", "retrieval.substitution.collocate", "Collocator._field"),
     ("read sets", "retrieval.substitution.collocate", "Collocator._sigma"),
     ("blocks in double", "retrieval.l2.blocks", "OrbitBlocks.read"),
-    ("blocks in double", "retrieval.substitution.substitute", "take_block"),
+    ("blocks in double", "retrieval.l2.pixels", "Pixels.take"),
     ("footprint: weights", "retrieval.substitution.collocate", "Collocator.weights"),
     ("footprint: means", "retrieval.substitution.collocate", "Collocator.profiles"),
     ("vertical", "retrieval.substitution.substitute", "_Chain._pixel_columns"),

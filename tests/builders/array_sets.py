@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from retrieval.apriori.base import ArraySet
-from retrieval.l2.blocks import Block
+from retrieval.l2.pixels import Geometry, Pixels
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
 from retrieval.physics.grids import RectilinearGrid
 from retrieval.physics.layers import StandardAtmosphere
 from retrieval.physics.levels import HeightLevels, HybridLayers, Quantity, Vertical
 from retrieval.physics.partial_columns import PixelColumns
 from retrieval.physics.time_rules import TimeRule
-from retrieval.substitution.collocate import Geometry, Profiles
+from retrieval.substitution.collocate import Profiles
 from tests.builders.orbit_builder import TM5_A, TM5_B
 
 DAY = np.datetime64("2019-06-26", "ms")
@@ -93,7 +93,7 @@ def make_block(n=1, *, tropopause=16, weights=None, column=5e-5, amf=1.0, altitu
     """Build valid pixels on 34 TM5 layers; keywords broadcast over the pixels."""
     surface = np.linspace(101325.0, 95000.0, n)
     corners = np.zeros((n, 4))
-    return Block(
+    return Pixels(
         geometry=Geometry(np.full(n, 48.0), np.zeros(n), corners + 48.0, corners, np.zeros(n, int)),
         surface_pressure=surface,
         surface_altitude=np.broadcast_to(np.float64(altitude), (n,)),

@@ -13,7 +13,8 @@ import numpy as np
 from retrieval.apriori.formats.profile_file import Profiles, write_profile_file
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
 from retrieval.physics.grids import RectilinearGrid
-from retrieval.substitution.reretrieve import Job, reretrieve
+from retrieval.substitution.job import Job
+from retrieval.substitution.reretrieve import reretrieve
 from tests.builders.orbit_builder import build_orbit
 
 HEIGHTS = np.array([0.0, 50, 250, 500, 1000, 2000, 3000, 5000])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from retrieval.files.provenance import InputFile, Provenance
-from retrieval.l2.orbit import Crop
+from retrieval.l2.pixels import Crop
 from retrieval.l2.product.results import OrbitResult, SetResult
 from tests.builders.orbit_builder import Orbit
 

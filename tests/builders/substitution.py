@@ -7,7 +7,7 @@ import shutil
 import netCDF4
 import numpy as np
 
-from retrieval.l2.orbit import Orbit
+from retrieval.l2.open_orbit import open_orbit
 from retrieval.physics.grids import RectilinearGrid
 from retrieval.substitution.options import Options
 from retrieval.substitution.substitute import substitute
@@ -35,12 +35,12 @@ def two_sets(**keywords):
 
 
 def run(path, sets=None, upper=None, **options):
-    with Orbit.open(path) as orbit:
+    with open_orbit(path) as orbit:
         return substitute(orbit, sets or two_sets(), Options(**options), upper=upper)
 
 
 def fields_of(path, *names, **keywords):
-    with Orbit.open(path) as orbit:
+    with open_orbit(path) as orbit:
         crop = keywords.get("crop", orbit.full)
         return [orbit.read(name, crop).astype(float) for name in names]
 

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from cli.main import main
-from retrieval.l2.orbit import Orbit
 from tests.builders.files import BOUNDS, DAY, axis, to_classic, write_cams, write_profiles
 from tests.cli.conftest import names
 
@@ -458,7 +457,7 @@ def test_an_unwritable_folder_is_said_before_the_work(reretrieve, orbit, monkeyp
     """A folder without write permission is refused before the orbit is opened."""
     access = os.access
     monkeypatch.setattr(os, "access", lambda p, mode: mode & os.W_OK == 0 and access(p, mode))
-    monkeypatch.setattr(Orbit, "open", None)
+    monkeypatch.setattr("retrieval.substitution.reretrieve.open_orbit", None)
     outcome = reretrieve()
     assert outcome.status == 1
     assert "The folder is not writable. Choose a folder you may write to" in outcome.error

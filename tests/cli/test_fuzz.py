@@ -15,8 +15,7 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval.l2.blocks import FIELDS
-from retrieval.l2.orbit import REQUIRED
+from retrieval.l2.sensors.tropomi import NAMES, REQUIRED
 from tests.builders.files import Workspace, to_classic
 from tests.cli.conftest import names
 from tests.fuzz.children import Ending, run_cases
@@ -88,7 +87,7 @@ def test_twenty_damaged_orbits(workspace, tmp_path, reference):
 def test_a_failing_checksum_of_any_variable_in_use_stops_the_orbit(workspace, tmp_path):
     """One byte changed in one chunk of a variable that enters the result: never a number."""
     # the delta_time of this file counts from a date of its own and needs no `time`
-    used = {*REQUIRED, *FIELDS, "surface_altitude", "qa_value"} - {"time"}
+    used = {*REQUIRED, *NAMES.fields.values(), "surface_altitude", "qa_value"} - {"time"}
     chunks = [c for c in stored_chunks(workspace.orbit) if c[0].split("/")[-1] in used]
     assert {name.split("/")[-1] for name, _, _ in chunks} == used
     cases = damaged_copies(workspace.orbit, tmp_path, [flip_in_chunks([c]) for c in chunks])

@@ -35,12 +35,12 @@ def command(arguments: list[str]) -> str:
 def columns(arguments: list[str]) -> str:
     """Re-retrieve ORBIT with SET, without writing: all new fields."""
     from retrieval.apriori.registry import open_apriori
-    from retrieval.l2.orbit import Orbit
+    from retrieval.l2.open_orbit import open_orbit
+    from retrieval.substitution.job import orbit_time
     from retrieval.substitution.options import Options
-    from retrieval.substitution.reretrieve import orbit_time
     from retrieval.substitution.substitute import substitute
 
-    with Orbit.open(arguments[0]) as orbit:
+    with open_orbit(arguments[0]) as orbit:
         apriori = open_apriori(Path(arguments[1]), orbit_time(orbit))
         try:
             result, _ = substitute(orbit, {"x": apriori}, Options())

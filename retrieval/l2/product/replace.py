@@ -15,12 +15,8 @@ import numpy as np
 
 from retrieval.errors import ProductError
 from retrieval.files.hdf5_copy import attach_dimensions, blocks, create_like, dimension_paths
-from retrieval.l2.product.table import (
-    NOT_RECOMPUTED,
-    ORIGINAL_SUFFIX,
-    RESCALED_TOTALS,
-    SET_VARIABLES,
-)
+from retrieval.l2.names import ORIGINAL_SUFFIX
+from retrieval.l2.product.table import NOT_RECOMPUTED, RESCALED_TOTALS, SET_VARIABLES
 from retrieval.l2.product.variables import fill_value, read_text, set_attribute
 from retrieval.physics.constants import FILL_FLOAT
 

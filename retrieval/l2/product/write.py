@@ -18,9 +18,10 @@ from retrieval.errors import ProductError
 from retrieval.files.atomic import atomic_output, check_output
 from retrieval.files.hdf5_copy import copy_cropped, hdf5_errors
 from retrieval.files.hdf5_sink import open_target
-from retrieval.l2.orbit import Crop
+from retrieval.l2.names import TM5
+from retrieval.l2.pixels import Crop
 from retrieval.l2.product.replace import replace_standard_variables
-from retrieval.l2.product.table import SET_VARIABLES, TM5, TM5_COLUMN, relative_change_variable
+from retrieval.l2.product.table import SET_VARIABLES, TM5_COLUMN, relative_change_variable
 from retrieval.l2.product.variables import FileWriter, read_text, set_attribute
 
 if TYPE_CHECKING:

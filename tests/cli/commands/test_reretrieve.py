@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from retrieval.apriori.registry import open_apriori
-from retrieval.l2.orbit import Orbit
+from retrieval.l2.open_orbit import open_orbit
 from retrieval.l2.product.table import SET_VARIABLES
 from retrieval.physics.time_rules import TimeRule
 from retrieval.substitution.options import Above, Options
@@ -53,7 +53,7 @@ def _find(group, name):
 def expected(orbit, paths, options, upper=None):
     """Compute the same with the library: result and crop."""
     sets = {name: open_apriori(path) for name, path in paths.items()}
-    with Orbit.open(orbit) as opened:
+    with open_orbit(orbit) as opened:
         result, crop = substitute(
             opened, sets, options, upper=open_apriori(upper) if upper else None
         )

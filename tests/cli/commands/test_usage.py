@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from cli.main import COMMANDS
-from retrieval.l2 import orbit as orbit_module
+from retrieval.l2.sensors.tropomi import Tropomi
 from tests.builders.files import write_era5, write_profiles
 from tests.cli.conftest import names
 
@@ -227,9 +227,9 @@ def test_vv_keeps_the_logs_of_other_libraries_out(reretrieve):
         logging.getLogger("h5py._conv").debug("Creating converter from 7 to 5")
         return original(*args, **kwargs)
 
-    original = orbit_module.Orbit.scanline_times
+    original = Tropomi.scanline_times
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(orbit_module.Orbit, "scanline_times", noisy)
+        patch.setattr(Tropomi, "scanline_times", noisy)
         outcome = reretrieve("-vv")
     assert outcome.status == 0
     assert "DEBUG: " in outcome.err

@@ -21,8 +21,9 @@ from cli.evidence.season import DayFolder, Season, sample_days, spread
 from cli.evidence.tables import steps_table
 from cli.story.day import MODES, TM5, DayFiles
 from retrieval.files.locks import alone_in
+from retrieval.substitution.job import Job
 from retrieval.substitution.options import Above, Options
-from retrieval.substitution.reretrieve import Job, reretrieve
+from retrieval.substitution.reretrieve import reretrieve
 from tests.builders.orbit_builder import build_orbit
 
 COLUMN = "nitrogendioxide_tropospheric_column"

@@ -13,7 +13,8 @@ from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError, OutputError
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
 from retrieval.physics.grids import RectilinearGrid
-from retrieval.substitution.reretrieve import Job, reretrieve
+from retrieval.substitution.job import Job
+from retrieval.substitution.reretrieve import reretrieve
 from tests.builders.array_sets import HEIGHTS
 from tests.builders.files import SHAPE, write_cams
 from tests.builders.orbit_builder import build_orbit

@@ -13,7 +13,7 @@ from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError, ProductError
 from retrieval.files.hdf5_safety import refuse_unsafe
 from retrieval.l2.inspect import describe_l2
-from retrieval.l2.orbit import Orbit
+from retrieval.l2.open_orbit import open_orbit
 from tests.builders.files import write_profiles
 from tests.builders.orbit_builder import build_orbit
 
@@ -79,7 +79,7 @@ def test_an_orbit_is_all_in_its_own_file(orbit, secret, tmp_path, fault):
         fault(file, AMF, secret)
     message = rf"must be in the file itself. Given {FAULTS[fault]}"
     with pytest.raises(ProductError, match=message):
-        Orbit.open(path)
+        open_orbit(path)
     with pytest.raises(ProductError, match=message):
         describe_l2(path)
 
@@ -123,7 +123,7 @@ def test_links_that_lead_nowhere_are_damage(orbit, tmp_path, target):
     with h5py.File(path, "r+") as file:
         file["broken"] = h5py.SoftLink(target)
     with pytest.raises(ProductError, match="Its links and data descriptions must be readable"):
-        Orbit.open(path)
+        open_orbit(path)
 
 
 @pytest.mark.parametrize(

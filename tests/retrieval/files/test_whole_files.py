@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from retrieval.physics.grids import RectilinearGrid
+from retrieval.substitution.job import Job
 from retrieval.substitution.options import Options
-from retrieval.substitution.reretrieve import Job, reretrieve
+from retrieval.substitution.reretrieve import reretrieve
 from tests.builders.chain_oracle import columns_on_heights, footprint_mean
 from tests.builders.world_files import ORBIT_TIMES, SET_TIMES, World, worlds
 
@@ -125,14 +126,14 @@ def test_times_of_an_orbit_are_read_however_counted(tmp_path, way):
     """32 and 64 bits, integers and floats, with and without a date: the same milliseconds."""
     from dataclasses import replace
 
-    from retrieval.l2.orbit import Orbit
+    from retrieval.l2.open_orbit import open_orbit
 
     times = []
     for name, count in (("a", "plain"), ("b", way)):
         folder = tmp_path / name
         folder.mkdir()
         path, _ = replace(PLAIN, orbit_time=count).write(folder)
-        with Orbit.open(path) as orbit:
+        with open_orbit(path) as orbit:
             times.append(orbit.scanline_times(orbit.full))
     apart = np.abs(times[0] - times[1]) / np.timedelta64(1, "ms")
     assert apart.max() <= (4 if way.startswith("f4") else 0)  # float32 seconds of a day

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from retrieval.l2 import blocks as blocks_module
-from retrieval.l2.blocks import OrbitBlocks, take_block
-from retrieval.l2.orbit import Crop, Orbit
+from retrieval.l2.blocks import OrbitBlocks
+from retrieval.l2.open_orbit import open_orbit
+from retrieval.l2.orbit import Orbit
+from retrieval.l2.pixels import Crop
 from tests.builders.orbit_builder import build_orbit
 
 CROP = Crop(slice(3, 29), slice(2, 15))
@@ -21,7 +23,7 @@ def truth(tmp_path_factory):
 
 @pytest.fixture
 def orbit(truth):
-    with Orbit.open(truth.path) as opened:
+    with open_orbit(truth.path) as opened:
         yield opened
 
 
@@ -79,10 +81,10 @@ def test_slabs_change_nothing_and_read_each_chunk_once(orbit, truth, monkeypatch
 
 
 def test_pixels_can_be_taken_from_a_block(orbit):
-    """`take_block` selects in every field."""
+    """`take` selects in every field."""
     block = OrbitBlocks(orbit, CROP).read(slice(0, 4))
     index = np.array([0, 7, 30])
-    part = take_block(block, index)
+    part = block.take(index)
     for name, values in vars(block).items():
         if isinstance(values, np.ndarray):
             np.testing.assert_array_equal(getattr(part, name), values[index], err_msg=name)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from retrieval.l2.columns import find_columns, read_air_mass_factor, read_column, reretrieved_sets
-from retrieval.l2.orbit import Orbit
+from retrieval.l2.open_orbit import open_orbit
 from retrieval.l2.product.write import write_product
 from tests.builders.orbit_builder import build_orbit
 from tests.builders.substituted import PROVENANCE, substituted
@@ -26,7 +26,7 @@ def test_columns_of_a_reretrieved_file_have_their_labels(orbit, tmp_path, layout
     """TM5, both sets and KNMI's column are found under whatever names the layout gives them."""
     result = substituted(orbit)
     path = write_product(orbit.path, tmp_path / "out.nc", result, PROVENANCE, layout=layout)
-    with Orbit.open(path) as file:
+    with open_orbit(path) as file:
         found = {item.label: item for item in find_columns(file)}
         assert list(found) == ["TM5", "DACNO2", "CAMS", "CAMS_Europe"]
         assert reretrieved_sets(file) == ["DACNO2", "CAMS"]
@@ -41,7 +41,7 @@ def test_columns_of_a_reretrieved_file_have_their_labels(orbit, tmp_path, layout
 
 def test_original_file_has_tm5_and_what_others_added(orbit):
     """In KNMI's file the air mass factor of the added column follows from V M_trop / V'."""
-    with Orbit.open(orbit.path) as file:
+    with open_orbit(orbit.path) as file:
         tm5, added = find_columns(file)
         assert (tm5.label, tm5.column) == ("TM5", COLUMN)
         assert added.column == f"{COLUMN}_CAMS_apriori_Europe"
@@ -57,5 +57,5 @@ def test_original_file_has_tm5_and_what_others_added(orbit):
 def test_precisions_are_not_columns(orbit, tmp_path):
     """Names that only look alike (precisions with an a priori) are left alone."""
     path = write_product(orbit.path, tmp_path / "out.nc", substituted(orbit), PROVENANCE)
-    with Orbit.open(path) as file:
+    with open_orbit(path) as file:
         assert not any("precision" in item.column for item in find_columns(file))

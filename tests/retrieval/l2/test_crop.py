@@ -10,7 +10,7 @@ import pytest
 
 from retrieval.errors import NoOverlapError, NothingToDoError
 from retrieval.l2.crop import find_crop
-from retrieval.l2.orbit import Orbit
+from retrieval.l2.open_orbit import open_orbit
 from retrieval.physics.grids import RectilinearGrid, domain_grid, project
 from tests.builders.array_sets import box_grid
 from tests.builders.orbit_builder import build_orbit
@@ -37,7 +37,7 @@ def moved(truth, path, shift):
 
 def brute_force(path, is_inside):
     """Rows and columns with any centre or corner inside, by looking at every point."""
-    with Orbit.open(path) as orbit:
+    with open_orbit(path) as orbit:
         names = ("latitude", "longitude", "latitude_bounds", "longitude_bounds")
         lat, lon, lat_c, lon_c = (orbit.read(n, orbit.full).astype(float) for n in names)
     inside = is_inside(lat, lon) | is_inside(lat_c, lon_c).any(axis=-1)
@@ -70,7 +70,7 @@ def in_grid(grid):
 
 def check(path, is_inside, **keywords):
     expected = brute_force(path, is_inside)
-    with Orbit.open(path) as orbit:
+    with open_orbit(path) as orbit:
         if expected is None:
             with pytest.raises(NoOverlapError):
                 find_crop(orbit, **keywords)
@@ -105,7 +105,7 @@ def test_grids_are_those_of_brute_force(truth, seed):
 def test_grid_and_box_cut_one_after_the_other(truth):
     """The box cuts further what the grid left."""
     grid, box = box_grid(0.1, (1.0, 47.0, 3.0, 49.0)), (1.5, 46.0, 5.0, 48.2)
-    with Orbit.open(truth.path) as orbit:
+    with open_orbit(truth.path) as orbit:
         both = find_crop(orbit, grid, box)
         first = find_crop(orbit, grid)
         second = find_crop(orbit, bbox=box)
@@ -120,7 +120,7 @@ def test_boxes_across_the_antimeridian(truth, tmp_path, box):
     """West > east runs across 180 degrees; so does east beyond 180."""
     path = moved(truth, tmp_path / "pacific.nc", 177.5)
     check(path, in_box(*box), bbox=box)
-    with Orbit.open(path) as orbit:
+    with open_orbit(path) as orbit:
         assert find_crop(orbit, bbox=box).shape < orbit.shape
 
 
@@ -135,7 +135,7 @@ def test_global_grids_keep_everything(truth):
     """No scanline is lost to a set round the globe, in either convention of longitudes."""
     for first in (-180.0, 0.0):
         grid = RectilinearGrid.from_centres(first + np.arange(0.5, 360), np.arange(-89.5, 90))
-        with Orbit.open(truth.path) as orbit:
+        with open_orbit(truth.path) as orbit:
             assert find_crop(orbit, grid) == orbit.full
 
 
@@ -151,7 +151,7 @@ def test_global_grids_keep_everything(truth):
 )
 def test_nothing_inside_is_an_error(truth, keywords):
     """One line with the orbit's extent and what to choose."""
-    with Orbit.open(truth.path) as orbit, pytest.raises(NothingToDoError) as error:
+    with open_orbit(truth.path) as orbit, pytest.raises(NothingToDoError) as error:
         find_crop(orbit, **keywords)
     assert "No pixel of the orbit lies in" in str(error.value)
     assert "\n" not in str(error.value)
@@ -164,5 +164,5 @@ def test_an_orbit_without_geolocation_is_an_error(truth, tmp_path):
     with netCDF4.Dataset(path, "r+") as file:
         for name in ("latitude", "longitude"):
             file["PRODUCT"][name][:] = np.ma.masked_all(file["PRODUCT"][name].shape, "f4")
-    with Orbit.open(path) as orbit, pytest.raises(NoOverlapError, match="no valid geolocation"):
+    with open_orbit(path) as orbit, pytest.raises(NoOverlapError, match="no valid geolocation"):
         find_crop(orbit, bbox=(0.0, 46.0, 4.0, 50.0))

@@ -11,7 +11,7 @@ import pytest
 
 from retrieval.errors import ProductError
 from retrieval.l2.inspect import coverage, describe_l2
-from retrieval.l2.orbit import Crop
+from retrieval.l2.pixels import Crop
 from retrieval.l2.product.write import write_product
 from retrieval.simulate.l2_file.layout import VARIANTS
 from tests.builders.orbit_builder import build_orbit

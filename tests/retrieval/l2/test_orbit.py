@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from retrieval.errors import ProductError
-from retrieval.l2.orbit import OPTIONAL, REQUIRED, Crop, Orbit
+from retrieval.l2.open_orbit import open_orbit
+from retrieval.l2.pixels import Crop
+from retrieval.l2.sensors.tropomi import OPTIONAL, REQUIRED
 from retrieval.simulate.l2_file.layout import VARIANTS
 from tests.builders.orbit_builder import TM5_A, TM5_B, build_orbit
 
@@ -62,7 +64,7 @@ def one_line(error):
 def test_every_delivery_gives_the_values_that_were_stored(tmp_path, variant):
     """All variables and both styles of `delta_time`, whatever the processor and the cut."""
     truth = build_orbit(tmp_path, n_scanline=8, n_ground_pixel=12, variant=variant)
-    with Orbit.open(truth.path) as orbit:
+    with open_orbit(truth.path) as orbit:
         assert orbit.shape == (8, 12)
         names = [n for n in (*REQUIRED, *OPTIONAL) if n in truth.arrays and "tm5" not in n]
         for name in names:
@@ -93,7 +95,7 @@ def test_units_of_delta_time_are_read_not_assumed(truth, tmp_path, units, factor
         variable[0] = (lines / factor).astype("i4")
         variable.units = units
 
-    with Orbit.open(edited(truth, tmp_path / "t.nc", edit)) as orbit:
+    with open_orbit(edited(truth, tmp_path / "t.nc", edit)) as orbit:
         expected = np.datetime64("2019-06-26", "ms") + (
             (lines / factor).astype("i4") * factor
         ).astype("timedelta64[ms]")
@@ -108,7 +110,7 @@ def test_unknown_units_of_delta_time_are_refused(truth, tmp_path, units):
         file["PRODUCT/delta_time"].units = units
 
     with (
-        Orbit.open(edited(truth, tmp_path / "t.nc", edit)) as orbit,
+        open_orbit(edited(truth, tmp_path / "t.nc", edit)) as orbit,
         pytest.raises(ProductError) as error,
     ):
         orbit.scanline_times(orbit.full)
@@ -122,7 +124,7 @@ def test_missing_scanline_times_are_nat(truth, tmp_path):
         variable = file["PRODUCT/delta_time"]
         variable[0, 3] = variable._FillValue
 
-    with Orbit.open(edited(truth, tmp_path / "t.nc", edit)) as orbit:
+    with open_orbit(edited(truth, tmp_path / "t.nc", edit)) as orbit:
         times = orbit.scanline_times(orbit.full)
     assert np.isnat(times).nonzero()[0].tolist() == [3]
     np.testing.assert_array_equal(times[4:], truth.scanline_time[4:])
@@ -164,7 +166,7 @@ def test_every_shape_and_order_of_the_hybrid_coefficients(truth, tmp_path, shape
         "top first": [p[::-1, ::-1] for p in pair],
         "swapped": [p[:, ::-1] for p in pair],
     }[shape]
-    with Orbit.open(with_coefficients(truth, tmp_path / "c.nc", a, b)) as orbit:
+    with open_orbit(with_coefficients(truth, tmp_path / "c.nc", a, b)) as orbit:
         assert expected_layers(orbit)
         assert orbit.layers.is_reversed == (shape == "top first")
 
@@ -174,7 +176,7 @@ def test_layers_out_of_order_are_refused(truth, tmp_path):
     order = [0, 2, 1, *range(3, 34)]
     a, b = (np.stack([c[:-1], c[1:]], axis=1)[order] for c in (TM5_A, TM5_B))
     with pytest.raises(ProductError, match="invalid tm5_constant_a/b") as error:
-        Orbit.open(with_coefficients(truth, tmp_path / "c.nc", a, b))
+        open_orbit(with_coefficients(truth, tmp_path / "c.nc", a, b))
     one_line(error)
 
 
@@ -186,7 +188,7 @@ def test_pressures_in_another_unit_are_refused(truth, tmp_path, name):
         find(file, name)[name].units = "hPa"
 
     with pytest.raises(ProductError, match=f"{name} must be in Pa. Given 'hPa'") as error:
-        Orbit.open(edited(truth, tmp_path / "u.nc", edit))
+        open_orbit(edited(truth, tmp_path / "u.nc", edit))
     one_line(error)
 
 
@@ -194,20 +196,23 @@ def test_kernel_and_index_of_a_top_first_file_are_turned(truth, tmp_path):
     """Layer order follows from a and b; kernel and index are brought to surface first."""
     pair = [np.stack([c[:-1], c[1:]], axis=1)[::-1, ::-1] for c in (TM5_A, TM5_B)]
     path = with_coefficients(truth, tmp_path / "c.nc", *pair)
-    with Orbit.open(truth.path) as one, Orbit.open(path) as two:
+    with open_orbit(truth.path) as one, open_orbit(path) as two:
         kernel = one.read_kernel(one.full)
         np.testing.assert_array_equal(two.read_kernel(two.full), kernel[..., ::-1])
-        index, valid = one.read_tropopause(one.full)
-        turned, also = two.read_tropopause(two.full)
+        end = one.read_tropopause(one.full)
+        index, valid = end.index, end.is_valid
+        other = two.read_tropopause(two.full)
+        turned, also = other.index, other.is_valid
     np.testing.assert_array_equal(valid, also)
     np.testing.assert_array_equal(turned[valid], 33 - index[valid])
 
 
 def test_integer_fills_are_never_an_index(truth):
     """Fill -2147483647 is masked and reads as 0 with `is_valid` False."""
-    with Orbit.open(truth.path) as orbit:
+    with open_orbit(truth.path) as orbit:
         raw = orbit.raw("tm5_tropopause_layer_index")[0]
-        index, valid = orbit.read_tropopause(orbit.full)
+        end = orbit.read_tropopause(orbit.full)
+        index, valid = end.index, end.is_valid
     assert (raw < 0).any()
     np.testing.assert_array_equal(valid, raw > 0)
     assert ((index >= 0) & (index < 34)).all()
@@ -224,7 +229,7 @@ def test_missing_optional_variables_are_told(truth, tmp_path, name):
     def edit(file):
         find(file, name).renameVariable(name, f"no_{name}")
 
-    with Orbit.open(edited(truth, tmp_path / "m.nc", edit)) as orbit:
+    with open_orbit(edited(truth, tmp_path / "m.nc", edit)) as orbit:
         assert len(orbit.assumptions) == 1
         assert OPTIONAL[name] in orbit.assumptions[0]
 
@@ -237,7 +242,7 @@ def test_missing_required_variables_are_an_error(truth, tmp_path, name):
         find(file, name).renameVariable(name, f"no_{name}")
 
     with pytest.raises(ProductError, match=f"has no variable {name}") as error:
-        Orbit.open(edited(truth, tmp_path / "m.nc", edit))
+        open_orbit(edited(truth, tmp_path / "m.nc", edit))
     one_line(error)
 
 
@@ -251,7 +256,7 @@ def test_another_product_is_refused_by_name(truth, tmp_path):
         file["METADATA/GRANULE_DESCRIPTION"].ProductShortName = "L2__CO____"
 
     with pytest.raises(ProductError, match="NO2 product") as error:
-        Orbit.open(edited(truth, tmp_path / "co.nc", edit))
+        open_orbit(edited(truth, tmp_path / "co.nc", edit))
     assert "L2__CO____" in one_line(error)
 
 
@@ -261,7 +266,7 @@ def test_a_file_without_kernel_names_it(tmp_path):
     with netCDF4.Dataset(path, "w") as file:
         file.title = "weather of somewhere"
     with pytest.raises(ProductError, match="weather of somewhere") as error:
-        Orbit.open(path)
+        open_orbit(path)
     one_line(error)
 
 
@@ -271,14 +276,14 @@ def test_files_that_are_not_netcdf(tmp_path, content):
     path = tmp_path / "x.nc"
     path.write_bytes(content)
     with pytest.raises(ProductError, match="cannot be opened") as error:
-        Orbit.open(path)
+        open_orbit(path)
     one_line(error)
 
 
 def test_a_missing_file_is_told(tmp_path):
     """No such file: one line."""
     with pytest.raises(ProductError, match="is not a file") as error:
-        Orbit.open(tmp_path / "none.nc")
+        open_orbit(tmp_path / "none.nc")
     one_line(error)
 
 
@@ -288,7 +293,7 @@ def test_truncated_files(truth, tmp_path, share):
     data = truth.path.read_bytes()
     path = tmp_path / "cut.nc"
     path.write_bytes(data[: int(len(data) * share)])
-    with pytest.raises(ProductError) as error, Orbit.open(path) as orbit:
+    with pytest.raises(ProductError) as error, open_orbit(path) as orbit:
         orbit.read_kernel(orbit.full)
     one_line(error)
 
@@ -306,7 +311,7 @@ def test_a_damaged_chunk_is_an_error_never_a_number(truth, tmp_path):
         byte = file.read(1)
         file.seek(-1, 1)
         file.write(bytes([byte[0] ^ 0xFF]))
-    with Orbit.open(path) as orbit:
+    with open_orbit(path) as orbit:
         with pytest.raises(ProductError, match="is damaged: averaging_kernel") as error:
             orbit.read_kernel(orbit.full)
         one_line(error)
@@ -327,7 +332,7 @@ def test_float_variables_stored_as_integers_are_refused(truth, tmp_path):
         group.createVariable("nitrogendioxide_tropospheric_column", "i4", dims)
 
     with (
-        Orbit.open(edited(truth, tmp_path / "i.nc", edit)) as orbit,
+        open_orbit(edited(truth, tmp_path / "i.nc", edit)) as orbit,
         pytest.raises(ProductError, match="must hold floats"),
     ):
         orbit.read("nitrogendioxide_tropospheric_column", orbit.full)
@@ -340,7 +345,7 @@ def test_processor_versions_are_numbers(tmp_path):
     """Versions compare as numbers: 2.10.0 comes after 2.4.0."""
     variant = replace(VARIANTS["v2.4"], processor_version="2.10.0")
     truth = build_orbit(tmp_path, n_scanline=4, n_ground_pixel=9, variant=variant)
-    with Orbit.open(truth.path) as orbit:
+    with open_orbit(truth.path) as orbit:
         assert orbit.processor_version == (2, 10, 0)
         assert orbit.processor_version > (2, 4, 0)
 
@@ -348,7 +353,7 @@ def test_processor_versions_are_numbers(tmp_path):
 def test_a_crop_reads_its_part(truth):
     """Slices of scanlines and ground pixels, kernels included."""
     crop = Crop(slice(3, 9), slice(5, 16))
-    with Orbit.open(truth.path) as orbit:
+    with open_orbit(truth.path) as orbit:
         assert crop.shape == (6, 11)
         expected = truth.arrays["averaging_kernel"][3:9, 5:16].astype("f4")
         np.testing.assert_array_equal(orbit.read_kernel(crop), expected)
@@ -357,7 +362,7 @@ def test_a_crop_reads_its_part(truth):
 
 def test_the_real_scene_lacks_variables_and_says_so(real_file):
     """The real scene has no surface altitude and no stratosphere; all the rest is read."""
-    with Orbit.open(real_file("S5P_*NO2*_reduced.nc")) as orbit:
+    with open_orbit(real_file("S5P_*NO2*_reduced.nc")) as orbit:
         told = " ".join(orbit.assumptions)
         assert "surface altitude" in told
         assert orbit.layers.n_layer == 34

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from retrieval.l2.inspect import open_lenient
+from retrieval.l2.open_orbit import open_lenient
 from retrieval.l2.quality import is_snow_or_ice
 from retrieval.l2.strata import ALL, BARE, CLOUD, COAST, LAND, NAMES, SEA, SNOW, SUN, orbit_strata
 from retrieval.l3.add import add_files

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from retrieval.errors import OutputError, ProductError
-from retrieval.l2.product.table import COLUMN_STANDARD_NAME
+from retrieval.l2.names import COLUMN_STANDARD_NAME
 from retrieval.l3.add import add_files
 from retrieval.l3.day_file import DayRecord, write_day
 from retrieval.l3.days import DayStore, GridJob

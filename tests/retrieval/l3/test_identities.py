@@ -20,7 +20,8 @@ from retrieval.l3.sums import regular_grid
 from retrieval.physics.constants import FILL_FLOAT
 from retrieval.physics.footprint import footprint_weights
 from retrieval.physics.grids import RectilinearGrid, cell_areas
-from retrieval.substitution.reretrieve import Job, reretrieve
+from retrieval.substitution.job import Job
+from retrieval.substitution.reretrieve import reretrieve
 
 PRODUCTS = ("TM5", "DACNO2", "CAMS")
 COLUMN = "PRODUCT/nitrogendioxide_tropospheric_column_DACNO2_apriori"

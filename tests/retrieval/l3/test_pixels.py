@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from retrieval.errors import ProductError
-from retrieval.l2.orbit import Orbit
-from retrieval.l3.pixels import OrbitIdentity, PixelRange, identify, product_labels, read_pixels
+from retrieval.l2.identity import OrbitIdentity, check_one_generation, identify, one_file_an_orbit
+from retrieval.l2.open_orbit import open_orbit
+from retrieval.l3.pixels import PixelRange, product_labels, read_pixels
 from retrieval.l3.side_column import SideColumn
 from retrieval.l3.sums import regular_grid
-from retrieval.l3_select import check_one_generation, one_file_an_orbit
 from tests.builders.orbit_builder import build_orbit
 
 GRID = regular_grid(8000.0, (-2.0, 45.0, 7.0, 53.0))
@@ -85,7 +85,7 @@ def test_the_ocean_is_a_value_of_snow_and_ice(built):
     """Its code is that of the fill, and yet it can be asked for."""
     flag = built.arrays["snow_ice_flag"]
     assert (flag == 255).any()
-    with Orbit.open(built.path) as orbit:
+    with open_orbit(built.path) as orbit:
         for low, high in ((0, 255), (255, 255), (0, 103)):
             expected = (flag >= low) & (flag <= high)
             found = PixelRange("snow_ice_flag", low, high).mask(orbit, orbit.full)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.l2.orbit import Orbit
+from retrieval.l2.open_orbit import open_orbit
 from retrieval.l2.product.results import SubstitutionFlag
 from retrieval.physics import air_mass_factor as airmass
 from retrieval.physics.footprint import apply_weights, footprint_weights
@@ -69,12 +69,12 @@ def two_sets():
 
 
 def run(path, sets=None, **options):
-    with Orbit.open(path) as orbit:
+    with open_orbit(path) as orbit:
         return substitute(orbit, sets or two_sets(), Options(crop="none", **options))[0]
 
 
 def stored(path, *names):
-    with Orbit.open(path) as orbit:
+    with open_orbit(path) as orbit:
         return [orbit.read(name, orbit.full).astype(float) for name in names]
 
 
@@ -96,7 +96,7 @@ def test_i1_the_apriori_of_the_retrieval_changes_nothing(truth, quantity):
     Horizontally uniform sets, one for each of some pixels, each read at its own pixel.
     """
     at = [(2, 4), (7, 11), (15, 20), (22, 6), (28, 17)]
-    with Orbit.open(truth.path) as orbit:
+    with open_orbit(truth.path) as orbit:
         pressure = orbit.read("surface_pressure", orbit.full).astype(float)
         column, old = (orbit.read(name, orbit.full).astype(float) for name in (COLUMN, AMF))
         sets = {}
@@ -126,8 +126,9 @@ def test_i1_the_apriori_of_the_retrieval_changes_nothing(truth, quantity):
 
 def test_i1_on_every_pixel_of_the_orbit(truth):
     """I1 for the whole orbit: s = M_total A and the a priori of the file recompute M_trop."""
-    with Orbit.open(truth.path) as orbit:
-        index, valid = orbit.read_tropopause(orbit.full)
+    with open_orbit(truth.path) as orbit:
+        end = orbit.read_tropopause(orbit.full)
+        index, valid = end.index, end.is_valid
         kernel = orbit.read_kernel(orbit.full).astype(float)
         total, old = (
             orbit.read(name, orbit.full).astype(float) for name in ("air_mass_factor_total", AMF)
@@ -141,8 +142,9 @@ def test_i1_on_every_pixel_of_the_orbit(truth):
 
 def test_i1_fails_where_the_tropopause_layer_is_left_out(truth):
     """I1 can fail: the exclusive rule misses M_trop by more than 1e-4 in this orbit."""
-    with Orbit.open(truth.path) as orbit:
-        index, valid = orbit.read_tropopause(orbit.full)
+    with open_orbit(truth.path) as orbit:
+        end = orbit.read_tropopause(orbit.full)
+        index, valid = end.index, end.is_valid
         kernel = orbit.read_kernel(orbit.full).astype(float)
         total, old = (
             orbit.read(name, orbit.full).astype(float) for name in ("air_mass_factor_total", AMF)
@@ -166,7 +168,7 @@ def test_i3_scale_of_the_profile_does_not_matter(x, k):
 def test_i3_scale_invariance_of_a_whole_substitution(truth):
     """I3 through `substitute`: a set twice as large, with the part above, gives the same bits."""
     sets = {"a": array_set(URBAN), "b": array_set(2.0 * URBAN)}
-    with Orbit.open(truth.path) as orbit:
+    with open_orbit(truth.path) as orbit:
         found, _ = substitute(orbit, sets, Options(crop="none", above=Above.NONE))
     one, two = found.sets
     np.testing.assert_array_equal(one.tropospheric_column, two.tropospheric_column)

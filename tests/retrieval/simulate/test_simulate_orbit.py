@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from retrieval.errors import NoOverlapError
-from retrieval.l2.orbit import Orbit
+from retrieval.l2.open_orbit import open_orbit
 from retrieval.l2.product.results import SubstitutionFlag
 from retrieval.physics.constants import FILL_INT, MOLEC_CM2_PER_MOL_M2
 from retrieval.simulate.options import Failures, failure_codes
@@ -69,7 +69,7 @@ def ordinary(swath, scene, model):
 
 def reretrieved(path, apriori, model):
     """Return column, air mass factor and where they were computed, of one set."""
-    with Orbit.open(path) as orbit:
+    with open_orbit(path) as orbit:
         result, _ = substitute(orbit, {"set": apriori}, UPPER, upper=model.no2)
     fields = result.sets[0]
     is_done = fields.substitution_flag == SubstitutionFlag.DONE

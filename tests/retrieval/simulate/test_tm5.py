@@ -11,7 +11,7 @@ import pytest
 from retrieval.apriori.meteorology import open_meteo
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError
-from retrieval.l2.orbit import Orbit
+from retrieval.l2.open_orbit import open_orbit
 from retrieval.l2.product.results import SubstitutionFlag
 from retrieval.simulate.options import Failures
 from retrieval.simulate.scene import synthetic_scene
@@ -58,7 +58,7 @@ def test_retrieval_with_the_model_as_meteorology_is_exact(tmp_path, path):
     simulated = simulate_orbit(truth, model, scene, swath, options)
     l2, _ = simulated.write(tmp_path)
     tm5 = open_apriori(path)
-    with Orbit.open(l2) as orbit:
+    with open_orbit(l2) as orbit:
         result, _ = substitute(
             orbit,
             {"truth": truth, "ctm": tm5},

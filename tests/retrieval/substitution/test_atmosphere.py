@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from retrieval.apriori.meteorology import open_meteo
-from retrieval.l2.orbit import Orbit
+from retrieval.l2.open_orbit import open_orbit
+from retrieval.l2.pixels import Geometry
 from retrieval.physics.constants import GAS_CONSTANT_DRY_AIR, GRAVITY
 from retrieval.physics.grids import RectilinearGrid
 from retrieval.physics.levels import HybridLayers, PressureLevels, Quantity
 from retrieval.physics.time_rules import TimeRule
 from retrieval.substitution.atmosphere import MeteoCollocator
-from retrieval.substitution.collocate import Geometry
 from retrieval.substitution.substitute import substitute
 from tests.builders.array_sets import TM5_LAYERS, URBAN, array_set
 from tests.builders.files import build_workspace
@@ -159,7 +159,7 @@ def test_only_sets_that_need_a_temperature_are_told_of_one_that_is_missing(tmp_p
         "a": array_set(URBAN),
         "b": array_set(np.full(34, 5e-11), vertical=TM5_LAYERS, quantity=Quantity.MOLE_FRACTION),
     }
-    with Orbit.open(orbit.path) as opened:
+    with open_orbit(orbit.path) as opened:
         result, _ = substitute(opened, sets, meteo=meteo)
     lost, whole = ((fields.substitution_flag == 8).sum() for fields in result.sets)
     assert lost > 0
@@ -175,7 +175,7 @@ def test_ctmana_as_meteo_changes_columns_little(tmp_path):
     from retrieval.apriori.registry import open_apriori
 
     work = build_workspace(tmp_path)
-    with Orbit.open(work.orbit) as orbit:
+    with open_orbit(work.orbit) as orbit:
         sets = {"a": open_apriori(work.profiles)}
         around = orbit.scanline_times(orbit.full)[0]
         plain, _ = substitute(orbit, sets)

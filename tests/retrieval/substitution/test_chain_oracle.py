@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.l2.orbit import Orbit
+from retrieval.l2.open_orbit import open_orbit
 from retrieval.physics.grids import RectilinearGrid
 from retrieval.physics.levels import PressureLevels, Quantity
 from retrieval.physics.time_rules import TimeRule
@@ -43,7 +43,7 @@ def file(tmp_path_factory):
         "air_mass_factor_troposphere",
         "nitrogendioxide_tropospheric_column",
     )
-    with Orbit.open(truth.path) as orbit:
+    with open_orbit(truth.path) as orbit:
         values = {name: orbit.read(name, orbit.full).astype(float) for name in names}
         values["index"] = orbit.raw("tm5_tropopause_layer_index")[0]
         values["time"] = truth.scanline_time
@@ -51,7 +51,7 @@ def file(tmp_path_factory):
 
 
 def run(path, apriori, **options):
-    with Orbit.open(path) as orbit:
+    with open_orbit(path) as orbit:
         result, _ = substitute(orbit, {"a": apriori}, Options(crop="none", **options))
     return result.sets[0]
 

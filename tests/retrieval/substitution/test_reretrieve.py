@@ -10,16 +10,10 @@ import pytest
 
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import NoOverlapError, OutputError
-from retrieval.l2.orbit import Orbit
+from retrieval.l2.open_orbit import open_orbit
+from retrieval.substitution.job import Job, check_set_name, orbit_time
 from retrieval.substitution.options import Options
-from retrieval.substitution.reretrieve import (
-    Job,
-    check_set_name,
-    default_output,
-    is_done,
-    orbit_time,
-    reretrieve,
-)
+from retrieval.substitution.reretrieve import default_output, is_done, reretrieve
 from retrieval.substitution.substitute import substitute
 from tests.builders.files import DAY, build_workspace, write_profiles
 from tests.builders.set_builders import write_ctmana
@@ -61,7 +55,7 @@ def test_the_file_holds_what_substitute_computes(workspace, tmp_path):
     output = tmp_path / "out.nc"
     sets = {"dacno2": workspace.profiles, "cams": workspace.cams}
     found = reretrieve(workspace.orbit, sets, output)
-    with Orbit.open(workspace.orbit) as orbit:
+    with open_orbit(workspace.orbit) as orbit:
         opened = {name: open_apriori(path, orbit_time(orbit)) for name, path in sets.items()}
         result, _ = substitute(orbit, opened, Options())
         for apriori in opened.values():
@@ -142,5 +136,5 @@ def test_an_orbit_without_times_is_told(workspace, tmp_path):
     with netCDF4.Dataset(path, "r+") as file:
         variable = file["PRODUCT/delta_time"]
         variable[:] = np.ma.masked_all(variable.shape, "i4")
-    with Orbit.open(path) as orbit, pytest.raises(NoOverlapError, match="no valid delta_time"):
+    with open_orbit(path) as orbit, pytest.raises(NoOverlapError, match="no valid delta_time"):
         orbit_time(orbit)

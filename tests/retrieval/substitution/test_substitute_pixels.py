@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from retrieval.errors import NoOverlapError, NothingToDoError, ProductError
-from retrieval.l2.orbit import Orbit
+from retrieval.l2.open_orbit import open_orbit
 from retrieval.l2.product.results import SubstitutionFlag
 from retrieval.physics.levels import HeightLevels
 from retrieval.physics.time_rules import TimeRule
-from retrieval.substitution.options import Options
-from retrieval.substitution.substitute import check_names, substitute
+from retrieval.substitution.options import Options, check_names
+from retrieval.substitution.substitute import substitute
 from tests.builders.array_sets import (
     HEIGHTS,
     URBAN,
@@ -261,7 +261,7 @@ def test_crop_keeps_the_pixels_of_the_primary_set(truth):
 def test_progress_is_told_by_scanlines(truth):
     """Called after each block with scanlines done and to do."""
     told = []
-    with Orbit.open(truth.path) as orbit:
+    with open_orbit(truth.path) as orbit:
         substitute(
             orbit,
             two_sets(),

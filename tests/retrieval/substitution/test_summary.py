@@ -9,11 +9,12 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval.l2.orbit import Orbit
+from retrieval.l2.open_orbit import open_orbit
+from retrieval.l2.quality import QA_RECOMMENDED
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
 from retrieval.substitution.options import Options
 from retrieval.substitution.substitute import substitute
-from retrieval.substitution.summary import QA_RECOMMENDED, common_pixels, further_columns, summarise
+from retrieval.substitution.summary import common_pixels, further_columns, summarise
 from tests.builders.array_sets import array_set, box_grid, contrast_field
 from tests.builders.orbit_builder import build_orbit
 
@@ -42,7 +43,7 @@ def sets():
 
 
 def run(path):
-    with Orbit.open(path) as orbit:
+    with open_orbit(path) as orbit:
         return substitute(orbit, sets(), Options(crop="none"))
 
 
@@ -65,7 +66,7 @@ def test_quality_is_compared_as_the_stored_integer(truth, outcome, tmp_path):
         values[0, :, ::2] = 76
         qa[:] = values
 
-    with Orbit.open(edited(truth, tmp_path / "qa.nc", edit)) as orbit:
+    with open_orbit(edited(truth, tmp_path / "qa.nc", edit)) as orbit:
         mask = common_pixels(orbit, crop, result)
         everything = common_pixels(orbit, crop, result, qa_threshold=74)
         nothing = common_pixels(orbit, crop, result, qa_threshold=76)
@@ -84,7 +85,7 @@ def test_quality_fill_is_not_good_quality(truth, outcome, tmp_path):
     def edit(product):
         product["qa_value"][:] = product["qa_value"]._FillValue
 
-    with Orbit.open(edited(truth, tmp_path / "fill.nc", edit)) as orbit:
+    with open_orbit(edited(truth, tmp_path / "fill.nc", edit)) as orbit:
         assert not common_pixels(orbit, crop, result).any()
 
 
@@ -95,7 +96,7 @@ def test_files_without_quality_are_not_filtered(truth, outcome, tmp_path):
     def edit(product):
         product.renameVariable("qa_value", "no_qa")
 
-    with Orbit.open(edited(truth, tmp_path / "noqa.nc", edit)) as orbit:
+    with open_orbit(edited(truth, tmp_path / "noqa.nc", edit)) as orbit:
         mask = common_pixels(orbit, crop, result)
     expected = np.all([np.isfinite(s.tropospheric_column) for s in result.sets], axis=0)
     np.testing.assert_array_equal(mask, expected)
@@ -104,7 +105,7 @@ def test_files_without_quality_are_not_filtered(truth, outcome, tmp_path):
 def test_one_mask_serves_all_products(truth, outcome):
     """A pixel that one set cannot serve counts for none (identity I19's spirit, decision D9)."""
     result, crop = outcome
-    with Orbit.open(truth.path) as orbit:
+    with open_orbit(truth.path) as orbit:
         mask = common_pixels(orbit, crop, result)
         found = summarise(orbit, crop, result)
     wide, small = result.sets
@@ -123,7 +124,7 @@ def test_one_mask_serves_all_products(truth, outcome):
 def test_changes_are_those_of_the_air_mass_factors(truth, outcome):
     """Median and 5-95 % of 100 (M/M' - 1); the ratio of means is of the columns."""
     result, crop = outcome
-    with Orbit.open(truth.path) as orbit:
+    with open_orbit(truth.path) as orbit:
         mask = common_pixels(orbit, crop, result)
         found = summarise(orbit, crop, result)
         column = orbit.read(COLUMN, crop).astype(float)
@@ -140,7 +141,7 @@ def test_changes_are_those_of_the_air_mass_factors(truth, outcome):
 def test_the_column_of_knmis_european_product_is_a_further_product(truth, outcome):
     """`_eu` files: found by name pattern, 15 % above TM5 as stored, on the same pixels."""
     result, crop = outcome
-    with Orbit.open(truth.path) as orbit:
+    with open_orbit(truth.path) as orbit:
         assert further_columns(orbit) == {"CAMS_Europe": KNMI}
         found = summarise(orbit, crop, result)
     assert [p.name for p in found.products] == ["TM5", "DACNO2", "CAMS", "CAMS_Europe"]
@@ -154,21 +155,21 @@ def test_precisions_of_further_columns_are_no_columns(truth, tmp_path):
         dims = product[KNMI].dimensions
         product.createVariable(f"{COLUMN}_precision_CAMS_apriori_Europe", "f4", dims)
 
-    with Orbit.open(edited(truth, tmp_path / "p.nc", edit)) as orbit:
+    with open_orbit(edited(truth, tmp_path / "p.nc", edit)) as orbit:
         assert list(further_columns(orbit)) == ["CAMS_Europe"]
 
 
 def test_plain_orbits_have_no_further_product(tmp_path):
     """An operational file holds TM5 only."""
     truth = build_orbit(tmp_path, n_scanline=4, n_ground_pixel=9)
-    with Orbit.open(truth.path) as orbit:
+    with open_orbit(truth.path) as orbit:
         assert further_columns(orbit) == {}
 
 
 def test_no_common_pixel_is_no_crash(truth, outcome):
     """A quality threshold of 100 leaves nothing: counts of 0, means NaN, no warning."""
     result, crop = outcome
-    with Orbit.open(truth.path) as orbit:
+    with open_orbit(truth.path) as orbit:
         found = summarise(orbit, crop, result, qa_threshold=100)
     assert found.n_common == 0
     assert np.isnan(found.products[0].mean_column)
@@ -177,7 +178,7 @@ def test_no_common_pixel_is_no_crash(truth, outcome):
 def test_summaries_are_plain_types(truth, outcome):
     """Ready for JSON, numbers of scanlines and assumptions included."""
     result, crop = outcome
-    with Orbit.open(truth.path) as orbit:
+    with open_orbit(truth.path) as orbit:
         found = summarise(orbit, crop, result, "out.nc").as_dict()
     again = json.loads(json.dumps(found))
     assert again["scanlines"] == [0, 24]

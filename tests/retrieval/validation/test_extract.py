@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from retrieval.errors import RetrievalError
-from retrieval.l2.orbit import Crop
+from retrieval.l2.pixels import Crop
 from retrieval.l2.product.write import write_product
 from retrieval.validation.extract import Point, extract_points, read_points, write_rows
 from tests.builders.orbit_builder import build_orbit

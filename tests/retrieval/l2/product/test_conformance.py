@@ -12,7 +12,7 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval.l2.orbit import Crop
+from retrieval.l2.pixels import Crop
 from retrieval.l2.product.write import Layout, write_product
 from tests.builders.orbit_builder import build_orbit
 from tests.builders.substituted import PROVENANCE, partial_columns, substituted

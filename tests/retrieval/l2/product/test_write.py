@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from retrieval.errors import OutputError, ProductError
-from retrieval.l2.orbit import Crop
+from retrieval.l2.pixels import Crop
 from retrieval.l2.product.results import OrbitResult, SetResult
 from retrieval.l2.product.table import COLUMN_FACTOR
 from retrieval.l2.product.write import Layout, write_product

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from retrieval.l2.product.write import Layout
+from retrieval.substitution.job import Job
 from retrieval.substitution.options import Options
-from retrieval.substitution.reretrieve import Job, reretrieve
+from retrieval.substitution.reretrieve import reretrieve
 from tests.builders.files import write_profiles
 from tests.builders.orbit_builder import build_orbit
 from tests.retrieval.physics.test_identities import reverse_layers

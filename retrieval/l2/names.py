@@ -1,0 +1,91 @@
+"""What a sensor calls its variables, and the names that new variables take from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+COLUMN_UNITS = "mol m-2"
+COLUMN_STANDARD_NAME = "troposphere_mole_content_of_nitrogen_dioxide"
+TROPOSPHERIC_COLUMN = "nitrogendioxide_tropospheric_column"
+"""Name of the column of TROPOMI, and of every sensor's column in a Dataset."""
+TROPOSPHERIC_AMF = "air_mass_factor_troposphere"
+"""Name of the air mass factor of TROPOMI, and of every sensor's in a Dataset."""
+TM5 = "TM5"
+"""Label of what is made with the operational a priori."""
+ORIGINAL_SUFFIX = "_TM5_apriori"
+"""Where the replace layout keeps each original variable it replaces."""
+
+
+@dataclass(frozen=True)
+class SensorNames:
+    """Names of one sensor's product, as in its files.
+
+    Attributes
+    ----------
+    sensor, product : str
+        "TROPOMI" and "L2__NO2___", for messages.
+    column, amf : str
+        Tropospheric column and tropospheric air mass factor.
+    group, amf_group : str
+        Groups that hold them, without leading slash; new variables stand there.
+    pixel_dimensions : tuple of str
+        Paths of the dimension scales of a pixel's variables, scanline and ground pixel last.
+    layer_dimension : str
+        Path of the dimension scale of the layers; empty where the file has none.
+    fields : mapping of str to str
+        What the computation knows (`retrieval.l2.orbit.FIELDS`) to the variable that holds it.
+    kernel : str
+        The layered variable: averaging kernel or scattering weights.
+    quality : str
+        Quality value in percent; empty where the product has none.
+    cloud, sun, snow, surface : str
+        Cloud radiance fraction, solar zenith angle, snow and ice, land and water; empty where the
+        product has none.
+    latitude, longitude, latitude_bounds, longitude_bounds : str
+        Centres and corners of pixels.
+    units : str
+        Of the columns.
+    per_mol_m2 : float
+        Columns in `units` are those in mol m-2 times this.
+    total_amf, total_column : str
+        What the replace layout rescales; empty where the product has none.
+    not_recomputed : tuple of str
+        What depends on the a priori and cannot be recomputed: fill in the replace layout.
+    ancillary : tuple of str
+        Variables that qualify layered ones, such as the coefficients of the layers.
+    """
+
+    sensor: str
+    product: str
+    column: str
+    amf: str
+    group: str
+    amf_group: str
+    pixel_dimensions: tuple[str, ...]
+    fields: Mapping[str, str]
+    kernel: str
+    layer_dimension: str = ""
+    quality: str = ""
+    cloud: str = ""
+    sun: str = ""
+    snow: str = ""
+    surface: str = ""
+    latitude: str = "latitude"
+    longitude: str = "longitude"
+    latitude_bounds: str = "latitude_bounds"
+    longitude_bounds: str = "longitude_bounds"
+    units: str = COLUMN_UNITS
+    per_mol_m2: float = 1.0
+    total_amf: str = ""
+    total_column: str = ""
+    not_recomputed: tuple[str, ...] = ()
+    ancillary: tuple[str, ...] = field(default=())
+
+    @property
+    def n_leading(self) -> int:
+        """Number of dimensions of length one before the scanlines, as `time` of TROPOMI."""
+        return len(self.pixel_dimensions) - 2

@@ -1,0 +1,255 @@
+"""TROPOMI on Sentinel-5P: `L2__NO2___` of any processor version, whole, reduced or cropped.
+
+Layer order is taken from the hybrid coefficients, not assumed. Names and conventions are those of
+the product user manual (S5P-KNMI-L2-0021-MA).
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import netCDF4
+import numpy as np
+
+from retrieval.errors import ProductError
+from retrieval.l2.names import TROPOSPHERIC_AMF, TROPOSPHERIC_COLUMN, SensorNames
+from retrieval.l2.orbit import Orbit
+from retrieval.l2.pixels import Crop, Tropopause
+from retrieval.l2.sensors.axes import (
+    L2_ADVICE,
+    TIME_UNITS,
+    LayerOrder,
+    add_delta_time,
+    date_after_since,
+    layer_order,
+)
+from retrieval.physics import air_mass_factor as airmass
+from retrieval.physics.layers import pressure_edges
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Float = NDArray[np.floating]
+
+PRODUCT_NAME = "L2__NO2___"
+
+STRATOSPHERE = ("nitrogendioxide_stratospheric_column", "air_mass_factor_stratosphere")
+PRECISION_KERNEL = "nitrogendioxide_tropospheric_column_precision_kernel"
+"""Precision without the profile's share: what stays when the profile is replaced (decision D11)."""
+
+REQUIRED = (
+    "latitude",
+    "longitude",
+    "latitude_bounds",
+    "longitude_bounds",
+    "averaging_kernel",
+    "air_mass_factor_total",
+    TROPOSPHERIC_AMF,
+    "tm5_tropopause_layer_index",
+    "tm5_constant_a",
+    "tm5_constant_b",
+    "surface_pressure",
+    TROPOSPHERIC_COLUMN,
+    "time",
+    "delta_time",
+)
+"""Variables without which no pixel can be re-retrieved."""
+
+OPTIONAL = {
+    "surface_altitude": "surface altitude taken from the standard atmosphere (warning bit 8)",
+    "nitrogendioxide_stratospheric_column": "no summed total column, TM5 column or total AMF",
+    "air_mass_factor_stratosphere": "no TM5 a-priori column and no total air mass factor",
+    PRECISION_KERNEL: "no precisions of the new columns",
+    "qa_value": "statistics without quality filter",
+}
+"""Variables that may be missing, and what their absence means."""
+
+NAMES = SensorNames(
+    sensor="TROPOMI",
+    product=PRODUCT_NAME,
+    column=TROPOSPHERIC_COLUMN,
+    amf=TROPOSPHERIC_AMF,
+    group="PRODUCT",
+    amf_group="PRODUCT",
+    pixel_dimensions=("/PRODUCT/time", "/PRODUCT/scanline", "/PRODUCT/ground_pixel"),
+    layer_dimension="/PRODUCT/layer",
+    fields={
+        "surface_pressure": "surface_pressure",
+        "surface_altitude": "surface_altitude",
+        "column": TROPOSPHERIC_COLUMN,
+        "precision_kernel": PRECISION_KERNEL,
+        "stratospheric_column": STRATOSPHERE[0],
+        "amf_total": "air_mass_factor_total",
+        "amf_troposphere": TROPOSPHERIC_AMF,
+        "amf_stratosphere": STRATOSPHERE[1],
+    },
+    kernel="averaging_kernel",
+    quality="qa_value",
+    cloud="cloud_radiance_fraction_nitrogendioxide_window",
+    sun="solar_zenith_angle",
+    snow="snow_ice_flag",
+    surface="surface_classification",
+    total_amf="air_mass_factor_total",
+    total_column="nitrogendioxide_total_column",
+    not_recomputed=(
+        "nitrogendioxide_ghost_column",
+        "air_mass_factor_clear",
+        "air_mass_factor_cloudy",
+        "nitrogendioxide_summed_total_column_precision",
+        "nitrogendioxide_total_column_precision",
+        "nitrogendioxide_total_column_precision_kernel",
+    ),
+    ancillary=("tm5_constant_a", "tm5_constant_b", "tm5_tropopause_layer_index"),
+)
+
+
+class Tropomi(Orbit):
+    """An open TROPOMI L2 NO2 file."""
+
+    names = NAMES
+    required = REQUIRED
+    needs = {  # noqa: RUF012
+        "reretrieve": REQUIRED,
+        "reretrieve with the pixel's own altitude": ("surface_altitude",),
+        "summed total column, TM5 column, total kernel of --layout replace": STRATOSPHERE,
+        "precisions of the new columns": (PRECISION_KERNEL,),
+        "statistics, grid and maps of good pixels": ("qa_value",),
+        "extract": ("latitude_bounds", "longitude_bounds", "time", "delta_time"),
+        "HARP": ("processing_quality_flags",),
+    }
+    advice = L2_ADVICE
+
+    @classmethod
+    def matches(cls, dataset: netCDF4.Dataset) -> bool:
+        """Tell whether a file has the groups of a Sentinel-5P product."""
+        return bool({"PRODUCT", "METADATA"} & set(dataset.groups))
+
+    @cached_property
+    def layers(self) -> LayerOrder:
+        """Hybrid coefficients brought to surface-first order.
+
+        Raises
+        ------
+        ProductError
+            If they do not give monotonic pressures.
+        """
+        return layer_order(self.raw("tm5_constant_a"), self.raw("tm5_constant_b"), self.path.name)
+
+    @property
+    def n_layer(self) -> int:
+        """Number of layers."""
+        return self.layers.n_layer
+
+    @property
+    def is_reversed(self) -> bool:
+        """True where the file counts layers from the top."""
+        return self.layers.is_reversed
+
+    def pressure_edges(self, surface_pressure: Float) -> Float:
+        """Interfaces p = a + b p_surface [Pa], surface first."""
+        return pressure_edges(self.layers.a, self.layers.b, surface_pressure)
+
+    def weights(self, kernel: Float, amf_total: Float | None) -> Float:
+        """Total kernel times total air mass factor: s = M A."""
+        if amf_total is None:
+            msg = "Invalid weights. TROPOMI's need the total air mass factor. Given none."
+            raise ValueError(msg)
+        return airmass.scattering_weights(kernel, amf_total)
+
+    def read_tropopause(self, crop: Crop) -> Tropopause:
+        """Tropopause layer index counted from the surface, and where it is valid.
+
+        Fills and indices outside 1 .. layer - 1 are invalid; they are masked before anything
+        uses them as an index (docs/formats.md 1.6).
+        """
+        index, is_valid = self.read_integer("tm5_tropopause_layer_index", crop)
+        index = index.astype(np.intp)
+        if self.is_reversed:
+            index = self.n_layer - 1 - index
+        is_valid &= (index >= 1) & (index < self.n_layer)
+        return Tropopause(is_valid, index=np.where(is_valid, index, 0))
+
+    def scanline_times(self, crop: Crop) -> NDArray[np.datetime64]:
+        """Measurement time of each scanline, datetime64[ms] UTC, NaT where missing.
+
+        Both styles of `delta_time` are read: plain milliseconds after `time`, and
+        milliseconds since a date (docs/formats.md 1.4).
+        """
+        with self.reading("delta_time and time"):
+            times = self._scanline_times(crop)
+        if times.shape != crop.shape[:1]:
+            msg = (
+                f"{self.path.name}: delta_time must have one value a scanline, {crop.shape[0]}. "
+                f"Given {times.shape}. {L2_ADVICE}"
+            )
+            raise ProductError(msg)
+        return times
+
+    def _scanline_times(self, crop: Crop) -> NDArray[np.datetime64]:
+        variable, where = self.variables["delta_time"], self.path.name
+        delta = self.raw("delta_time", (slice(0, 1), crop.scanline))[0]
+        fill = getattr(variable, "_FillValue", netCDF4.default_fillvals["i4"])
+        units = str(getattr(variable, "units", "milliseconds"))
+        if "since" in units:
+            origin = date_after_since(units, where)
+        else:
+            seconds = int(np.ravel(self.raw("time"))[0])
+            epoch = str(getattr(self.variables["time"], "units", TIME_UNITS))
+            origin = date_after_since(epoch, where) + np.timedelta64(seconds, "s")
+        return add_delta_time(origin, delta, fill, units, where)
+
+    def check(self) -> None:
+        """Refuse another product, or a file without a required variable."""
+        product = product_name(self.dataset)
+        missing = [name for name in REQUIRED if name not in self.variables]
+        is_other = bool(product) and PRODUCT_NAME not in product
+        if missing or is_other:
+            what = " is no NO2 product." if is_other else f" has no variable {missing[0]}."
+            msg = f"{self.path.name}{what} {self.expectation()}"
+            raise ProductError(msg)
+        if self.variables["latitude"].ndim != 3 or self.variables["averaging_kernel"].ndim != 4:
+            msg = (
+                f"{self.path.name}: latitude and averaging_kernel must have the dimensions "
+                "(time, scanline, ground_pixel[, layer]). "
+                f"Given {self.variables['averaging_kernel'].dimensions}. {L2_ADVICE}"
+            )
+            raise ProductError(msg)
+        for name in ("surface_pressure", "tm5_constant_a"):
+            units = str(getattr(self.variables[name], "units", "Pa"))
+            if units != "Pa":
+                msg = f"{self.path.name}: {name} must be in Pa. Given {units!r}. {L2_ADVICE}"
+                raise ProductError(msg)
+        if not self.has("surface_altitude"):
+            self.assumptions.append(OPTIONAL["surface_altitude"])
+        self.assumptions += [
+            f"{name} is missing: {meaning}"
+            for name, meaning in OPTIONAL.items()
+            if name != "surface_altitude" and not self.has(name)
+        ]
+        _ = self.layers
+
+    def expectation(self) -> str:
+        """Say what the file should have been, and what to do."""
+        found = product_name(self.dataset)
+        if PRODUCT_NAME in found:
+            return (
+                f"A re-retrieval needs it. Found an {PRODUCT_NAME} file without. Get the full file."
+            )
+        found = found or self.attribute("title") or "another kind of file"
+        return (
+            f"Expected an {PRODUCT_NAME} product with its averaging kernels; found {found}. "
+            "Choose another file."
+        )
+
+
+def product_name(dataset: netCDF4.Dataset) -> str:
+    """Short name of the product as the metadata say, empty where they do not."""
+    try:
+        group = dataset["METADATA/GRANULE_DESCRIPTION"]
+        return str(getattr(group, "ProductShortName", ""))
+    except (IndexError, KeyError):
+        return ""
+
+
+SENSOR = Tropomi
