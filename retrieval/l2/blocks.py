@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.l2.pixels import Crop, Pixels
-from retrieval.physics import air_mass_factor as airmass
+from retrieval.physics import air_mass_factors as airmass
 from retrieval.physics.layers import standard_altitude
 
 if TYPE_CHECKING:

@@ -43,9 +43,6 @@ MOLEC_CM2_PER_MOL_M2 = AVOGADRO * 1e-4
 MICROGRAM_M3_TO_MOL_M3 = 1e-9 / MOLAR_MASS_NO2
 """1 ug m-3 of NO2 (mass of NO2, not of N) in mol m-3: 2.17365e-8."""
 
-MOLEC_CM3_TO_MOL_M3 = 1e6 / AVOGADRO
-"""1 molecule cm-3 in mol m-3."""
-
 MASS_TO_MOLE_FRACTION = MOLAR_MASS_AIR / MOLAR_MASS_NO2
 """Mass mixing ratio of NO2 [kg kg-1] to mole fraction [mol mol-1]."""
 

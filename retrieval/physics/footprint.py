@@ -1,8 +1,10 @@
 """Pixel footprints on the grid of an a-priori set: exact area weights, bilinear for coarse sets.
 
-A pixel's slant column is the mean over its area, so the a priori that belongs to it is the area
-mean of the set over the pixel's quadrilateral (docs/equations.md 4.1; decision D7). The weights are
-a value: they are built once for a geometry and applied to as many levels and times as wanted.
+Light mixes over a pixel before it is measured: N = sum_i w_i sum_l s_l x_il with cells i of areas
+w_i. So the a priori of a pixel is the area mean of partial columns, xbar_l = sum_i w_i x_il /
+sum_i w_i, never a mean of air mass factors (docs/equations.md 4.1, 4.2; decision D7; Douros et al.,
+2023, section 2). The weights are a value: built once for a geometry, applied to as many levels and
+times as wanted.
 
     3-------2        Corners as the product stores them: counter-clockwise from the south-west
     |       |        one on the ascending part of the orbit. Nothing here depends on that order,
@@ -29,8 +31,7 @@ from retrieval.physics.quadrilaterals import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Float = NDArray[np.floating]
-    Bool = NDArray[np.bool_]
+    from retrieval.typing import Bool, Float
 
 POLE_TOLERANCE = 1e-3
 """Grids whose outer edge is this near to a pole [degree] reach it."""
@@ -121,11 +122,17 @@ def footprint_weights(
     Returns
     -------
     FootprintWeights
-        Rows of bad and outside pixels are empty.
+        w_i / sum w_i. Rows of bad and outside pixels are empty.
 
-    References
-    ----------
-    docs/equations.md 4.2.
+    Examples
+    --------
+    A pixel of 0.2 x 0.1 degree on cells of 0.1 degree, a quarter of it in the first.
+
+    >>> grid = RectilinearGrid(np.array([5.0, 5.1, 5.2, 5.3]), np.array([50.0, 50.1]))
+    >>> lat, lon = np.array([[50.0, 50.0, 50.1, 50.1]]), np.array([[5.05, 5.25, 5.25, 5.05]])
+    >>> weights = footprint_weights(lat, lon, grid)
+    >>> weights.matrix.toarray().round(6).tolist()
+    [[0.25, 0.5, 0.25]]
     """
     lat = np.asarray(latitude_bounds, dtype=np.float64)
     lon, has_pole = unwrap_longitudes(np.asarray(longitude_bounds, dtype=np.float64))
@@ -218,10 +225,14 @@ def bilinear_weights(latitude: Float, longitude: Float, grid: RectilinearGrid) -
     Returns
     -------
     BilinearWeights
+        (1 - u)(1 - v), u (1 - v), (1 - u) v, u v with u, v the fractions of the way to the next
+        centre east and north (docs/equations.md 4.3; TM5-MP manual, S5P-KNMI-L2-0035-MA).
 
-    References
-    ----------
-    docs/equations.md 4.3; docs/formats.md 3.
+    Examples
+    --------
+    >>> grid = RectilinearGrid.from_centres([4.5, 5.5], [49.5, 50.5])
+    >>> bilinear_weights(np.array([50.0]), np.array([4.75]), grid).weight.tolist()
+    [[0.375, 0.125, 0.375, 0.125]]
     """
     lon = np.asarray(longitude, dtype=np.float64)
     lat = np.asarray(latitude, dtype=np.float64)
@@ -318,6 +329,17 @@ def apply_weights(
         Weighted mean over the finite cells; NaN where there is none.
     coverage : ndarray, shape (n_pixel,)
         Share of the pixel's area (bilinear: of the weight) on finite cells inside of the grid.
+
+    Examples
+    --------
+    Half of a pixel on a cell of 4, a quarter on one of 2, a quarter on one that is missing.
+
+    >>> grid = RectilinearGrid(np.array([5.0, 5.1, 5.2, 5.3]), np.array([50.0, 50.1]))
+    >>> lat, lon = np.array([[50.0, 50.0, 50.1, 50.1]]), np.array([[5.05, 5.25, 5.25, 5.05]])
+    >>> field = np.array([[2.0], [4.0], [np.nan]])
+    >>> mean, coverage = apply_weights(footprint_weights(lat, lon, grid), field)
+    >>> mean.round(3).tolist(), coverage.round(3).tolist()
+    ([[3.333]], [0.75])
     """
     clean, is_finite = field if isinstance(field, CellValues) else cell_values(field)
     if isinstance(weights, FootprintWeights):

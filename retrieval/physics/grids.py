@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from pyproj import Transformer
 
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 GEOGRAPHIC = "EPSG:4326"
 """CRS name of longitude/latitude grids."""

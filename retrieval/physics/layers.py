@@ -1,9 +1,14 @@
 """Pressure and height of the retrieval's layers, surface first, and the air between them.
 
-Layers come from the hybrid coefficients of the L2 file and the pixel's own surface pressure,
-p = a + b p_surface (docs/equations.md 3.1; PUM, `tm5_constant_a`). Heights are above ground, from
-the standard atmosphere in closed form or from temperatures by the hypsometric equation
-(docs/equations.md 3.2).
+Kernels jump from layer to layer, profiles come at heights: something must say where a layer lies.
+Pressures of interfaces follow from hybrid coefficients and the pixel's own surface pressure,
+heights above ground from hydrostatic balance, dp = -g p dz / (R_d T), in the standard atmosphere
+(closed form) or in isothermal layers of given temperature (docs/equations.md 3.1, 3.2).
+
+References
+----------
+TROPOMI NO2 product user manual, S5P-KNMI-L2-0021-MA, `tm5_constant_a`: p = a + b p_surface.
+ICAO, Manual of the standard atmosphere, Doc 7488: 288.15 K, 6.5 K/km to 11 km, R_d 287.05287.
 """
 
 from __future__ import annotations
@@ -25,8 +30,7 @@ from retrieval.physics.constants import (
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    Float = NDArray[np.floating]
-    Bool = NDArray[np.bool_]
+    from retrieval.typing import Bool, Float
 
 MINIMUM_PRESSURE = 1e-3
 """Stands for the zero pressure of the topmost interface where a logarithm is taken [Pa]."""
@@ -39,7 +43,7 @@ _ISA_ALTITUDE_EXPONENT = 0.190263
 
 
 def pressure_edges(a: Float, b: Float, surface_pressure: ArrayLike) -> Float:
-    """Pressures of the layer interfaces, surface first.
+    """Pressures of the layer interfaces, surface first, p = a + b p_surface (product manual).
 
     Parameters
     ----------
@@ -68,7 +72,8 @@ def pressure_edges(a: Float, b: Float, surface_pressure: ArrayLike) -> Float:
 def standard_altitude(surface_pressure: ArrayLike) -> Float:
     """Altitude at which the standard atmosphere has a pressure [m above sea level].
 
-    Used for files without `surface_altitude`, with a warning.
+    z = 44330.77 m (1 - (p / 101325 Pa)^0.190263), `StandardAtmosphere` turned round with its
+    constants put in. For files without `surface_altitude`, with a warning.
 
     Examples
     --------
@@ -80,7 +85,7 @@ def standard_altitude(surface_pressure: ArrayLike) -> Float:
 
 
 class Atmosphere(ABC):
-    """Pressure, height above ground and temperature in the column of each of n pixels."""
+    """Pressure, height above ground and temperature over each of n pixels."""
 
     @abstractmethod
     def height_at(self, pressure: Float) -> Float:
@@ -96,11 +101,12 @@ class Atmosphere(ABC):
 
 
 class StandardAtmosphere(Atmosphere):
-    """Standard atmosphere standing on the pixel's surface.
+    """Standard atmosphere (ICAO) standing on the pixel's surface.
 
-    T falls by 6.5 K/km from 288.15 K - 6.5 K/km x altitude at the ground to 11 km above sea
-    level and is constant above; p follows from the exact hydrostatic integral with
-    p(0) = `surface_pressure` (docs/equations.md 3.2).
+    T_s = 288.15 K - G x altitude at the ground, G = 6.5 K/km, falls by G to 11 km above sea level
+    and is constant above. Hydrostatic balance then gives, with p(0) the surface pressure,
+    p = p(0) ((T_s - G z) / T_s)^(g / (R_d G)) below 11 km and p = p_11 exp(-(z - z_11) g / (R_d
+    T_11)) above.
 
     Parameters
     ----------
@@ -108,6 +114,16 @@ class StandardAtmosphere(Atmosphere):
         [Pa].
     surface_altitude : ndarray, shape (n,)
         Altitude of the surface above sea level [m].
+
+    Examples
+    --------
+    The tables of the standard atmosphere have 898.75 hPa at 1 km and 226.32 hPa at 11 km.
+
+    >>> air = StandardAtmosphere(np.array([101325.0]), np.array([0.0]))
+    >>> air.pressure_at(np.array([[1000.0, 11000.0]])).round(0).tolist()
+    [[89875.0, 22632.0]]
+    >>> air.height_at(np.array([[89874.6]])).round(1).tolist()
+    [[1000.0]]
     """
 
     def __init__(self, surface_pressure: Float, surface_altitude: Float) -> None:
@@ -141,14 +157,22 @@ class StandardAtmosphere(Atmosphere):
 class LayeredAtmosphere(Atmosphere):
     """Isothermal layers with given (virtual) temperatures: the hypsometric sum.
 
-    z_{l+1} = z_l + R_d T_l / g ln(p_l / p_{l+1}) (docs/equations.md 3.2).
+    z_{l+1} = z_l + (R_d T_l / g) ln(p_l / p_{l+1}), z_0 = 0 (hypsometric equation).
 
     Parameters
     ----------
     edges : ndarray, shape (n, layer + 1)
         Layer interfaces [Pa], surface first.
     layer_temperature : ndarray, shape (n, layer)
-        Virtual temperature of each layer [K].
+        Virtual temperature of each layer, T (1 + 0.608 q) [K].
+
+    Examples
+    --------
+    R_d / g is 29.2713 m/K, and ln 2 is 0.6931: at 273.15 K the pressure halves in 5542 m.
+
+    >>> air = LayeredAtmosphere(np.array([[1e5, 5e4, 2.5e4]]), np.array([[273.15, 250.0]]))
+    >>> air.height_edges.round(0).tolist()
+    [[0.0, 5542.0, 10614.0]]
     """
 
     def __init__(self, edges: Float, layer_temperature: Float) -> None:

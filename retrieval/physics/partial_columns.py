@@ -1,9 +1,9 @@
 """Partial columns of any set in a block of pixels: from its levels to the retrieval's layers.
 
-This is where the kinds of vertical coordinate and of quantity meet (docs/equations.md 3.4): sets on
-heights are integrated in height, sets on hybrid layers and pressures in pressure; mixing ratios on
-heights become concentrations and concentrations on pressures become mixing ratios with the
-pixel's own atmosphere, the same for all sets.
+Where the kinds of vertical coordinate and of quantity meet (docs/equations.md 3.4): sets on heights
+are integrated in height, x = integral n dz, sets on hybrid layers and pressures in pressure, x =
+integral v dp / (g M_air). Mole fractions on heights and concentrations on pressures are converted,
+n = v p / (R T), with the pixel's own atmosphere, the same for all sets.
 """
 
 from __future__ import annotations
@@ -34,11 +34,8 @@ from retrieval.physics.vertical import (
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from retrieval.physics.layers import Atmosphere
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 
 @dataclass(frozen=True)
@@ -97,6 +94,20 @@ def set_columns(
         Partial columns [mol m-2], 0 above the cut.
     cut_pressure : ndarray, shape (n,)
         Pressure of the cut, min(top, merge height), [Pa].
+
+    Examples
+    --------
+    One layer from the ground to 4 km; 1e-7 mol m-3 up to 2 km are 2e-4 mol m-2.
+
+    >>> from retrieval.physics.layers import StandardAtmosphere
+    >>> ground = np.array([101325.0])
+    >>> air = StandardAtmosphere(ground, np.array([0.0]))
+    >>> edges = np.array([[101325.0, air.pressure_at(np.array([[4000.0]]))[0, 0]]])
+    >>> levels = HeightLevels(np.array([0.0, 2000.0]))
+    >>> pixels = PixelColumns(ground, edges, air)
+    >>> x, cut = set_columns(np.array([[1e-7, 1e-7]]), levels, Quantity.CONCENTRATION, pixels)
+    >>> x.round(9).tolist(), cut.round(-2).tolist()
+    ([[0.0002]], [79500.0])
     """
     if isinstance(vertical, HeightLevels | HeightLayers):
         return _from_heights(profile, vertical, quantity, pixels, merge_height)
@@ -187,7 +198,8 @@ def columns_above(
 ) -> Float:
     """Partial columns of an upper set above a cut, in the retrieval's layers (mode `upper`).
 
-    The layer that holds the cut takes the upper set's own part of it (docs/equations.md 3.6).
+    The layer that holds the cut takes the upper set's own part of it (docs/equations.md 3.6;
+    `RG` of Douros et al., 2023).
 
     Parameters
     ----------
@@ -210,5 +222,5 @@ def columns_above(
 
 
 def constant_above(mole_fraction: float, pixels: PixelColumns, cut_pressure: Float) -> Float:
-    """Partial columns of a constant mole fraction above a cut (mode `constant-vmr`)."""
+    """Partial columns of a constant mole fraction above a cut, mode `constant-vmr` [mol m-2]."""
     return uniform_columns(mole_fraction, pixels.pressure_edges, cut_pressure)

@@ -1,4 +1,8 @@
-"""Quadrilaterals of pixels: on the globe, in the plane of a grid, and whether they are sound."""
+"""Quadrilaterals of pixels: on the globe, in the plane of a grid, and whether they are sound.
+
+Longitudes jump by 360 degree, corners may be missing, cross or fall together, and a projection may
+tear what lies far from it; a pixel with one connected image and an area has none of these.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,8 @@ from retrieval.physics.grids import FULL_CIRCLE
 from retrieval.physics.overlap import polygon_area
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from retrieval.physics.grids import RectilinearGrid
-
-    Float = NDArray[np.floating]
-    Bool = NDArray[np.bool_]
+    from retrieval.typing import Bool, Float
 
 ZERO_AREA = 1e-7
 """Area over squared diameter below which a quadrilateral is a line: float32 corners, 0.4 for a

@@ -13,7 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 J2000 = np.datetime64("2000-01-01T12:00:00", "ms")
 
@@ -67,6 +67,14 @@ def solar_angles(
     -------
     zenith, azimuth : ndarray
         [degree]; azimuth clockwise from north, -180 to 180.
+
+    Examples
+    --------
+    On 21 June at noon the sun is 23.44 degree from the zenith of the equator, in the north.
+
+    >>> time = np.array(["2023-06-21T12:02"], dtype="datetime64[ms]")
+    >>> [angle.round(1).tolist() for angle in solar_angles(time, np.array([0.0]), np.array([0.0]))]
+    [[23.4], [-0.1]]
     """
     declination, greenwich = solar_position(times)
     hour = np.deg2rad(greenwich + longitude)

@@ -1,4 +1,8 @@
-"""Which fields of a set belong to which scanline, by one time rule (docs/equations.md 5)."""
+"""Which fields of a set belong to which scanline, by one time rule.
+
+NO2 near the ground follows the clock, so that a field of another hour is another profile: one rule
+for all sets that are compared, nothing bridged that is missing (docs/equations.md 5; decision D8).
+"""
 
 from __future__ import annotations
 
@@ -76,6 +80,15 @@ def time_weights(times: Times, rule: TimeRule, scanline_times: Times) -> TimeWei
     Returns
     -------
     TimeWeights
+
+    Examples
+    --------
+    >>> hours = np.array(["2023-06-01T11", "2023-06-01T12", "2023-06-01T13"], "datetime64[ms]")
+    >>> orbit = np.array(["2023-06-01T11:15"], "datetime64[ms]")
+    >>> time_weights(hours, TimeRule.LINEAR, orbit).weight.tolist()
+    [[0.75, 0.25]]
+    >>> time_weights(hours, TimeRule.OVERPASS_MEAN, orbit).weight.round(3).tolist()
+    [[0.333, 0.333, 0.333]]
     """
     kernel = {
         TimeRule.OVERPASS_MEAN: _overpass_mean,

@@ -6,7 +6,8 @@ partial column of a layer is C(top) - C(base), and C is closed for every kind of
 
 All functions are kernels on plain arrays: n pixels, profiles (n, level) surface first, layer
 interfaces (n, layer + 1) surface first. Nothing is added above the last level of a profile;
-what lies there is `above.py`'s business and is reported.
+what lies there is for `partial_columns.columns_above` and `constant_above`, and is reported.
+The derivations are in docs/equations.md 3.3, 3.4, 3.6.
 """
 
 from __future__ import annotations
@@ -19,9 +20,7 @@ from retrieval.physics.constants import AIR_COLUMN_PER_PASCAL, GAS_CONSTANT
 from retrieval.physics.layers import MINIMUM_PRESSURE
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 
 def columns_from_heights(profile: Float, height: Float, height_edges: Float) -> Float:
@@ -43,8 +42,8 @@ def columns_from_heights(profile: Float, height: Float, height_edges: Float) -> 
 
     Notes
     -----
-    Between nodes C(z) = C_k + n_k d + (n_{k+1} - n_k) d^2 / (2 dz), d = z - z_k (docs/equations.md
-    3.4).
+    Between nodes C(z) = C_k + n_k d + (n_{k+1} - n_k) d^2 / (2 dz) with d = z - z_k and dz the
+    distance of the nodes: the integral of the straight line from n_k to n_{k+1}.
 
     Examples
     --------
@@ -64,9 +63,21 @@ def columns_from_heights(profile: Float, height: Float, height_edges: Float) -> 
 
 
 def columns_from_height_layers(profile: Float, bounds: Float, height_edges: Float) -> Float:
-    """Integrate layer-mean concentrations between height bounds; shapes as above.
+    """Integrate layer-mean concentrations between height bounds, x = sum n_k dz_k.
 
-    `profile` (n, level) [mol m-3] is the mean between `bounds[k]` and `bounds[k + 1]`.
+    Parameters
+    ----------
+    profile : ndarray, shape (n, level)
+        Mean concentrations [mol m-3] between `bounds[k]` and `bounds[k + 1]`.
+    bounds : ndarray, shape (level + 1,)
+        Heights above ground [m], ascending.
+    height_edges : ndarray, shape (n, layer + 1)
+        Heights of the layer interfaces above ground [m], ascending.
+
+    Returns
+    -------
+    ndarray, shape (n, layer)
+        Partial columns [mol m-2]; 0 above the last bound.
 
     Examples
     --------
@@ -92,7 +103,7 @@ def columns_from_hybrid(mole_fraction: Float, source_edges: Float, target_edges:
     source_edges : ndarray, shape (n, level + 1)
         Interfaces of the source at the *pixel's* surface pressure [Pa], decreasing. Evaluating
         them there keeps the profile on the terrain and makes a set on the retrieval's own layers
-        the identity (identity I1, docs/equations.md 3.4).
+        the identity (identity I1).
     target_edges : ndarray, shape (n, layer + 1)
         Interfaces of the retrieval [Pa], decreasing.
 
@@ -101,8 +112,14 @@ def columns_from_hybrid(mole_fraction: Float, source_edges: Float, target_edges:
     ndarray, shape (n, layer)
         Partial columns [mol m-2]; 0 outside of the source's range.
 
+    Notes
+    -----
+    x_l = sum_k v_k dp_kl / (g M_air), dp_kl the pressure that source and target layer share.
+
     Examples
     --------
+    The lower target layer shares 500 Pa with each source layer but the last 250: 500 + 2 x 250.
+
     >>> source = np.array([[1000.0, 500.0, 0.0]])
     >>> x = columns_from_hybrid(np.array([[1.0, 2.0]]), source, np.array([[1000.0, 250.0, 0.0]]))
     >>> (x / AIR_COLUMN_PER_PASCAL).round(9).tolist()
@@ -165,6 +182,18 @@ def columns_from_pressures(
     -----
     Between levels v = v_k + (v_{k+1} - v_k) ln(p_k/p) / L with L = ln(p_k/p_{k+1}), and the
     integral of ln(p_k/p') dp' from p to p_k is p_k - p - p ln(p_k/p).
+
+    Examples
+    --------
+    A constant profile is v dp; one that falls from 1 to 0 between 1000 and 100 Pa holds, with L =
+    ln 10, 900 - (900 - 100 L) / L = 609.1 of the 900 Pa.
+
+    >>> levels, ground = np.array([1000.0, 100.0]), np.array([1000.0])
+    >>> for v in ([2.0, 2.0], [1.0, 0.0]):
+    ...     x = columns_from_pressures(np.array([v]), levels, np.array([[1000.0, 100.0]]), ground)
+    ...     print((x / AIR_COLUMN_PER_PASCAL).round(1).tolist())
+    [[1800.0]]
+    [[609.1]]
     """
     surface = surface_pressure[:, None]
     target = np.maximum(target_edges, MINIMUM_PRESSURE)
@@ -188,8 +217,19 @@ def columns_from_pressures(
 def uniform_columns(mole_fraction: float, target_edges: Float, cut_pressure: Float) -> Float:
     """Partial columns of a constant mole fraction above a cut, x = v dp / (g M_air).
 
-    `cut_pressure` (n,) [Pa] divides the layer that holds it. Mode
-    `constant-vmr`, docs/equations.md 3.6.
+    Parameters
+    ----------
+    mole_fraction : float
+        v [mol mol-1].
+    target_edges : ndarray, shape (n, layer + 1)
+        Interfaces [Pa], decreasing.
+    cut_pressure : ndarray, shape (n,)
+        Where it begins [Pa]; the layer that holds the cut counts with its part above.
+
+    Returns
+    -------
+    ndarray, shape (n, layer)
+        Partial columns [mol m-2].
 
     Examples
     --------
@@ -202,7 +242,9 @@ def uniform_columns(mole_fraction: float, target_edges: Float, cut_pressure: Flo
 
 
 def concentration(mole_fraction: Float, pressure: Float, temperature: Float) -> Float:
-    """Amount of gas per volume of air, c = v p / (R T) [mol m-3].
+    """Amount of gas per volume of air [mol m-3] by the ideal gas law, c = v p / (R T).
+
+    `mole_fraction` v [mol mol-1], `pressure` [Pa] and `temperature` [K] broadcast.
 
     Examples
     --------
@@ -213,7 +255,13 @@ def concentration(mole_fraction: Float, pressure: Float, temperature: Float) -> 
 
 
 def mole_fraction(concentration: Float, pressure: Float, temperature: Float) -> Float:
-    """Amount of gas per amount of air, v = c R T / p [mol mol-1]."""
+    """Amount of gas per amount of air [mol mol-1], v = c R T / p: `concentration` turned round.
+
+    Examples
+    --------
+    >>> round(float(mole_fraction(np.float64(4.0091e-08), np.float64(1e5), np.float64(300.0))), 12)
+    1e-09
+    """
     return np.asarray(concentration * GAS_CONSTANT * temperature / pressure)
 
 

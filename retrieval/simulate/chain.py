@@ -12,7 +12,7 @@ import numpy as np
 
 from retrieval.l2.pixels import Geometry
 from retrieval.l2.quality import ErrorCode, is_snow_or_ice
-from retrieval.physics.air_mass_factor import troposphere
+from retrieval.physics.air_mass_factors import troposphere
 from retrieval.physics.constants import FILL_INT, MOLEC_CM2_PER_MOL_M2
 from retrieval.physics.layers import (
     Atmosphere,

@@ -10,7 +10,7 @@ from retrieval.l2.names import TM5
 from retrieval.l2.orbit import Orbit
 from retrieval.l2.pixels import Crop, Pixels
 from retrieval.l2.product.results import OrbitResult, SetResult, SubstitutionFlag
-from retrieval.physics import air_mass_factor as airmass
+from retrieval.physics import air_mass_factors as airmass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from retrieval.physics.air_mass_factor import EXCLUSIVE, INCLUSIVE
+from retrieval.physics.air_mass_factors import EXCLUSIVE, INCLUSIVE
 from retrieval.physics.time_rules import TimeRule
 
 if TYPE_CHECKING:

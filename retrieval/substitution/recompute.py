@@ -9,7 +9,7 @@ import numpy as np
 
 from retrieval.apriori.base import AprioriSet
 from retrieval.l2.product.results import SubstitutionFlag, SubstitutionWarning
-from retrieval.physics import air_mass_factor as airmass
+from retrieval.physics import air_mass_factors as airmass
 from retrieval.physics.constants import PPT
 from retrieval.physics.levels import HybridLayers, PressureLevels
 from retrieval.physics.partial_columns import (

@@ -24,7 +24,7 @@ from retrieval.l2.sensors.axes import (
     date_after_since,
     layer_order,
 )
-from retrieval.physics import air_mass_factor as airmass
+from retrieval.physics import air_mass_factors as airmass
 from retrieval.physics.layers import pressure_edges
 
 if TYPE_CHECKING:

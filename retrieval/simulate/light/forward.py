@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.physics.air_mass_factor import air_mass_factor
+from retrieval.physics.air_mass_factors import air_mass_factor
 from retrieval.simulate.light.box_amf import layer_box_amf
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from retrieval.l2.open_orbit import open_orbit
 from retrieval.l2.product.results import SubstitutionFlag
-from retrieval.physics import air_mass_factor as airmass
+from retrieval.physics import air_mass_factors as airmass
 from retrieval.physics.footprint import apply_weights, footprint_weights
 from retrieval.physics.levels import HeightLevels, Quantity
 from retrieval.physics.partial_columns import set_columns

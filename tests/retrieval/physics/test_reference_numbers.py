@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.physics import air_mass_factor as airmass
+from retrieval.physics import air_mass_factors as airmass
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3, MOLEC_CM2_PER_MOL_M2, PPT
 from retrieval.physics.layers import StandardAtmosphere
 from retrieval.physics.levels import HeightLevels, HybridLayers, Quantity

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from retrieval.l2.product.results import SubstitutionFlag, SubstitutionWarning
-from retrieval.physics import air_mass_factor as airmass
+from retrieval.physics import air_mass_factors as airmass
 from retrieval.physics.constants import AIR_COLUMN_PER_PASCAL
 from retrieval.physics.layers import StandardAtmosphere
 from retrieval.physics.levels import HeightLevels, HybridLayers, PressureLevels, Quantity

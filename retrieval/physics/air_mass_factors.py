@@ -33,8 +33,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Float = NDArray[np.floating]
-    Bool = NDArray[np.bool_]
+    from retrieval.typing import Bool, Float
 
 INCLUSIVE = "inclusive"
 """The tropopause layer belongs to the troposphere (decision D2; docs/equations.md 8.3)."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from retrieval.physics import air_mass_factor as airmass
+from retrieval.physics import air_mass_factors as airmass
 from tests.builders.array_sets import weights_of
 from tests.builders.strategies import profiles, quick
 
