@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from retrieval.physics.levels import HeightLayers, HeightLevels, HybridLayers, PressureLevels
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -117,3 +119,22 @@ class ArraySet(AprioriSet):
         if self.surface_altitude is None:
             return None
         return np.asarray(self.surface_altitude[rows, columns])
+
+
+def levels_text(vertical: Vertical) -> str:
+    """Say in words which levels a set has, so that a missing one shows in a product.
+
+    Examples
+    --------
+    >>> levels_text(PressureLevels(np.array([100000.0, 85000.0])))
+    '1000, 850 hPa'
+    """
+    match vertical:
+        case HeightLevels(height):
+            return ", ".join(f"{value:g}" for value in height) + " m"
+        case HeightLayers(edges):
+            return "layers between " + ", ".join(f"{value:g}" for value in edges) + " m"
+        case PressureLevels(pressure):
+            return ", ".join(f"{value / 100.0:g}" for value in pressure) + " hPa"
+        case HybridLayers():
+            return f"{vertical.n_level} hybrid layers"

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.errors import NoOverlapError, NothingToDoError
+from retrieval.errors import NoOverlapError, NothingToDoError, ProductError
 from retrieval.l2.pixels import Crop, Footprints
 from retrieval.physics.grids import FULL_CIRCLE, BoundingBox, box_in_degrees, project
+from retrieval.physics.quadrilaterals import crossing_quadrilaterals, unwrap_longitudes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 PIXEL_REACH = 0.5
 """Corners lie within this latitude difference of their centre [degree] (widest pixels: 15 km)."""
+ORDER_SAMPLE = 20_000
+"""Pixels whose corner order is checked, spread over the orbit."""
 
 Test = Callable[["Float", "Float"], "NDArray[np.bool_]"]
 """Which points (latitude, longitude) are inside."""
@@ -91,6 +94,35 @@ def locate_pixels(
         centres = (found.latitude, found.longitude)
         crop = Crop(_within(crop.scanline, rows), _within(crop.ground_pixel, columns))
     return crop, found
+
+
+def check_corner_order(latitude_bounds: Float, longitude_bounds: Float) -> None:
+    """Check that the corners of an orbit run round its pixels; a matter of the whole file.
+
+    Parameters
+    ----------
+    latitude_bounds, longitude_bounds : ndarray, shape (..., 4)
+        Corners [degrees]; NaN where missing.
+
+    Raises
+    ------
+    ProductError
+        If they cross in most pixels.
+    """
+    lat = latitude_bounds.reshape(-1, latitude_bounds.shape[-1])
+    lon = longitude_bounds.reshape(-1, longitude_bounds.shape[-1])
+    every = slice(None, None, max(1, lat.shape[0] // ORDER_SAMPLE))
+    lat, (lon, has_pole) = lat[every].astype(np.float64), unwrap_longitudes(lon[every])
+    is_valid = np.isfinite(lat).all(axis=1) & np.isfinite(lon).all(axis=1) & ~has_pole
+    n_valid = int(is_valid.sum())
+    n_crossing = int(crossing_quadrilaterals(lon[is_valid], lat[is_valid]).sum())
+    if n_crossing > 0.5 * n_valid:
+        msg = (
+            "Invalid latitude_bounds/longitude_bounds. The four corners must run round the pixel. "
+            f"Given corners that cross in {n_crossing} of {n_valid} pixels. "
+            "Reorder the corner dimension of the file (0 and 2, 1 and 3 must be opposite)."
+        )
+        raise ProductError(msg)
 
 
 def _rows_near(lat: Float, lon: Float, box: BoundingBox) -> slice | None:

@@ -76,22 +76,3 @@ class PressureLevels:
 
 
 Vertical = HeightLevels | HeightLayers | HybridLayers | PressureLevels
-
-
-def levels_text(vertical: Vertical) -> str:
-    """Say in words which levels a set has, so that a missing one shows in a product.
-
-    Examples
-    --------
-    >>> levels_text(PressureLevels(np.array([100000.0, 85000.0])))
-    '1000, 850 hPa'
-    """
-    match vertical:
-        case HeightLevels(height):
-            return ", ".join(f"{value:g}" for value in height) + " m"
-        case HeightLayers(edges):
-            return "layers between " + ", ".join(f"{value:g}" for value in edges) + " m"
-        case PressureLevels(pressure):
-            return ", ".join(f"{value / 100.0:g}" for value in pressure) + " hPa"
-        case HybridLayers():
-            return f"{vertical.n_level} hybrid layers"

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.errors import ProductError
 from retrieval.physics.grids import FULL_CIRCLE
 from retrieval.physics.overlap import polygon_area
 
@@ -24,8 +23,6 @@ square."""
 MAXIMUM_EXTENT = 1e6
 """A pixel larger than this in the plane of a set [m] is torn by the projection: it lies round the
 antipode of the set, where an azimuthal projection has no value."""
-ORDER_SAMPLE = 20_000
-"""Pixels whose corner order is checked, spread over the orbit."""
 
 
 def unwrap_longitudes(longitude: Float) -> tuple[Float, Bool]:
@@ -94,32 +91,3 @@ def is_flat(x: Float, y: Float) -> Bool:
     """Tell which polygons are lines or points, (n, corner) -> (n,)."""
     diameter_2 = np.ptp(x, axis=1) ** 2 + np.ptp(y, axis=1) ** 2
     return np.asarray(np.abs(polygon_area(x, y)) <= ZERO_AREA * diameter_2)
-
-
-def check_corner_order(latitude_bounds: Float, longitude_bounds: Float) -> None:
-    """Check that the corners of an orbit run round its pixels; a matter of the whole file.
-
-    Parameters
-    ----------
-    latitude_bounds, longitude_bounds : ndarray, shape (..., 4)
-        Corners [degrees]; NaN where missing.
-
-    Raises
-    ------
-    ProductError
-        If they cross in most pixels.
-    """
-    lat = latitude_bounds.reshape(-1, latitude_bounds.shape[-1])
-    lon = longitude_bounds.reshape(-1, longitude_bounds.shape[-1])
-    every = slice(None, None, max(1, lat.shape[0] // ORDER_SAMPLE))
-    lat, (lon, has_pole) = lat[every].astype(np.float64), unwrap_longitudes(lon[every])
-    is_valid = np.isfinite(lat).all(axis=1) & np.isfinite(lon).all(axis=1) & ~has_pole
-    n_valid = int(is_valid.sum())
-    n_crossing = int(crossing_quadrilaterals(lon[is_valid], lat[is_valid]).sum())
-    if n_crossing > 0.5 * n_valid:
-        msg = (
-            "Invalid latitude_bounds/longitude_bounds. The four corners must run round the pixel. "
-            f"Given corners that cross in {n_crossing} of {n_valid} pixels. "
-            "Reorder the corner dimension of the file (0 and 2, 1 and 3 must be opposite)."
-        )
-        raise ProductError(msg)

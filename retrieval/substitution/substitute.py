@@ -1,7 +1,8 @@
 """The chain for one orbit: read, collocate, integrate, recompute; an orbit in, results out.
 
 Block by block of scanlines: the footprint mean of each set (`collocate`), its partial columns in
-the pixel's layers (`profiles`), the part above (`set_columns`), and the equations of `airmass`.
+the pixel's layers (`physics.partial_columns`), the part above and the new air mass factor
+(`recompute`).
 Every pixel with a kernel, a tropopause and coverage is computed, whatever its quality value.
 """
 
@@ -12,15 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.apriori.base import AprioriSet
+from retrieval.apriori.base import AprioriSet, levels_text
 from retrieval.errors import AprioriError, NoOverlapError, NothingToDoError
 from retrieval.l2.blocks import OrbitBlocks
-from retrieval.l2.crop import any_within, locate_pixels
+from retrieval.l2.crop import any_within, check_corner_order, locate_pixels
 from retrieval.l2.product.results import OrbitResult, SubstitutionFlag
 from retrieval.physics.layers import LayeredAtmosphere, StandardAtmosphere
-from retrieval.physics.levels import HybridLayers, PressureLevels, levels_text
+from retrieval.physics.levels import HybridLayers, PressureLevels
 from retrieval.physics.partial_columns import PixelColumns
-from retrieval.physics.quadrilaterals import check_corner_order
 from retrieval.substitution.assemble import Assembly
 from retrieval.substitution.collocate import Collocator
 from retrieval.substitution.options import Above, Options, check_names, rule_of

@@ -8,8 +8,8 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval.errors import NoOverlapError, NothingToDoError
-from retrieval.l2.crop import find_crop
+from retrieval.errors import NoOverlapError, NothingToDoError, ProductError
+from retrieval.l2.crop import check_corner_order, find_crop
 from retrieval.l2.open_orbit import open_orbit
 from retrieval.physics.grids import RectilinearGrid, domain_grid, project
 from tests.builders.array_sets import box_grid
@@ -166,3 +166,38 @@ def test_an_orbit_without_geolocation_is_an_error(truth, tmp_path):
             file["PRODUCT"][name][:] = np.ma.masked_all(file["PRODUCT"][name].shape, "f4")
     with open_orbit(path) as orbit, pytest.raises(NoOverlapError, match="no valid geolocation"):
         find_crop(orbit, bbox=(0.0, 46.0, 4.0, 50.0))
+
+
+# --- order of corners ------------------------------------------------------------
+
+
+def pixel(lon, lat, width=0.08, length=0.05):
+    """Corners of upright pixels, shape (n, 4), counter-clockwise from the south-west."""
+    return (
+        lat[:, None] + length / 2 * np.array([-1.0, -1, 1, 1]),
+        lon[:, None] + width / 2 * np.array([-1.0, 1, 1, -1]),
+    )
+
+
+def test_wrong_corner_order_of_a_whole_file_is_an_error():
+    """Corners in Z order in every pixel are the file's mistake, told in one line."""
+    lat, lon = pixel(np.linspace(-3, 3, 20), np.linspace(-3, 3, 20))
+    z = [0, 1, 3, 2]
+    with pytest.raises(ProductError, match="must run round the pixel") as error:
+        check_corner_order(lat[:, z], lon[:, z])
+    assert "\n" not in str(error.value)
+
+
+def test_a_few_crossing_pixels_are_no_error():
+    """Damaged pixels in an orbit are flagged one by one."""
+    lat, lon = pixel(np.linspace(-3, 3, 20), np.linspace(-3, 3, 20))
+    lat[3], lon[3] = lat[3, [0, 1, 3, 2]], lon[3, [0, 1, 3, 2]]
+    check_corner_order(lat, lon)
+
+
+def test_corner_order_across_the_antimeridian_and_with_fills_is_fine():
+    """Jumps of 360 degrees and missing corners are not taken for crossing sides."""
+    lat, lon = pixel(np.linspace(179.9, 180.1, 9), np.zeros(9))
+    lat[2] = np.nan
+    check_corner_order(lat, (lon + 180.0) % 360.0 - 180.0)
+    check_corner_order(np.full((3, 4), np.nan), np.full((3, 4), np.nan))

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from pyproj import Transformer
 from scipy.interpolate import RegularGridInterpolator
 
-from retrieval.errors import ProductError
 from retrieval.physics.footprint import (
     apply_weights,
     bilinear_weights,
@@ -22,7 +21,6 @@ from retrieval.physics.footprint import (
 )
 from retrieval.physics.grids import RectilinearGrid, domain_grid, project
 from retrieval.physics.quadrilaterals import (
-    check_corner_order,
     crossing_quadrilaterals,
     unwrap_longitudes,
 )
@@ -326,30 +324,6 @@ def test_crossing_quadrilaterals_are_those_of_shapely(corners):
         ring = shapely.Polygon(np.stack([x[order], y[order]], axis=1))
         assert ring.is_valid is not expected
         assert crossing_quadrilaterals(x[order][None], y[order][None])[0] == expected
-
-
-def test_wrong_corner_order_of_a_whole_file_is_an_error():
-    """Corners in Z order in every pixel are the file's mistake, told in one line."""
-    lat, lon = pixel(np.linspace(-3, 3, 20), np.linspace(-3, 3, 20))
-    z = [0, 1, 3, 2]
-    with pytest.raises(ProductError, match="must run round the pixel") as error:
-        check_corner_order(lat[:, z], lon[:, z])
-    assert "\n" not in str(error.value)
-
-
-def test_a_few_crossing_pixels_are_no_error():
-    """Damaged pixels in an orbit are flagged one by one."""
-    lat, lon = pixel(np.linspace(-3, 3, 20), np.linspace(-3, 3, 20))
-    lat[3], lon[3] = lat[3, [0, 1, 3, 2]], lon[3, [0, 1, 3, 2]]
-    check_corner_order(lat, lon)
-
-
-def test_corner_order_across_the_antimeridian_and_with_fills_is_fine():
-    """Jumps of 360 degrees and missing corners are not taken for crossing sides."""
-    lat, lon = pixel(np.linspace(179.9, 180.1, 9), np.zeros(9))
-    lat[2] = np.nan
-    check_corner_order(lat, (lon + 180.0) % 360.0 - 180.0)
-    check_corner_order(np.full((3, 4), np.nan), np.full((3, 4), np.nan))
 
 
 # --- bilinear ---------------------------------------------------------------------------------
