@@ -3,39 +3,107 @@
 GRIP4 road density (ESRI ASCII grids of 5 minutes), JRC-GEOSTAT population (persons per 1 km cell),
 VIIRS night-time light (annual composites of 15 seconds), MERIT terrain height (tiles of 5
 degrees), and CORINE land cover (44 classes at 100 m, to the dominant of five).
+
+Of several years in a folder the one asked for is used, else the nearest; tiles are put together.
 """
 
 from __future__ import annotations
 
 import logging
+import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dacno2_s5p.errors import ConfigurationError, DataError
 from dacno2_s5p.sources.checks import check_values
-from dacno2_s5p.sources.rasters.raster_file import raster_files
+from dacno2_s5p.sources.rasters.choose import (
+    Product,
+    chosen_tiles,
+    numbers_mark,
+    unmarked,
+    year_mark,
+)
 from dacno2_s5p.sources.rasters.rasters import area_mean, class_counts
+from retrieval.files.candidates import listed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from dacno2_s5p.inputs.grid import ModelGrid
     from dacno2_s5p.inputs.variables import Variable
+    from retrieval.files.candidates import Choices, Mark
 
 logger = logging.getLogger(__name__)
 
-POPULATION_PATTERNS = ("JRC_1K_POP_*.tif", "*POP*.tif", "*.tif")
+RADIANCES = ("average_masked", "average", "avg_rade9h", "avg_rade9", "median_masked", "median")
+"""Statistics of VIIRS composites that are radiance, the preferred first: without fires and aurora,
+means before medians, in which ships and flares vanish."""
 
-NIGHT_LIGHT_PATTERNS = ("VNL_*average_masked*.tif*", "VNL_*average*.tif*", "VNL_*.tif*", "*.tif")
-"""Masked averages (no fires, no aurora) first."""
+_STATISTIC = re.compile(rf"(?<![a-z])({'|'.join(RADIANCES)})(?![a-z0-9_])", re.IGNORECASE)
+_OTHER_STATISTIC = re.compile(
+    r"(?<![a-z])(cf_?cvg|cvg|coverage|count|lit_?mask|maximum|minimum|max|min|stdev|std)(?![a-z])",
+    re.IGNORECASE,
+)
+"""Words of VIIRS names that are no radiance: numbers of views, masks, extremes."""
+
+CONFIGURATIONS = ("vcmslcfg", "vcmcfg")
+"""With stray light corrected, which in summer lies north of 50N, before those without it."""
+
+
+def _night_light_marks(name: str, year: int | None) -> tuple[Mark, ...] | None:
+    statistic, configuration = _STATISTIC.search(name), re.search(r"vcm\w*?cfg", name)
+    if statistic is None and _OTHER_STATISTIC.search(name):
+        return None
+    return (
+        listed("statistic", statistic[1].lower() if statistic else "", RADIANCES),
+        year_mark(name, r"_npp_(\d{4})", year),
+        numbers_mark("version", name, r"VNL_v(\d)(\d?)"),
+        listed("stray light", configuration[0] if configuration else "", CONFIGURATIONS),
+        numbers_mark("created", name, r"_c(\d{12})"),
+    )
+
+
+def _population_marks(name: str, year: int | None) -> tuple[Mark, ...]:
+    return (
+        year_mark(name, r"POP_(\d{4})", year),
+        numbers_mark("version", name, r"_V(\d+)[_-](\d+)"),
+    )
+
+
+def _land_cover_marks(name: str, year: int | None) -> tuple[Mark, ...]:
+    return (
+        year_mark(name, r"(?i)CLC(\d{4})", year),
+        numbers_mark("version", name, r"(?i)_V(\d{4})_(\d+)u(\d+)"),
+    )
+
+
+POPULATION = Product(
+    "JRC-GEOSTAT",
+    ("JRC_1K_POP_*.tif", "*POP*.tif", "*.tif"),
+    "persons of each cell",
+    _population_marks,
+)
+NIGHT_LIGHT = Product(
+    "VIIRS",
+    ("VNL_*.tif*", "SVDNB_*.tif*", "*.tif*"),
+    f"radiance ({', '.join(RADIANCES)})",
+    _night_light_marks,
+)
+TERRAIN = Product("MERIT DEM", ("[ns]*_dem.tif", "*.tif"), "terrain heights", unmarked)
+LAND_COVER = Product(
+    "CORINE", ("*CLC2018*.tif", "*[Cc][Ll][Cc]*.tif", "*.tif"), "grid codes", _land_cover_marks
+)
+
+TOTAL_ROADS = "total"
+"""Road type of GRIP4 that is the sum of the others."""
 
 LOWEST = -500.0
 """Lower values are no data [m]; the shore of the Dead Sea lies at -430 m."""
-
-LAND_COVER_PATTERNS = ("*CLC2018*.tif", "*[Cc][Ll][Cc]*.tif", "*.tif")
 
 UNCLASSIFIED = (-128, 0, 48, 49, 50, 128, 255)
 """Codes of no data and of what the releases did not classify."""
@@ -45,24 +113,51 @@ MOST_BARE = 0.05
 CORINE's countries lies the open sea, but not more."""
 
 
-def read_roads(path: Path, variable: Variable, grid: ModelGrid) -> NDArray[np.float32]:
+def read_roads(
+    path: Path,
+    variable: Variable,
+    grid: ModelGrid,
+    *,
+    year: int | None = None,
+    choices: Choices | None = None,
+) -> NDArray[np.float32]:
     """Return road density [m km-2], shape (1, n_y, n_x); the sea, without data, has none.
 
     The row's `source_variables` are road types (`total`, `tp1` .. `tp5`), summed.
 
     Raises
     ------
+    ConfigurationError
+        If a road would count twice.
     DataError
         If a file is absent, damaged, or does not cover the grid.
     """
+    kinds = variable.source_variables
+    if len(kinds) > 1 and (TOTAL_ROADS in kinds or path.is_file() or len(set(kinds)) < len(kinds)):
+        msg = (
+            f"Invalid input {variable.name}. Road types are summed: each from a file of its own, "
+            f"and {TOTAL_ROADS}, which is their sum, alone. Given {', '.join(kinds)} in {path}. "
+            "Correct the row, or give the folder."
+        )
+        raise ConfigurationError(msg)
     total = np.zeros(grid.shape)
-    for kind in variable.source_variables:
-        files = raster_files(path, (f"grip4_{kind}_dens_m_km2.asc*",), "GRIP4")
-        total += area_mean(files, grid.cells(), empty=0.0, least=0.0)
+    for kind in kinds:
+        names = (f"grip4_{kind}_dens_m_km2.asc*",)
+        product = Product(f"GRIP4 {kind}", names, "road densities", unmarked)
+        read = partial(area_mean, grid=grid.cells(), empty=0.0, least=0.0)
+        files = chosen_tiles(path, product, grid.cells(), read, year=year, choices=choices)
+        total += read(files)
     return check_values(total, variable, str(path))[np.newaxis]
 
 
-def read_population(path: Path, variable: Variable, grid: ModelGrid) -> NDArray[np.float32]:
+def read_population(
+    path: Path,
+    variable: Variable,
+    grid: ModelGrid,
+    *,
+    year: int | None = None,
+    choices: Choices | None = None,
+) -> NDArray[np.float32]:
     """Return population density [km-2], shape (1, n_y, n_x).
 
     Cells without data (below 0, or the file's own mark) are the sea: nobody lives there.
@@ -72,12 +167,19 @@ def read_population(path: Path, variable: Variable, grid: ModelGrid) -> NDArray[
     DataError
         If the file is absent, damaged, or does not cover the grid.
     """
-    files = raster_files(path, POPULATION_PATTERNS, "JRC-GEOSTAT")
-    density = area_mean(files[:1], grid.cells(), empty=0.0, least=0.0, per_square_kilometre=True)
-    return check_values(density, variable, str(files[0]))[np.newaxis]
+    read = partial(area_mean, grid=grid.cells(), empty=0.0, least=0.0, per_square_kilometre=True)
+    files = chosen_tiles(path, POPULATION, grid.cells(), read, year=year, choices=choices)
+    return check_values(read(files), variable, _named(files))[np.newaxis]
 
 
-def read_night_light(path: Path, variable: Variable, grid: ModelGrid) -> NDArray[np.float32]:
+def read_night_light(
+    path: Path,
+    variable: Variable,
+    grid: ModelGrid,
+    *,
+    year: int | None = None,
+    choices: Choices | None = None,
+) -> NDArray[np.float32]:
     """Return night light [nW cm-2 sr-1], shape (1, n_y, n_x).
 
     Masked cells are dark; the small negatives of unmasked composites are noise round zero, and
@@ -88,12 +190,19 @@ def read_night_light(path: Path, variable: Variable, grid: ModelGrid) -> NDArray
     DataError
         If the file is absent, damaged, or does not cover the grid.
     """
-    files = raster_files(path, NIGHT_LIGHT_PATTERNS, "VIIRS")
-    light = area_mean(files[:1], grid.cells(), empty=0.0, least=0.0)
-    return check_values(light, variable, str(files[0]))[np.newaxis]
+    read = partial(area_mean, grid=grid.cells(), empty=0.0, least=0.0)
+    files = chosen_tiles(path, NIGHT_LIGHT, grid.cells(), read, year=year, choices=choices)
+    return check_values(read(files), variable, _named(files))[np.newaxis]
 
 
-def read_terrain(path: Path, variable: Variable, grid: ModelGrid) -> NDArray[np.float32]:
+def read_terrain(
+    path: Path,
+    variable: Variable,
+    grid: ModelGrid,
+    *,
+    year: int | None = None,
+    choices: Choices | None = None,
+) -> NDArray[np.float32]:
     """Return terrain height [m], shape (1, n_y, n_x); the sea, without data, lies at 0.
 
     All tiles under the grid must be there: an absent one is an error, not the sea.
@@ -103,13 +212,19 @@ def read_terrain(path: Path, variable: Variable, grid: ModelGrid) -> NDArray[np.
     DataError
         If tiles are absent or damaged.
     """
-    files = raster_files(path, ("[ns]*_dem.tif", "*.tif"), "MERIT DEM")
-    height = area_mean(files, grid.cells(), empty=0.0, least=LOWEST)
-    return check_values(height, variable, str(path))[np.newaxis]
+    read = partial(area_mean, grid=grid.cells(), empty=0.0, least=LOWEST)
+    files = chosen_tiles(path, TERRAIN, grid.cells(), read, year=year, choices=choices)
+    return check_values(read(files), variable, str(path))[np.newaxis]
 
 
 def read_land_cover(
-    path: Path, variable: Variable, grid: ModelGrid, *, most_bare: float = MOST_BARE
+    path: Path,
+    variable: Variable,
+    grid: ModelGrid,
+    *,
+    year: int | None = None,
+    choices: Choices | None = None,
+    most_bare: float = MOST_BARE,
 ) -> NDArray[np.float32]:
     """Return one map of 0 and 1 for each class, shape (n_class, n_y, n_x).
 
@@ -129,9 +244,10 @@ def read_land_cover(
             "and transform one_hot to its row."
         )
         raise ConfigurationError(msg)
-    file = raster_files(path, LAND_COVER_PATTERNS, "CORINE")[0]
     classes = list(variable.classes.values())
-    counts = class_counts(file, grid.cells(), classes, UNCLASSIFIED)[:-1]
+    read = partial(class_counts, grid=grid.cells(), classes=classes, unclassified=UNCLASSIFIED)
+    files = chosen_tiles(path, LAND_COVER, grid.cells(), read, year=year, choices=choices)
+    file, counts = _named(files), read(files)[:-1]
     bare = counts.sum(axis=0) == 0
     if bare.mean() > most_bare:
         msg = (
@@ -145,3 +261,7 @@ def read_land_cover(
     dominant = np.where(bare, len(counts) - 1, counts.argmax(axis=0))
     is_class = dominant == np.arange(len(counts))[:, None, None]
     return np.asarray(is_class, dtype=np.float32)
+
+
+def _named(files: Sequence[Path]) -> str:
+    return f"{files[0]}" + (f" and {len(files) - 1} more" if len(files) > 1 else "")

@@ -26,6 +26,9 @@ _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 """First bytes of TIFF and BigTIFF."""
 
 
+RASTER_ENDINGS = (".tif", ".tiff", ".asc", ".gz")
+"""Files beside them (`.tif.aux.xml`, `.tfw`) are none."""
+
 MAX_CELLS = 10_000_000
 """Columns or rows of a raster; MERIT at 3 seconds has 432 000 round the Earth."""
 
@@ -81,7 +84,7 @@ class Raster:
 
 
 @contextmanager
-def open_raster(path: Path, crs: str = "") -> Iterator[Raster]:
+def open_raster(path: Path, crs: str = "", *, whole: bool = True) -> Iterator[Raster]:
     """Open a GeoTIFF or ESRI ASCII grid, also gzipped.
 
     Parameters
@@ -89,6 +92,8 @@ def open_raster(path: Path, crs: str = "") -> Iterator[Raster]:
     path : Path
     crs : str
         CRS of formats that do not say one.
+    whole : bool
+        Look through the file for damage that GDAL does not see; without, for a look at its place.
 
     Raises
     ------
@@ -108,7 +113,8 @@ def open_raster(path: Path, crs: str = "") -> Iterator[Raster]:
     with ExitStack() as stack:
         with _damage_as_error(path):
             driver = _driver(path)
-            _check_whole(path, driver)
+            if whole:
+                _check_whole(path, driver)
             file = stack.enter_context(rasterio.open(place, driver=driver))
             raster = _describe(file, path, crs)
         yield raster
@@ -214,10 +220,10 @@ def _is_on_earth(x_edges: Float, y_edges: Float, *, is_geographic: bool) -> bool
     return bool(is_longitude and is_circle and is_latitude and (cells < LARGEST_CELL).all())
 
 
-def raster_files(path: Path, patterns: Sequence[str], what: str) -> list[Path]:
-    """Return the files behind a path: itself, or those of a folder that match a pattern.
+def raster_files(path: Path, patterns: Sequence[str], what: str) -> dict[Path, int]:
+    """Return the files behind a path, each with the place of the first pattern it matches.
 
-    The first pattern with files counts.
+    A file given itself need not match any: its place is behind all.
 
     Raises
     ------
@@ -225,11 +231,14 @@ def raster_files(path: Path, patterns: Sequence[str], what: str) -> list[Path]:
         If there are none.
     """
     if path.is_file():
-        return [path]
-    for pattern in patterns:
-        found = sorted(path.rglob(pattern)) if path.is_dir() else []
-        if found:
-            return found
+        return {path: len(patterns)}
+    found: dict[Path, int] = {}
+    for place, pattern in enumerate(patterns):
+        for file in sorted(path.rglob(pattern)) if path.is_dir() else []:
+            if file.suffix.lower() in RASTER_ENDINGS and not file.name.startswith("."):
+                found.setdefault(file, place)
+    if found:
+        return found
     msg = (
         f"Invalid {what} files {path}. They must be named {' or '.join(patterns)}. Given none. "
         "Give the file, or the folder it was unpacked to."

@@ -8,6 +8,7 @@ cell lies in one coarse cell, so that counts are areas.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,6 @@ from retrieval.physics.overlap import overlap_areas, polygon_area
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -197,16 +197,17 @@ def _coarse_edges(edges: Float, step: int) -> Float:
 
 
 def class_counts(
-    path: Path,
+    paths: Path | Sequence[Path],
     grid: RectilinearGrid,
     classes: Sequence[tuple[int, int]],
     unclassified: Sequence[int] | None = None,
 ) -> NDArray[np.int64]:
-    """Count a raster's cells of each class in the cells of a grid.
+    """Count the cells of a raster (or of its tiles) of each class in the cells of a grid.
 
     Parameters
     ----------
-    path : Path
+    paths : Path or sequence of Path
+        Of tiles that overlap the first one counts.
     grid : RectilinearGrid
     classes : sequence of (int, int)
         First and last code of each class; other codes do not count.
@@ -221,31 +222,58 @@ def class_counts(
     Raises
     ------
     DataError
-        If the file is damaged, or has codes that are none.
+        If a file is damaged, or has codes that are none.
     """
     n_y, n_x = grid.shape
     n_class = len(classes)
     counts = np.zeros((n_class + 1) * n_y * n_x, dtype=np.int64)
-    with open_raster(path) as raster:
-        table = _class_table(classes)
-        outline_x, outline_y = corners_in(grid, raster.crs)
-        block = raster.block(
-            (float(outline_x.min()), float(outline_x.max())),
-            (float(outline_y.min()), float(outline_y.max())),
-        )
-        if block is not None:
-            rows, columns = block
-            height = max(STRIP_CELLS // (columns.stop - columns.start), 1)
-            for first in range(rows.start, rows.stop, height):
-                strip = slice(first, min(first + height, rows.stop))
+    table = _class_table(classes)
+    counted: list[Raster] = []
+    for path in [paths] if isinstance(paths, Path) else paths:
+        with open_raster(path) as raster:
+            for strip, columns in _class_strips(raster, grid):
                 codes = _codes(raster, strip, columns)
                 cell = _cells_of(raster, strip, columns, grid)
+                cell[_is_within(raster, strip, columns, counted)] = -1
                 kind = table[np.clip(codes, 0, table.size - 1)]
                 if unclassified is not None:
                     _check_codes(codes[(kind == n_class) & (cell >= 0)], unclassified, raster)
                 index = kind * (n_y * n_x) + cell
                 counts += np.bincount(index[cell >= 0], minlength=counts.size)
+            counted.append(raster)
     return counts.reshape(n_class + 1, n_y, n_x)
+
+
+def _class_strips(raster: Raster, grid: RectilinearGrid) -> Iterator[tuple[slice, slice]]:
+    """Give the strips of a raster that the grid needs."""
+    outline_x, outline_y = corners_in(grid, raster.crs)
+    block = raster.block(
+        (float(outline_x.min()), float(outline_x.max())),
+        (float(outline_y.min()), float(outline_y.max())),
+    )
+    if block is None:
+        return
+    rows, columns = block
+    height = max(STRIP_CELLS // (columns.stop - columns.start), 1)
+    for first in range(rows.start, rows.stop, height):
+        yield slice(first, min(first + height, rows.stop)), columns
+
+
+def _is_within(
+    raster: Raster, rows: slice, columns: slice, others: Sequence[Raster]
+) -> NDArray[np.bool_]:
+    """Say which cells of a block have their centres in another raster of the same CRS."""
+    x, y = (
+        0.5 * (edges[part.start + 1 : part.stop + 1] + edges[part.start : part.stop])
+        for edges, part in ((raster.x_edges, columns), (raster.y_edges, rows))
+    )
+    within = np.zeros((y.size, x.size), dtype=bool)
+    for other in others:
+        if other.crs == raster.crs:
+            is_x = (x > other.x_edges[0]) & (x < other.x_edges[-1])
+            is_y = (y < other.y_edges[0]) & (y > other.y_edges[-1])
+            within |= is_y[:, None] & is_x[None, :]
+    return within
 
 
 def _codes(raster: Raster, rows: slice, columns: slice) -> NDArray[np.int64]:
