@@ -91,6 +91,13 @@ if TYPE_CHECKING:
 @click.option(
     "--screen", "is_screen", is_flag=True, help="Compare the targets' distribution by year."
 )
+@click.option(
+    "--raster-year",
+    type=int,
+    metavar="YEAR",
+    help="Year of the rasters (night light, population, land cover) where there are several, else "
+    "the nearest.  [default: the middle one of the days]",
+)
 @overwrite_option
 @json_option
 @verbosity_options
@@ -174,6 +181,7 @@ def _settings(options: dict[str, Any]) -> Settings:
         table=_table(options["inputs"]),
         preparation=_preparation(options),
         rules=rules,
+        raster_year=options["raster_year"],
         with_targets=not options["no_targets"],
         with_stations=not (options["no_stations"] or options["no_targets"]),
         skip_missing=options["skip_missing"],

@@ -27,6 +27,7 @@ from dacno2_s5p.sources.rasters.maps import (
 )
 from dacno2_s5p.sources.weather.era5 import Era5
 from retrieval.errors import RetrievalError
+from retrieval.files.candidates import Choices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,7 +47,7 @@ FINE_GROUPS = ("emission", "geography")
 MONTHLY = "cams-glob-ant"
 """The source that changes by month."""
 
-_STATIC: dict[str, tuple[str, Callable[[Path, Variable, ModelGrid], NDArray[np.float32]]]] = {
+_STATIC: dict[str, tuple[str, Callable[..., NDArray[np.float32]]]] = {
     "grip4": ("grip4", read_roads),
     "geostat": ("geostat", read_population),
     "viirs": ("viirs", read_night_light),
@@ -54,6 +55,9 @@ _STATIC: dict[str, tuple[str, Callable[[Path, Variable, ModelGrid], NDArray[np.f
     "corine": ("corine", read_land_cover),
 }
 """Readers of rasters by the table's source, and the name of their path."""
+
+_OF_YEARS = ("geostat", "viirs", "corine")
+"""Rasters of which there are several years."""
 
 _BY_GROUP = {
     "temporal": ("calendar", "eurocontrol"),
@@ -76,6 +80,13 @@ class InputSources:
     table : InputTable
     preparation : Preparation
     grid : ModelGrid
+    year : int, optional
+        Year that rasters are wanted of, where there are several; by default the newest.
+
+    Attributes
+    ----------
+    choices, monthly_choices, static_choices : Choices
+        Which of several files served, for what changes by day, by month, and never.
 
     Raises
     ------
@@ -84,10 +95,16 @@ class InputSources:
     """
 
     def __init__(
-        self, paths: SourcePaths, table: InputTable, preparation: Preparation, grid: ModelGrid
+        self,
+        paths: SourcePaths,
+        table: InputTable,
+        preparation: Preparation,
+        grid: ModelGrid,
+        year: int | None = None,
     ) -> None:
         self.paths, self.table = paths, table
-        self.preparation, self.grid = preparation, grid
+        self.preparation, self.grid, self.year = preparation, grid, year
+        self.choices, self.monthly_choices, self.static_choices = (Choices() for _ in range(3))
         for variable in table.variables:
             known = _BY_GROUP[variable.group]
             if variable.source not in known:
@@ -103,18 +120,18 @@ class InputSources:
     @cached_property
     def era5(self) -> Era5:
         """Weather."""
-        return Era5(self.paths.era5, self.table, self.preparation, self.grid)
+        return Era5(self.paths.era5, self.table, self.preparation, self.grid, self.choices)
 
     @cached_property
     def inventory(self) -> Inventory:
         """Emissions."""
-        return Inventory(self.paths.emissions, self.monthly, self.grid)
+        return Inventory(self.paths.emissions, self.monthly, self.grid, self.monthly_choices)
 
     @cached_property
     def flights(self) -> Flights:
         """Flights, of the row that names them."""
         column = next(v for v in self.table.group("temporal") if v.source == "eurocontrol")
-        return Flights(self.paths.flights, column.source_variables[0])
+        return Flights(self.paths.flights, column.source_variables[0], choices=self.choices)
 
     def missing(self, day: np.datetime64) -> list[str]:
         """Say what a day lacks; a source without any files lacks every day."""
@@ -147,6 +164,14 @@ class InputSources:
         folders = {getattr(self.paths, _STATIC[v.source][0]) for v in self.static}
         return [file for folder in folders for file in files_below(folder)]
 
+    @property
+    def static_year(self) -> int | None:
+        """Year the rasters depend on; None where no folder holds several files to choose from."""
+        folders = [
+            getattr(self.paths, _STATIC[v.source][0]) for v in self.static if v.source in _OF_YEARS
+        ]
+        return self.year if any(len(files_below(folder)) > 1 for folder in folders) else None
+
     def month_files(self, month: np.datetime64) -> set[Path]:
         """Return the files that a month's emissions are read from."""
         return self.inventory.files(month) if self.monthly else set()
@@ -162,7 +187,13 @@ class InputSources:
         maps = {}
         for variable in self.static:
             name, read = _STATIC[variable.source]
-            maps[variable.name] = read(getattr(self.paths, name), variable, self.grid)
+            maps[variable.name] = read(
+                getattr(self.paths, name),
+                variable,
+                self.grid,
+                year=self.year,
+                choices=self.static_choices,
+            )
         return maps
 
     def month_maps(self, month: np.datetime64) -> dict[str, NDArray[np.float32]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dacno2_s5p.sources.flights import STATES
+from dacno2_s5p.sources.states import STATES
 from dacno2_s5p.sources.weather.era5 import COLUMN_VARIABLES, PRESSURE_LEVELS, SURFACE_VARIABLES
 from dacno2_s5p.sources.weather.windows import target_hours, weather_times
 from retrieval.maps.regions import INPUT_BOX

@@ -22,9 +22,11 @@ from dacno2_s5p.sources.cams.fields import CamsTargets
 from dacno2_s5p.sources.day import InputSources
 from dacno2_s5p.sources.paths import identity_of, training_data_of
 from dacno2_s5p.sources.stations.cells import Measurements, StationCell, StationRules, cell_record
+from dacno2_s5p.store.chunks import read_about
 from dacno2_s5p.store.store import Store, day_path, month_path, static_path
 from dacno2_s5p.store.write import ONE_WRITER, StoreWriter
 from retrieval.errors import RetrievalError
+from retrieval.files.candidates import Choices
 from retrieval.files.locks import alone_in
 
 if TYPE_CHECKING:
@@ -56,6 +58,9 @@ class Settings:
     preparation : Preparation
     rules : StationRules
         How stations are read and split.
+    raster_year : int, optional
+        Year that rasters are wanted of, where there are several; by default the middle one of the
+        days.
     with_targets, with_stations : bool
         Without targets the store serves prediction only; without stations phase 1 only.
     skip_missing : bool
@@ -70,6 +75,7 @@ class Settings:
     table: InputTable = field(default_factory=InputTable.default)
     preparation: Preparation = field(default_factory=Preparation)
     rules: StationRules = field(default_factory=StationRules)
+    raster_year: int | None = None
     with_targets: bool = True
     with_stations: bool = True
     skip_missing: bool = False
@@ -119,6 +125,11 @@ def days_of(
     return tuple(day for day in days if int(str(day)[:4]) not in left_out)
 
 
+def _raster_year(settings: Settings) -> int:
+    years = sorted(int(str(day)[:4]) for day in settings.days)
+    return settings.raster_year or years[len(years) // 2]
+
+
 class Preparer:
     """The sources of a store and the steps to write it.
 
@@ -133,7 +144,7 @@ class Preparer:
     def __init__(self, paths: SourcePaths, folder: Path, settings: Settings) -> None:
         self._paths, self._settings = paths, settings
         s = settings
-        self._inputs = InputSources(paths, s.table, s.preparation, s.grid)
+        self._inputs = InputSources(paths, s.table, s.preparation, s.grid, _raster_year(s))
         self._folder = folder
 
     @cached_property
@@ -252,10 +263,13 @@ class Preparer:
     def _write_static(self) -> str:
         """Write the rasters unless they are there, and return their mark."""
         files = identity_of(self._inputs.static_files())
-        mark = self._writer.mark(chunk="static", files=files)
+        year = self._inputs.static_year
+        of_year = {} if year is None else {"year": year}
+        mark = self._writer.mark(chunk="static", files=files, **of_year)
         if not self._writer.has(static_path(self._folder), mark):
             logger.info("rasters")
-            self._writer.write_static(self._inputs.static_maps(), mark)
+            maps = self._inputs.static_maps()
+            self._writer.write_static(maps, mark, self._inputs.static_choices.records())
         return mark
 
     def _write_month(self, month: np.datetime64, static: str) -> None:
@@ -264,7 +278,9 @@ class Preparer:
         mark = self._writer.mark(chunk=f"month {month}", files=files, static=static)
         if not self._writer.has(month_path(self._folder, month), mark):
             logger.info("emissions of %s", month)
-            self._writer.write_month(month, self._inputs.month_maps(month), mark)
+            maps = self._inputs.month_maps(month)
+            chosen = [r for r in self._inputs.monthly_choices.records() if str(month) in r["at"]]
+            self._writer.write_month(month, maps, mark, chosen)
 
     def _write_day(
         self, day: np.datetime64, files: Identity, cells: list[StationCell] | None
@@ -301,7 +317,20 @@ class Preparer:
             "stations": {str(y): [cell_record(c) for c in found] for y, found in cells.items()},
             "left_out": plan.missing,
             "sources": paths,
+            **self._chosen(plan),
         }
+
+    def _chosen(self, plan: Plan) -> dict[str, Any]:
+        """Entries on which of several files served, and which days are preliminary; if any."""
+        chosen = Choices()
+        chosen.restore(self._inputs.choices.records())
+        months = sorted({day.astype("datetime64[M]") for day in plan.complete})
+        chunks = [static_path(self._folder), *(month_path(self._folder, m) for m in months)]
+        for chunk in chunks:
+            chosen.restore((read_about(chunk) or {}).get("choices", []))
+        early = [str(d) for d in plan.complete if d in self._inputs.era5.preliminary]
+        entries = {"choices": chosen.records(), "preliminary_weather": early}
+        return {name: entry for name, entry in entries.items() if entry}
 
     def close(self) -> None:
         """Close all files."""

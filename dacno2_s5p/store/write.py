@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from dacno2_s5p.sources.cams.fields import Target
 
     Arrays = Mapping[str, NDArray[Any]]
+    Records = Sequence[Mapping[str, Any]]
 
 ONE_WRITER = "One process at a time prepares it"
 
@@ -90,18 +91,21 @@ class StoreWriter:
         about = read_about(path)
         return about is not None and about.get("mark") == mark
 
-    def write_static(self, maps: Arrays, mark: str) -> None:
-        """Write the rasters, shape (n_channel, n_y, n_x) each."""
-        write_chunk(static_path(self.folder), maps, {"mark": mark, "origin": self.origin})
+    def write_static(self, maps: Arrays, mark: str, choices: Records = ()) -> None:
+        """Write the rasters, shape (n_channel, n_y, n_x) each, and which files were chosen."""
+        about = {"mark": mark, "origin": self.origin, **_chosen(choices)}
+        write_chunk(static_path(self.folder), maps, about)
 
-    def write_month(self, month: np.datetime64, maps: Arrays, mark: str) -> None:
-        """Write a month's maps with the moments of the fine groups."""
+    def write_month(
+        self, month: np.datetime64, maps: Arrays, mark: str, choices: Records = ()
+    ) -> None:
+        """Write a month's maps with the moments of the fine groups, and what was chosen."""
         static = self._read_static()
         builder = StatisticsBuilder(self.table, len(self.preparation.heights))
         for group in FINE_GROUPS:
             builder.add(group, group_maps(self.table, group, {**static, **maps}))
         moments = {group: builder.totals[group].to_dict() for group in FINE_GROUPS}
-        about = {"mark": mark, "origin": self.origin, "moments": moments}
+        about = {"mark": mark, "origin": self.origin, "moments": moments, **_chosen(choices)}
         # a store without monthly inputs keeps the moments, with a map of nothing
         arrays = maps or {"none": np.zeros(1, np.float32)}
         write_chunk(month_path(self.folder, month), arrays, about)
@@ -216,3 +220,8 @@ class StoreWriter:
         others = [static_path(self.folder), *(month_path(self.folder, m) for m in months)]
         chunks = [*about.values(), *map(require_about, others)]
         return next((WORD for c in chunks if c.get("origin", self.origin) == WORD), self.origin)
+
+
+def _chosen(choices: Records) -> dict[str, Any]:
+    """Entry on what was chosen, where anything was."""
+    return {"choices": list(choices)} if choices else {}

@@ -18,7 +18,7 @@ from dacno2_s5p.inputs.grid import CAMS_FACTOR, COARSE_FACTOR
 from dacno2_s5p.inputs.samples import Inputs
 from dacno2_s5p.sources.cams.fields import Target
 from dacno2_s5p.sources.day import FINE_GROUPS, day_of_week, encode, group_maps
-from dacno2_s5p.sources.flights import STATES
+from dacno2_s5p.sources.states import STATES
 from dacno2_s5p.sources.weather.era5 import SURFACE_VARIABLES
 from dacno2_s5p.sources.weather.heights import HeightOperator, geopotential_at, surface_geopotential
 from dacno2_s5p.sources.weather.windows import target_hours, weather_times

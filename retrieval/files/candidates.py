@@ -13,14 +13,14 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from retrieval.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -251,7 +251,14 @@ class Choices:
         if at:
             self._made[key][at] = None
 
-    def records(self) -> list[dict[str, object]]:
+    def restore(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Take up what `records` returned in another run; it was told there."""
+        for record in records:
+            passed = tuple(PassedOver(**other) for other in record["passed_over"])
+            key = (record["what"], record["chosen"], passed)
+            self._made.setdefault(key, {}).update(dict.fromkeys(record["at"]))
+
+    def records(self) -> list[dict[str, Any]]:
         """Return what was chosen as plain values, sorted, for provenance.
 
         Examples

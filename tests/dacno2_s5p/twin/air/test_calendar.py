@@ -7,7 +7,7 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from dacno2_s5p.sources.flights import STATES
+from dacno2_s5p.sources.states import STATES
 from dacno2_s5p.twin.air.calendar import (
     SECTORS,
     activity,
