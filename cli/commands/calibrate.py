@@ -50,7 +50,8 @@ if TYPE_CHECKING:
 @seed_option("Seed of the two halves.")
 @output_file_option(
     "FILE",
-    "[default: NAME.calibration.json beside the first checkpoint, where predict finds it]",
+    "File to write.  [default: NAME.calibration.json beside the first checkpoint, where predict "
+    "finds it]",
 )
 @overwrite_option
 @dry_run_option("Say which days were kept back, and stop.")

@@ -23,7 +23,7 @@ from cli.options.shared import (
     type=click.Choice(["10km", "1deg"]),
     required=True,
     help="10km: the 0.1 degree cells of CAMS. 1deg: the cells of TM5-MP, which `reretrieve` "
-    "interpolates bilinearly like it.",
+    "interpolates bilinearly, too.",
 )
 @click.option(
     "--boxes",

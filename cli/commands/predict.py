@@ -79,8 +79,8 @@ def predict(**given: Any) -> None:
 
     ORBIT is a file, a folder, or a quoted glob. Inputs come from your files in the workspace (as
     `prepare` reads them) or from a store. A day that has its file from the same checkpoint, inputs
-    and options is skipped; any other file is kept unless --overwrite is given. Set the variable
-    DACNO2_S5P_KEEP_ALLOCATOR to leave the memory allocator alone.
+    and options is skipped; any other file is kept unless --overwrite is given. Set the environment
+    variable DACNO2_S5P_KEEP_ALLOCATOR to leave the memory allocator alone.
 
     Examples:
 

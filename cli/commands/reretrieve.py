@@ -38,7 +38,7 @@ DEFAULT_SETS = {"dacno2": PROFILES, "cams": "cams"}
 """Sets taken from the workspace when none is given, the primary first."""
 
 
-@click.command(short_help="New NO2 columns, AMFs and kernels for L2 orbits with other a priori.")
+@click.command(short_help="New NO2 columns, AMFs and kernels for L2 orbits with another a priori.")
 @click.argument(
     "orbits", metavar="ORBIT...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )

@@ -36,12 +36,19 @@ def verbosity_options(command: Command) -> Command:
         "-v",
         "--verbose",
         count=True,
+        metavar="",
         expose_value=False,
         callback=more,
         help="Say more on stderr; -vv also shows tracebacks.",
     )(command)
     return click.option(
-        "-q", "--quiet", count=True, expose_value=False, callback=less, help="Say less on stderr."
+        "-q",
+        "--quiet",
+        count=True,
+        metavar="",
+        expose_value=False,
+        callback=less,
+        help="Say less on stderr.",
     )(command)
 
 
