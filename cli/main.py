@@ -19,6 +19,7 @@ from cli.console import (
 from cli.options.shared import verbosity_options
 
 COMMANDS = (
+    "fetch",
     "reretrieve",
     "coarsen",
     "predict",

@@ -31,3 +31,7 @@ class DataError(RetrievalError):
 
 class OutputError(RetrievalError):
     """The output cannot be written, or exists and may not be replaced."""
+
+
+class FetchError(RetrievalError):
+    """A file cannot be had: no network, no account, no such product, or it arrived damaged."""

@@ -135,13 +135,7 @@ def _weather(table: InputTable, preparation: Preparation) -> list[Request]:
     west, south, east, north = INPUT_BOX
     area = f"[{north:g}, {west:g}, {south:g}, {east:g}] (north, west, south, east)"
     hours = weather_hours(preparation)
-    surface = _names(table, "single")
-    columns = _names(table, "multi")
-    levels: tuple[int, ...] = PRESSURE_LEVELS
-    if preparation.vertical == "height":
-        surface = list(dict.fromkeys([*surface, *SURFACE_VARIABLES]))
-        columns = list(dict.fromkeys([*columns, *COLUMN_VARIABLES, "q"]))
-        levels = HEIGHT_LEVELS
+    surface, columns, levels = weather_variables(table, preparation)
     return [
         Request(
             "era5",
@@ -164,12 +158,38 @@ def _weather(table: InputTable, preparation: Preparation) -> list[Request]:
 def weather_hours(preparation: Preparation) -> str:
     """Return the hours of the day to ask for, and whether the day before is needed too."""
     day = np.datetime64("2019-07-02", "D")
-    steps = weather_times(preparation, day)
-    needed = steps[:, None] - np.arange(preparation.weather_step_hours)
-    hours = sorted({int(str(t)[11:13]) for t in needed.ravel()})
+    first, hours = needed_hours(preparation, day)
     text = "00 to 23" if len(hours) == 24 else ", ".join(f"{h:02d}" for h in hours)
-    before = needed.min().astype("datetime64[D]") < day
-    return f"{text} UTC" + (", from the day before the first on" if before else "")
+    return f"{text} UTC" + (", from the day before the first on" if first < day else "")
+
+
+def needed_hours(preparation: Preparation, first: np.datetime64) -> tuple[np.datetime64, list[int]]:
+    """Return the first day whose weather is read for a day, and the hours of the days.
+
+    Examples
+    --------
+    >>> from dacno2_s5p.inputs.variables import Preparation
+    >>> day, hours = needed_hours(Preparation(), np.datetime64("2023-06-01"))
+    >>> str(day), len(hours)
+    ('2023-05-31', 24)
+    """
+    needed = weather_times(preparation, first)[:, None] - np.arange(preparation.weather_step_hours)
+    hours = sorted({int(str(t)[11:13]) for t in needed.ravel()})
+    return min(first, needed.min().astype("datetime64[D]")), hours
+
+
+def weather_variables(
+    table: InputTable, preparation: Preparation
+) -> tuple[list[str], list[str], tuple[int, ...]]:
+    """Return the short names of single-level and pressure-level weather, and its levels [hPa]."""
+    surface, columns = _names(table, "single"), _names(table, "multi")
+    if preparation.vertical != "height":
+        return surface, columns, PRESSURE_LEVELS
+    return (
+        list(dict.fromkeys([*surface, *SURFACE_VARIABLES])),
+        list(dict.fromkeys([*columns, *COLUMN_VARIABLES, "q"])),
+        HEIGHT_LEVELS,
+    )
 
 
 def cds_names(names: Iterable[str]) -> str:
