@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections import Counter
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -309,6 +309,8 @@ class Preparation:
         Where the last step lies: `window` (end of the target window) or `day` (23 UTC).
     vertical : str
         Multi-level inputs at `height` above ground or on `pressure` levels.
+    transport : dict
+        Constants of the group `transport`; empty without it.
 
     Raises
     ------
@@ -322,6 +324,7 @@ class Preparation:
     weather_step_hours: int = 1
     weather_end: str = "window"
     vertical: str = "height"
+    transport: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "heights", tuple(float(h) for h in self.heights))
@@ -338,6 +341,7 @@ class Preparation:
             "weather_end": (self.weather_end in WEATHER_ENDS, " or ".join(WEATHER_ENDS)),
             "vertical": (self.vertical in VERTICALS, " or ".join(VERTICALS)),
             "target_window": (isinstance(self.target_window, str), "a text"),
+            "transport": (isinstance(self.transport, dict), "a table of constants"),
         }
         for name, (is_right, rule) in rules.items():
             if not is_right:
@@ -348,8 +352,9 @@ class Preparation:
                 raise ConfigurationError(msg)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, for JSON."""
-        return _plain(asdict(self))
+        """Return plain values, for JSON; no entry for a transport that is not there."""
+        values = _plain(asdict(self))
+        return values if self.transport else {k: v for k, v in values.items() if k != "transport"}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Preparation:

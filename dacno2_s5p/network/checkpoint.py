@@ -210,9 +210,11 @@ class Checkpoint:
                 self._refuse("inputs", *_first_difference(given, self.info.inputs))
         if preparation is not None:
             theirs, own_way = preparation.to_dict(), self.info.preparation.to_dict()
+            if "transport" not in self.info.inputs.groups:
+                theirs.pop("transport", None)
             for key, value in theirs.items():
-                if value != own_way[key]:
-                    self._refuse(key.replace("_", " "), f"{value}", f"{own_way[key]}")
+                if value != own_way.get(key):
+                    self._refuse(key.replace("_", " "), f"{value}", f"{own_way.get(key)}")
 
     def require_origin(self, inputs: str, *, allow_synthetic: bool = False) -> None:
         """Refuse a network trained on the twin world for real inputs.

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+import torch
 
 from dacno2_s5p.errors import DataError
 from dacno2_s5p.sources.day import InputSources
 from dacno2_s5p.sources.paths import training_data_of
 from dacno2_s5p.store.store import day_path
+from dacno2_s5p.store.transported import Transported
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
     from dacno2_s5p.inputs.grid import ModelGrid
     from dacno2_s5p.inputs.samples import Inputs
+    from dacno2_s5p.inputs.variables import InputTable, Preparation
     from dacno2_s5p.network.checkpoint import CheckpointInfo
     from dacno2_s5p.sources.paths import SourcePaths
     from dacno2_s5p.store.store import Store
@@ -124,6 +128,10 @@ class FileDays:
         self.grid = grid
         self._sources = InputSources(paths, info.inputs, info.preparation, grid)
         self._static: dict[str, NDArray[np.float32]] | None = None
+        self._carried = Transported(
+            self._hourly, self._rasters, grid, info.inputs, info.preparation
+        )
+        self._others: list[InputSources] = []
         lacking = self._sources.missing_static()
         if lacking:
             msg = (
@@ -143,9 +151,18 @@ class FileDays:
 
     def read(self, day: np.datetime64) -> Inputs:
         """Return a day's inputs; rasters are read once."""
+        inputs = self._sources.inputs(day, self._rasters())
+        carried = {name: torch.from_numpy(maps) for name, maps in self._carried.day(day).items()}
+        return replace(inputs, **carried)
+
+    def _rasters(self) -> dict[str, NDArray[np.float32]]:
         if self._static is None:
             self._static = self._sources.static_maps()
-        return self._sources.inputs(day, self._static)
+        return self._static
+
+    def _hourly(self, table: InputTable, preparation: Preparation, grid: ModelGrid) -> InputSources:
+        self._others.append(InputSources(self._paths, table, preparation, grid))
+        return self._others[-1]
 
     def names(self, day: np.datetime64) -> list[str]:
         """Name the files of each source that concern the day."""
@@ -154,7 +171,8 @@ class FileDays:
 
     def close(self) -> None:
         """Close files."""
-        self._sources.close()
+        for sources in (self._sources, *self._others):
+            sources.close()
 
 
 SHOWN_FILES = 12

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from dacno2_s5p.errors import ConfigurationError
 from dacno2_s5p.inputs.grid import ModelGrid
+from dacno2_s5p.inputs.regrid import centres_in
 from dacno2_s5p.inputs.variables import InputTable
 from dacno2_s5p.transport.carry import HOUR, carry
 from dacno2_s5p.transport.emissions import HourlyInventory, refined
@@ -27,7 +28,6 @@ from dacno2_s5p.transport.prior import residual_depth
 from dacno2_s5p.transport.winds import HEIGHTS, HourlyWeather
 from retrieval.physics.constants import MOLAR_MASS_NO2
 from retrieval.physics.grids import GEOGRAPHIC
-from retrieval.physics.regrid import centres_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -22,6 +22,7 @@ from dacno2_s5p.sources.states import STATES
 from dacno2_s5p.sources.weather.era5 import SURFACE_VARIABLES
 from dacno2_s5p.sources.weather.heights import HeightOperator, geopotential_at, surface_geopotential
 from dacno2_s5p.sources.weather.windows import target_hours, weather_times
+from dacno2_s5p.store.transported import Transported
 from dacno2_s5p.twin.air.calendar import SECTORS
 from dacno2_s5p.twin.land.binning import Binning
 from dacno2_s5p.twin.land.site import Site
@@ -269,6 +270,18 @@ class SimulatedDays:
         self._twin = twin
         self._source = TwinInputs(twin, info.inputs, info.preparation, self.grid)
         self._static: dict[str, NDArray[np.float32]] | None = None
+        self._carried = Transported(
+            lambda *of: TwinInputs(twin, *of),
+            self._rasters,
+            self.grid,
+            info.inputs,
+            info.preparation,
+        )
+
+    def _rasters(self) -> dict[str, NDArray[np.float32]]:
+        if self._static is None:
+            self._static = self._source.static_maps()
+        return self._static
 
     @property
     def origin(self) -> str:
@@ -282,12 +295,11 @@ class SimulatedDays:
 
     def read(self, day: np.datetime64) -> Inputs:
         """Return a day's inputs; rasters are made once."""
-        if self._static is None:
-            self._static = self._source.static_maps()
         source = self._source
-        maps = {**self._static, **source.month_maps(day.astype("datetime64[M]"))}
+        maps = {**self._rasters(), **source.month_maps(day.astype("datetime64[M]"))}
         arrays = {
             **source.day_arrays(day),
+            **self._carried.day(day),
             **{group: group_maps(source.table, group, maps) for group in FINE_GROUPS},
         }
         return Inputs(**{name: torch.from_numpy(values) for name, values in arrays.items()})

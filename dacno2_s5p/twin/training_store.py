@@ -7,7 +7,7 @@ way. Measured on one core of an AMD EPYC (Zen 4): about 4 CPU s a day, 19 MB wit
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from dacno2_s5p.inputs.grid import ModelGrid, named_grid
 from dacno2_s5p.inputs.variables import InputTable, Preparation
 from dacno2_s5p.sources.stations.cells import KINDS, StationCell, cell_record
 from dacno2_s5p.store.store import Store, day_path, month_path, static_path
+from dacno2_s5p.store.transported import Transported, with_transport
 from dacno2_s5p.store.write import ONE_WRITER, StoreWriter
 from dacno2_s5p.twin.network_days import TwinInputs
 from dacno2_s5p.twin.true_world import SEED
@@ -53,6 +54,10 @@ class TwinDays:
         As in `Preparation`.
     seed : int
         Seed of the world.
+    groups : tuple of str
+        Optional groups of inputs: `transport`, `cams`.
+    transport : dict
+        Constants of the transport that are not as by default.
     """
 
     years: tuple[int, ...]
@@ -62,6 +67,8 @@ class TwinDays:
     weather_step_hours: int = 1
     target_window: str = "11-13"
     seed: int = SEED
+    groups: tuple[str, ...] = ()
+    transport: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.every < 1 or self.every % 7 == 0:
@@ -150,10 +157,14 @@ def _write(
     twin: Twin | None,
 ) -> Store:
     grid = grid or named_grid("europe-2km")
-    table, preparation = InputTable.default(), choice.preparation
+    table = InputTable.default(choice.groups)
+    preparation = with_transport(choice.preparation, table, choice.transport)
     days = choice.days
     twin = twin or Twin(choice.seed)
     source = TwinInputs(twin, table, preparation, grid)
+    carried = Transported(
+        lambda *of: TwinInputs(twin, *of), source.static_maps, grid, table, preparation
+    )
     writer = StoreWriter(folder, grid, table, preparation, origin="synthetic")
     network = _Network.of(twin, grid)
     world = f"twin world, seed {choice.seed}"
@@ -168,7 +179,8 @@ def _write(
         mark = writer.mark(chunk=f"day {day}", world=world)
         if not writer.has(day_path(folder, day), mark):
             means = network.means(source.station_means(day))
-            writer.write_day(day, source.day_arrays(day), source.target(day), means, mark)
+            arrays = {**source.day_arrays(day), **carried.day(day)}
+            writer.write_day(day, arrays, source.target(day), means, mark)
             logger.info("twin world: stored %s", day)
         if progress is not None:
             progress(i, len(days))

@@ -14,7 +14,7 @@ from dacno2_s5p.twin.training_store import TwinDays, write_twin_store
 
 GRID = ModelGrid("Benelux", "EPSG:3035", 3_840_000.0, 3_008_000.0, 2000.0, 128, 128, 128)
 # 1 January and 10 July: the second is the summer day of the other tests
-CHOICE = TwinDays((2019,), every=190, weather_steps=8, weather_step_hours=3)
+CHOICE = TwinDays((2019,), every=190, weather_steps=8, weather_step_hours=3, groups=("transport",))
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,9 @@ def test_a_day_to_predict_from_is_the_stores(twin, store):
     given = days.read(day)
     for name in ("temporal", "emission", "geography", "single", "multi"):
         np.testing.assert_array_equal(getattr(given, name), getattr(stored, name))
+    # as half floats in the store
+    np.testing.assert_allclose(stored.transport, given.transport, rtol=2.0**-11)
+    assert float(given.transport[0].std()) > 0.0
     assert days.origin == "synthetic"
     assert days.names(day) == [f"twin world, seed {twin.seed}, 2019-07-10"]
 

@@ -1,0 +1,129 @@
+"""The group `transport` of a store's days, whatever their source: the users' files or the twin.
+
+A source is made a second time, for the grid and its surroundings with hourly weather; how far
+these reach is found on the first day, told, and kept.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from dacno2_s5p.errors import DataError
+from dacno2_s5p.sources.weather.windows import target_hours
+from dacno2_s5p.transport.constants import TransportConstants
+from dacno2_s5p.transport.days import (
+    MARGINS,
+    CarriedDays,
+    hourly_preparation,
+    hourly_table,
+    surrounding,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from dacno2_s5p.inputs.grid import ModelGrid
+    from dacno2_s5p.inputs.variables import InputTable, Preparation
+    from dacno2_s5p.transport.days import HourlySource
+
+    Maps = Mapping[str, NDArray[np.float32]]
+
+logger = logging.getLogger(__name__)
+
+GROUP = "transport"
+
+
+def with_transport(
+    preparation: Preparation, table: InputTable, constants: Mapping[str, Any]
+) -> Preparation:
+    """Return a preparation that records the constants of the transport, if the table has it.
+
+    Raises
+    ------
+    ConfigurationError
+        If a constant is unknown or not possible.
+    """
+    if GROUP not in table.groups:
+        return preparation
+    return replace(preparation, transport=TransportConstants.from_dict(constants).to_dict())
+
+
+class Transported:
+    """Maps of the transport, if the table of inputs asks for them.
+
+    Parameters
+    ----------
+    make : callable
+        Makes a source from a table of inputs, a preparation and a grid.
+    rasters : callable
+        Returns the rasters of the model grid by row.
+    grid : ModelGrid
+    table : InputTable
+    preparation : Preparation
+    """
+
+    def __init__(
+        self,
+        make: Callable[[InputTable, Preparation, ModelGrid], HourlySource],
+        rasters: Callable[[], Maps],
+        grid: ModelGrid,
+        table: InputTable,
+        preparation: Preparation,
+    ) -> None:
+        self._make, self._rasters = make, rasters
+        self._grid, self._table, self._preparation = grid, table, preparation
+        self._carried: CarriedDays | None = None
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the table has the group."""
+        return GROUP in self._table.groups
+
+    @property
+    def margin(self) -> int | None:
+        """Fine cells around the grid that are used; None before the first day."""
+        return None if self._carried is None else self._carried.margin
+
+    def day(self, day: np.datetime64) -> dict[str, NDArray[np.float32]]:
+        """Return the group of a day, shape (4, n_y, n_x), by its name; nothing if unwanted.
+
+        Raises
+        ------
+        DataError
+            If inventory or hourly weather are missing, or do not cover the grid.
+        """
+        if not self.is_wanted:
+            return {}
+        if self._carried is not None:
+            return {GROUP: self._carried.day(day)}
+        for margin in MARGINS:
+            try:
+                carried = self._days_with(margin)
+                maps = carried.day(day)
+            except DataError as error:
+                if margin == MARGINS[-1]:
+                    raise
+                logger.info("transport: not from %s: %s", self._reach(margin), error)
+                continue
+            logger.info("transport: carried over %s", self._reach(margin))
+            self._carried = carried
+            return {GROUP: maps}
+        raise AssertionError  # the last margin returns or raises
+
+    def _reach(self, margin: int) -> str:
+        return surrounding(self._grid, margin).name
+
+    def _days_with(self, margin: int) -> CarriedDays:
+        hours = target_hours(self._preparation.target_window)
+        source = self._make(
+            hourly_table(self._table),
+            hourly_preparation(self._preparation, hours),
+            surrounding(self._grid, margin),
+        )
+        constants = TransportConstants.from_dict(self._preparation.transport)
+        return CarriedDays(self._grid, margin, source, self._rasters(), hours, constants)
