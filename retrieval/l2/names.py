@@ -55,8 +55,9 @@ class SensorNames:
         What the replace layout rescales; empty where the product has none.
     not_recomputed : tuple of str
         What depends on the a priori and cannot be recomputed: fill in the replace layout.
-    ancillary : tuple of str
-        Variables that qualify layered ones, such as the coefficients of the layers.
+    own_names : mapping of str to str
+        Names of TROPOMI to the product's own, where they do not follow from those of column and
+        air mass factor.
     """
 
     sensor: str
@@ -83,7 +84,18 @@ class SensorNames:
     total_amf: str = ""
     total_column: str = ""
     not_recomputed: tuple[str, ...] = ()
-    ancillary: tuple[str, ...] = field(default=())
+    own_names: Mapping[str, str] = field(default_factory=dict)
+
+    def own(self, name: str) -> str:
+        """Return the product's name of what TROPOMI calls `name`.
+
+        The sensor's column and air mass factor stand in place of TROPOMI's.
+        """
+        known = self.own_names.get(name)
+        if known is not None:
+            return known
+        name = name.replace(TROPOSPHERIC_COLUMN, self.column)
+        return name.replace(TROPOSPHERIC_AMF, self.amf)
 
     @property
     def n_leading(self) -> int:

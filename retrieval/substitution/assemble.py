@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.l2.names import TM5
-from retrieval.l2.orbit import Orbit
+from retrieval.l2.orbit import FIELDS, Orbit
 from retrieval.l2.pixels import Crop, Pixels
-from retrieval.l2.product.results import OrbitResult, SetResult, SubstitutionFlag
+from retrieval.l2.product.results import SubstitutionFlag
+from retrieval.l2.product.table import ProductTable, SetTable
 from retrieval.physics import air_mass_factors as airmass
 
 if TYPE_CHECKING:
@@ -23,20 +24,6 @@ if TYPE_CHECKING:
 
 ENSEMBLE = "standard deviation of 1/M' over the sets and TM5"
 OWN_UNCERTAINTY = "no2_uncertainty of the set through dM'/dn"
-
-FLOAT_FIELDS = (
-    "tropospheric_column",
-    "tropospheric_column_precision",
-    "tropospheric_column_precision_kernel",
-    "summed_total_column",
-    "air_mass_factor_troposphere",
-    "air_mass_factor_total",
-    "apriori_tropospheric_column",
-    "apriori_tropospheric_column_kernel",
-    "apriori_fraction_above_top",
-    "footprint_coverage",
-)
-"""Float fields of `SetResult` on (scanline, ground_pixel)."""
 
 
 class Assembly:
@@ -52,40 +39,19 @@ class Assembly:
 
     def __init__(self, orbit: Orbit, crop: Crop, options: Options, names: list[str]) -> None:
         self._shape = crop.shape
-        self._n_layer = orbit.n_layer
+        self._names = orbit.names
         self._is_reversed = orbit.is_reversed
-        self._has_strat = orbit.has_field("stratospheric_column", "amf_stratosphere", "amf_total")
-        self._sets = [self._allocate(name, orbit, options) for name in names]
-        self._tm5 = self._empty() if self._has_strat else None
+        has = {field for field in FIELDS if orbit.has_field(field)}
+        has |= {name for name in ("kernels", "profiles") if getattr(options, name)}
+        self._sets = [SetTable.empty(name, crop.shape, orbit.n_layer, has) for name in names]
+        has_strat = orbit.has_field("stratospheric_column", "amf_stratosphere", "amf_total")
+        self._tm5 = self._empty() if has_strat else None
         pairs = [(name, TM5) for name in names] + [(names[0], name) for name in names[1:]]
         self._relative = {pair: self._empty() for pair in pairs}
         self._error_source = dict.fromkeys(names, ENSEMBLE)
 
     def _empty(self) -> Stored:
         return np.full(self._shape, np.nan, dtype=np.float32)
-
-    def _allocate(self, name: str, orbit: Orbit, options: Options) -> SetResult:
-        absent = set()
-        if not orbit.has_field("precision_kernel"):
-            absent |= {"tropospheric_column_precision", "tropospheric_column_precision_kernel"}
-        if not orbit.has_field("stratospheric_column"):
-            absent |= {"summed_total_column"}
-        if not self._has_strat:
-            absent |= {"air_mass_factor_total"}
-        fields = {field: None if field in absent else self._empty() for field in FLOAT_FIELDS}
-        layered = (*self._shape, self._n_layer)
-        return SetResult(
-            name=name,
-            substitution_flag=np.zeros(self._shape, dtype=np.uint8),
-            substitution_warning=np.zeros(self._shape, dtype=np.uint8),
-            averaging_kernel_troposphere=(
-                np.full(layered, np.nan, np.float32) if options.kernels else None
-            ),
-            apriori_partial_column=(
-                np.full(layered, np.nan, np.float32) if options.profiles else None
-            ),
-            **fields,  # type: ignore[arg-type]
-        )
 
     def store(
         self,
@@ -140,7 +106,7 @@ class Assembly:
             target.scatter(change, 100.0 * (amf[reference] / amf[name] - 1.0))
 
     def _store_set(
-        self, target: _Target, fields: SetResult, part: SetColumns, block: Pixels, error: Float
+        self, target: _Target, fields: SetTable, part: SetColumns, block: Pixels, error: Float
     ) -> None:
         column = airmass.substituted_column(block.column, block.amf_troposphere, part.amf)
         target.scatter(fields.tropospheric_column, column)
@@ -171,14 +137,14 @@ class Assembly:
             target.scatter(fields.averaging_kernel_troposphere, kernel)
         target.scatter(fields.apriori_partial_column, part.partial_column)
 
-    def result(self, attributes: list[dict[str, str | int | float]]) -> OrbitResult:
+    def result(self, attributes: list[dict[str, str | int | float]]) -> ProductTable:
         """Hand over the result, with the provenance of each set."""
         for fields, given in zip(self._sets, attributes, strict=True):
             fields.attributes = {**given, "profile_error_source": self._error_source[fields.name]}
             if self._is_reversed:  # as the other variables of the file are
                 fields.averaging_kernel_troposphere = _flipped(fields.averaging_kernel_troposphere)
                 fields.apriori_partial_column = _flipped(fields.apriori_partial_column)
-        return OrbitResult(self._sets, self._tm5, self._relative)
+        return ProductTable(self._names, self._sets, self._tm5, self._relative)
 
 
 def _flipped(values: Float | None) -> Float | None:

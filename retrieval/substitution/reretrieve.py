@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from retrieval.l2.pixels import Crop
-    from retrieval.l2.product.results import OrbitResult
+    from retrieval.l2.product.table import ProductTable
 
 logger = logging.getLogger(__name__)
 
@@ -205,7 +205,7 @@ def _warn_of_empty_sets(summary: OrbitSummary) -> None:
             )
 
 
-def _describe(result: OrbitResult, orbit: Orbit, found: OpenedSets) -> None:
+def _describe(result: ProductTable, orbit: Orbit, found: OpenedSets) -> None:
     """Carry what is known of the sets into the file's attributes."""
     for fields, apriori in zip(result.sets, found.sets.values(), strict=True):
         fields.attributes |= {

@@ -17,7 +17,8 @@ from retrieval.apriori.base import AprioriSet, levels_text
 from retrieval.errors import AprioriError, NoOverlapError, NothingToDoError
 from retrieval.l2.blocks import OrbitBlocks
 from retrieval.l2.crop import any_within, check_corner_order, locate_pixels
-from retrieval.l2.product.results import OrbitResult, SubstitutionFlag
+from retrieval.l2.product.results import SubstitutionFlag
+from retrieval.l2.product.table import ProductTable
 from retrieval.physics.layers import LayeredAtmosphere, StandardAtmosphere
 from retrieval.physics.levels import HybridLayers, PressureLevels
 from retrieval.physics.partial_columns import PixelColumns
@@ -48,7 +49,7 @@ def substitute(
     upper: AprioriSet | None = None,
     meteo: Meteo | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> tuple[OrbitResult, Crop]:
+) -> tuple[ProductTable, Crop]:
     """Re-retrieve an orbit with one or more a-priori sets.
 
     Parameters
@@ -68,7 +69,7 @@ def substitute(
 
     Returns
     -------
-    result : OrbitResult
+    result : ProductTable
         New fields on the crop.
     crop : Crop
         The scanlines and ground pixels they belong to.
@@ -210,7 +211,7 @@ def _attributes(collocator: Collocator) -> dict[str, str | int | float]:
     }
 
 
-def _check_any_pixel(result: OrbitResult, footprints: Footprints, primary: AprioriSet) -> None:
+def _check_any_pixel(result: ProductTable, footprints: Footprints, primary: AprioriSet) -> None:
     """Stop where a set does not serve a single pixel."""
     for fields in result.sets:
         flag = fields.substitution_flag

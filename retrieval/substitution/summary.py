@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from retrieval.l2.orbit import Orbit
     from retrieval.l2.pixels import Crop
-    from retrieval.l2.product.results import OrbitResult
+    from retrieval.l2.product.table import ProductTable
 
     Float = NDArray[np.floating]
 
@@ -62,7 +62,7 @@ class OrbitSummary:
 
 
 def common_pixels(
-    orbit: Orbit, crop: Crop, result: OrbitResult, qa_threshold: int = QA_RECOMMENDED
+    orbit: Orbit, crop: Crop, result: ProductTable, qa_threshold: int = QA_RECOMMENDED
 ) -> NDArray[np.bool_]:
     """One mask for all products: quality above the threshold and every product finite.
 
@@ -91,7 +91,7 @@ def further_columns(orbit: Orbit) -> dict[str, str]:
 def summarise(
     orbit: Orbit,
     crop: Crop,
-    result: OrbitResult,
+    result: ProductTable,
     output: str | None = None,
     qa_threshold: int = QA_RECOMMENDED,
 ) -> OrbitSummary:

@@ -10,7 +10,8 @@ import numpy as np
 
 from retrieval.files.provenance import InputFile, Provenance
 from retrieval.l2.pixels import Crop
-from retrieval.l2.product.results import OrbitResult, SetResult
+from retrieval.l2.product.table import ProductTable, SetTable
+from retrieval.l2.sensors.tropomi import NAMES
 from tests.builders.orbit_builder import Orbit
 
 PROVENANCE = Provenance(
@@ -36,7 +37,7 @@ def substituted(
     *,
     stratosphere: bool = True,
     layers: bool = False,
-) -> OrbitResult:
+) -> ProductTable:
     """Return the substitution of profiles that differ in their lowest layers, one per name."""
     sets = [
         _one_set(orbit, name, partial_columns(orbit, 1.0 + 0.8 * i), stratosphere, layers)
@@ -53,24 +54,24 @@ def substituted(
             item.air_mass_factor_troposphere, sets[0].air_mass_factor_troposphere
         )
     tm5 = _float(orbit.apriori_tropospheric_column) if stratosphere else None
-    result = OrbitResult(sets, tm5, changes, {"tropopause": "inclusive"})
+    result = ProductTable(NAMES, sets, tm5, changes, {"tropopause": "inclusive"})
     return result if crop is None else cropped(result, crop)
 
 
-def cropped(result: OrbitResult, crop: Crop) -> OrbitResult:
+def cropped(result: ProductTable, crop: Crop) -> ProductTable:
     """Return the result on the pixels of a crop."""
     part = (crop.scanline, crop.ground_pixel)
 
     def cut(value: object) -> object:
         return value[part] if isinstance(value, np.ndarray) else value
 
-    sets = [SetResult(**{key: cut(value) for key, value in vars(s).items()}) for s in result.sets]
+    sets = [SetTable(**{key: cut(value) for key, value in vars(s).items()}) for s in result.sets]
     changes = {key: value[part] for key, value in result.relative_change.items()}
     tm5 = result.apriori_tropospheric_column_tm5
-    return OrbitResult(sets, None if tm5 is None else tm5[part], changes, result.attributes)
+    return ProductTable(NAMES, sets, None if tm5 is None else tm5[part], changes, result.attributes)
 
 
-def _one_set(orbit: Orbit, name: str, x: np.ndarray, stratosphere: bool, layers: bool) -> SetResult:
+def _one_set(orbit: Orbit, name: str, x: np.ndarray, stratosphere: bool, layers: bool) -> SetTable:
     arrays = orbit.arrays
     index = arrays["tm5_tropopause_layer_index"]
     has_index = index >= 0
@@ -92,7 +93,7 @@ def _one_set(orbit: Orbit, name: str, x: np.ndarray, stratosphere: bool, layers:
         summed = _float(column + strat)
     flag = np.where(np.isfinite(column), 0, np.where(np.isfinite(amf), 9, 1))
     kernel_trop = np.where(troposphere, kernel * (total / amf)[..., np.newaxis], 0.0)
-    return SetResult(
+    return SetTable(
         name=name,
         tropospheric_column=_float(column),
         tropospheric_column_precision=_float(np.hypot(sigma, 0.1 * column)),

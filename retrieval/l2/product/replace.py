@@ -15,32 +15,29 @@ import numpy as np
 
 from retrieval.errors import ProductError
 from retrieval.files.hdf5_copy import attach_dimensions, blocks, create_like, dimension_paths
-from retrieval.l2.names import ORIGINAL_SUFFIX
-from retrieval.l2.product.table import NOT_RECOMPUTED, RESCALED_TOTALS, SET_VARIABLES
-from retrieval.l2.product.variables import fill_value, read_text, set_attribute
+from retrieval.l2.names import ORIGINAL_SUFFIX, TROPOSPHERIC_AMF, TROPOSPHERIC_COLUMN
+from retrieval.l2.product.table import SET_VARIABLES
+from retrieval.l2.product.variables import fill_value, in_units_of, read_text, set_attribute
 from retrieval.physics.constants import FILL_FLOAT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from retrieval.l2.product.results import SetResult
+    from retrieval.l2.names import SensorNames
+    from retrieval.l2.product.table import SetTable
     from retrieval.l2.product.variables import FileWriter
 
     Float = NDArray[np.float64]
 
-KERNEL = "averaging_kernel"
-TOTAL_AMF = "air_mass_factor_total"
-TOTAL_COLUMN = "nitrogendioxide_total_column"
 
-
-def replace_standard_variables(writer: FileWriter, primary: SetResult) -> list[str]:
+def replace_standard_variables(writer: FileWriter, primary: SetTable) -> list[str]:
     """Give the standard names to the primary set and keep the originals beside them.
 
     Parameters
     ----------
     writer : FileWriter
         Writer of the copy of the orbit.
-    primary : SetResult
+    primary : SetTable
         The primary set, on the pixels of the copy.
 
     Returns
@@ -53,43 +50,50 @@ def replace_standard_variables(writer: FileWriter, primary: SetResult) -> list[s
     ProductError
         If the orbit lacks the tropospheric column or air mass factor, or has other dimensions.
     """
-    replaced = []
+    names, replaced = writer.names, []
+    computed = dict(primary.entries())
     for variable in SET_VARIABLES:
-        original = writer.find(variable.replaces) if variable.replaces else None
+        own = names.own(variable.replaces)
+        original = writer.find(own) if own else None
         if original is None:
             continue
-        values = getattr(primary, variable.field)
-        new = _replace(original, primary, variable.comment.replace("{S}", primary.name))
+        values = computed.get(variable)
+        if values is not None and variable.is_column:
+            values = in_units_of(names, values)
+        new = _replace(writer, original, primary, variable.comment.replace("{S}", primary.name))
         _write_values(writer, new, values)
         writer.link(new, _flag_names(primary.name))
         replaced.append(variable.replaces)
-    _check_complete(replaced)
+    _check_complete(replaced, names)
     ratio = _replace_total_air_mass_factor(writer, primary)
     if ratio is not None:
         _replace_kernel(writer, primary, ratio)
     _replace_total_column(writer, primary, ratio)
-    for name in NOT_RECOMPUTED:
+    for name in names.not_recomputed:
         original = writer.find(name)
         if original is not None:
-            _replace(original, primary, "Fill: it cannot be recomputed for this a priori.")
+            _replace(writer, original, primary, "Fill: it cannot be recomputed for this a priori.")
     return replaced
 
 
-def _check_complete(replaced: list[str]) -> None:
+def _check_complete(replaced: list[str], names: SensorNames) -> None:
     """Refuse an orbit in which the column or its air mass factor could not be replaced."""
-    needed = {"nitrogendioxide_tropospheric_column", "air_mass_factor_troposphere"}
-    missing = sorted(needed - set(replaced))
+    needed = (TROPOSPHERIC_AMF, TROPOSPHERIC_COLUMN)
+    missing = [names.own(name) for name in needed if name not in replaced]
     if missing:
         msg = (
-            f"Invalid orbit. The replace layout needs {' and '.join(sorted(needed))}. "
+            f"Invalid orbit. The replace layout needs {' and '.join(map(names.own, needed))}. "
             f"Given an orbit without {' and '.join(missing)}. Use --layout extend."
         )
         raise ProductError(msg)
 
 
-def _replace_total_air_mass_factor(writer: FileWriter, primary: SetResult) -> Float | None:
+def _replace_total_air_mass_factor(writer: FileWriter, primary: SetTable) -> Float | None:
     """Write M'_tot and return M_total / M'_tot, or leave it and return None where unknown."""
-    original = writer.find(TOTAL_AMF)
+    name = writer.names.total_amf
+    if not name:  # scattering weights do not depend on the a priori
+        return None
+    original = writer.find(name)
     if original is None or primary.air_mass_factor_total is None:
         _explain_unchanged(writer, primary.name)
         return None
@@ -101,9 +105,9 @@ def _replace_total_air_mass_factor(writer: FileWriter, primary: SetResult) -> Fl
         "M'_tot = (M' x_trop + M_strat V_strat) / (x_trop + V_strat), x_trop the tropospheric "
         f"column of the {primary.name} a priori."
     )
-    _write_values(writer, _replace(original, primary, comment), new_amf)
+    _write_values(writer, _replace(writer, original, primary, comment), new_amf)
     # The ratio uses the value as stored, so that kernel times air mass factor keeps to rounding.
-    ratio: Float = old_amf[0] / new_amf.astype(np.float64)
+    ratio: Float = old_amf.reshape(new_amf.shape) / new_amf.astype(np.float64)
     return ratio
 
 
@@ -115,53 +119,60 @@ def _explain_unchanged(writer: FileWriter, apriori: str) -> None:
         f"air_mass_factor_troposphere is the tropospheric kernel of the {apriori} a priori."
     )
     set_attribute(writer.product, "apriori_total_kernel", text)
-    for name in (KERNEL, TOTAL_AMF):
+    for name in (writer.names.kernel, writer.names.total_amf):
         dataset = writer.find(name)
         if dataset is not None:
             past = read_text(dataset, "comment")
             set_attribute(dataset, "comment", "\n".join(part for part in (past, text) if part))
 
 
-def _replace_kernel(writer: FileWriter, primary: SetResult, ratio: Float) -> None:
+def _replace_kernel(writer: FileWriter, primary: SetTable, ratio: Float) -> None:
     """Write A' = A M_total / M'_tot in blocks of scanlines."""
-    original = writer.find(KERNEL)
+    original = writer.find(writer.names.kernel)
     if original is None:
         return
     comment = "A M_total / M'_tot: the product with air_mass_factor_total is that of the L2 file."
-    new = _replace(original, primary, comment)
+    new = _replace(writer, original, primary, comment)
     whole = [slice(0, size) for size in original.shape]
+    ratios = ratio.reshape(original.shape[:-1])
     writer.fill_in_parts(
         new,
         (
             (
                 part,
-                _nan_where_fill(original, original[part]) * ratio[np.newaxis][part[:3]][..., None],
+                _nan_where_fill(original, original[part]) * ratios[part[:-1]][..., None],
             )
             for part, _ in blocks(original, whole)
         ),
     )
 
 
-def _replace_total_column(writer: FileWriter, primary: SetResult, ratio: Float | None) -> None:
+def _replace_total_column(writer: FileWriter, primary: SetTable, ratio: Float | None) -> None:
     """Scale the total column with M_total / M'_tot; without that ratio it is fill."""
-    original = writer.find(TOTAL_COLUMN)
+    name = writer.names.total_column
+    original = writer.find(name) if name else None
     if original is None:
         return
-    comment = f"The column of the L2 file {RESCALED_TOTALS[TOTAL_COLUMN]}."
-    values = None if ratio is None else _read_with_nan(original)[0] * ratio
+    comment = "The column of the L2 file times M_total / M'_tot."
+    values = None if ratio is None else _read_with_nan(original).reshape(ratio.shape) * ratio
     if values is None:
         comment = "Fill: the total air mass factor of this a priori is not known."
-    _write_values(writer, _replace(original, primary, comment), values)
+    _write_values(writer, _replace(writer, original, primary, comment), values)
 
 
-def _replace(original: h5py.Dataset, primary: SetResult, comment: str) -> h5py.Dataset:
+def _replace(
+    writer: FileWriter, original: h5py.Dataset, primary: SetTable, comment: str
+) -> h5py.Dataset:
     """Rename an original and create its successor, full of fill, under the old name."""
     name = original.name.split("/")[-1]
     parent = original.parent
     dimensions = dimension_paths(original)
-    if original.shape[:3] != (1, *primary.air_mass_factor_troposphere.shape):
+    lead = writer.names.n_leading
+    pixels = (*[1] * lead, *primary.air_mass_factor_troposphere.shape)
+    if original.shape[: lead + 2] != pixels:
+        wanted = ", ".join(path.split("/")[-1] for path in writer.names.pixel_dimensions)
         msg = (
-            f"Invalid orbit. {name} must be on (time, scanline, ground_pixel). "
+            f"Invalid orbit. {name} must be on ({wanted}). "
             f"Given shape {original.shape}. Use --layout extend."
         )
         raise ProductError(msg)
@@ -179,7 +190,7 @@ def _write_values(
 ) -> None:
     """Write a field on (scanline, ground_pixel); None leaves the variable full of fill."""
     if values is not None:
-        writer.fill(dataset, values[np.newaxis])
+        writer.fill(dataset, values.reshape(dataset.shape))
 
 
 def _read_with_nan(dataset: h5py.Dataset) -> Float:

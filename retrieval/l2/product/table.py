@@ -1,37 +1,37 @@
-"""The one table of what a re-retrieved file holds: names, units, definitions.
+"""The one table of what a re-retrieval makes: names, units and definitions, with the arrays.
 
-The writer walks this table; nothing else in the package knows names or attributes of new
-variables. `{S}` stands for the name of the a-priori set in capitals.
+What is computed fills the fields of `SetTable` and `ProductTable`; each field is declared with the
+variable it becomes, so that names, units and meanings of flags are here and nowhere else. The
+writer stores what the table lists, the summary and the Dataset are made of it. `{S}` stands for
+the name of the a-priori set in capitals.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from retrieval.l2.names import COLUMN_STANDARD_NAME, COLUMN_UNITS, TM5, TROPOSPHERIC_COLUMN
 from retrieval.l2.product.results import SubstitutionFlag, SubstitutionWarning
 from retrieval.physics.constants import FILL_FLOAT, FILL_UBYTE, MOLEC_CM2_PER_MOL_M2
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
     from enum import IntEnum, IntFlag
 
-    from numpy.typing import DTypeLike
+    from numpy.typing import DTypeLike, NDArray
+
+    from retrieval.l2.names import SensorNames
+
+    Float = NDArray[np.float32]
 
 Attribute = str | int | float | np.generic | np.ndarray
 
-COLUMN_UNITS = "mol m-2"
-TROPOSPHERIC_COLUMN = "nitrogendioxide_tropospheric_column"
-COLUMN_STANDARD_NAME = "troposphere_mole_content_of_nitrogen_dioxide"
-TM5 = "TM5"
-"""Label of what is made with the operational a priori."""
 COLUMN_FACTOR = "multiplication_factor_to_convert_to_molecules_percm2"
 FLOAT_FILL = np.float32(FILL_FLOAT)
 UBYTE_FILL = np.uint8(FILL_UBYTE)
-
-ORIGINAL_SUFFIX = "_TM5_apriori"
-"""Where the replace layout keeps each original variable it replaces."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,7 @@ class NewVariable:
     Attributes
     ----------
     name : str
-        Name in the file, `{S}` for the set.
-    field : str
-        Attribute of `SetResult` that holds its values.
+        Name in the file, `{S}` for the set, column and air mass factor as TROPOMI calls them.
     units, long_name, comment : str
         CF attributes; `comment` says how the values were computed.
     standard_name : str
@@ -56,18 +54,20 @@ class NewVariable:
         Meaning of an unsigned byte variable.
     replaces : str
         Name of the standard variable that carries these values in the replace layout.
+    needs : tuple of str
+        Fields of the orbit and options without which there are no values.
     """
 
     name: str
-    field: str
-    units: str
     long_name: str
     comment: str
+    units: str = ""
     standard_name: str = ""
     ancillary: tuple[str, ...] = ()
     has_layers: bool = False
     flags: type[IntEnum] | type[IntFlag] | None = None
     replaces: str = ""
+    needs: tuple[str, ...] = ()
 
     @property
     def dtype(self) -> DTypeLike:
@@ -79,29 +79,39 @@ class NewVariable:
         """The netCDF default fill value of `dtype`."""
         return FLOAT_FILL if self.flags is None else UBYTE_FILL
 
-    def name_for(self, apriori: str) -> str:
-        """Return the name in the file for a set."""
-        return self.name.replace("{S}", apriori)
+    @property
+    def is_column(self) -> bool:
+        """Whether the values are amounts per area, which are stored in the sensor's unit."""
+        return self.units == COLUMN_UNITS
 
-    def attributes(self, apriori: str) -> dict[str, Attribute]:
+    @property
+    def is_precision(self) -> bool:
+        """Whether the values are the precision of a column."""
+        return self.standard_name.endswith(" standard_error")
+
+    def name_for(self, apriori: str, names: SensorNames) -> str:
+        """Return the name in a sensor's file for a set."""
+        return names.own(self.name).replace("{S}", apriori)
+
+    def attributes(self, apriori: str, names: SensorNames) -> dict[str, Attribute]:
         """Return the CF attributes for a set, but for `ancillary_variables`."""
         made: dict[str, Attribute] = {"_FillValue": np.atleast_1d(self.fill_value)}
         if self.flags is None:
-            made["units"] = self.units
+            made["units"] = names.units if self.is_column else self.units
         made["long_name"] = self.long_name.replace("{S}", apriori)
         if self.standard_name:
             made["standard_name"] = self.standard_name
-        made["coordinates"] = "longitude latitude"
-        if self.units == COLUMN_UNITS:
+        made["coordinates"] = f"{names.longitude} {names.latitude}"
+        if self.is_column and names.units == COLUMN_UNITS:
             made[COLUMN_FACTOR] = np.array([MOLEC_CM2_PER_MOL_M2], dtype=np.float32)
         if self.flags is not None:
             made.update(flag_attributes(self.flags))
         made["comment"] = self.comment.replace("{S}", apriori)
         return made
 
-    def ancillary_for(self, apriori: str) -> list[str]:
+    def ancillary_for(self, apriori: str, names: SensorNames) -> list[str]:
         """Return the names of the qualifying variables for a set."""
-        return [name.replace("{S}", apriori) for name in self.ancillary]
+        return [names.own(name).replace("{S}", apriori) for name in self.ancillary]
 
 
 def flag_attributes(flags: type[IntEnum] | type[IntFlag]) -> dict[str, Attribute]:
@@ -122,11 +132,34 @@ def flag_attributes(flags: type[IntEnum] | type[IntFlag]) -> dict[str, Attribute
 
 _FLAGS = ("substitution_flag_{S}", "substitution_warning_{S}", "footprint_coverage_{S}")
 _ALL_FILES = "It is computed whatever the qa_value; apply qa_value yourself. "
+ROW, NEEDS = "row", "needs"
 
-SET_VARIABLES: tuple[NewVariable, ...] = (
-    NewVariable(
+
+def row(**given: Any) -> Any:
+    """Declare a field of the table with the variable that it becomes; absent until it is filled."""
+    variable = NewVariable(**given)
+    return field(default=None, metadata={ROW: variable, NEEDS: variable.needs})
+
+
+@dataclass
+class SetTable:
+    """New fields of one a-priori set, float32 with NaN where fill, flags unsigned bytes.
+
+    Shapes are (scanline, ground_pixel) of the crop, kernels and profiles
+    (scanline, ground_pixel, layer) in the file's order of layers. Fields that cannot be computed
+    for the file at hand (no V_strat, say) are None. Columns are in mol m-2.
+
+    Attributes
+    ----------
+    name : str
+        Name of the set, in capitals.
+    attributes : dict
+        Provenance of the set: kind, files, checksums, time rule, profile_error_source, counts.
+    """
+
+    name: str
+    tropospheric_column: Float = row(
         name="nitrogendioxide_tropospheric_column_{S}_apriori",
-        field="tropospheric_column",
         units=COLUMN_UNITS,
         long_name="Tropospheric vertical column of nitrogen dioxide with the {S} a priori",
         standard_name=COLUMN_STANDARD_NAME,
@@ -142,20 +175,19 @@ SET_VARIABLES: tuple[NewVariable, ...] = (
             "mass factor to the one of the {S} a priori. " + _ALL_FILES + "Negative columns stay."
         ),
         replaces=TROPOSPHERIC_COLUMN,
-    ),
-    NewVariable(
+    )
+    summed_total_column: Float | None = row(
         name="nitrogendioxide_summed_total_column_{S}_apriori",
-        field="summed_total_column",
         units=COLUMN_UNITS,
         long_name="Sum of tropospheric and stratospheric column with the {S} a priori",
         standard_name="atmosphere_mole_content_of_nitrogen_dioxide",
         ancillary=("nitrogendioxide_tropospheric_column_{S}_apriori",),
         comment="V' + V_strat, V_strat the stratospheric column of the L2 file.",
         replaces="nitrogendioxide_summed_total_column",
-    ),
-    NewVariable(
+        needs=("stratospheric_column",),
+    )
+    tropospheric_column_precision_kernel: Float | None = row(
         name="nitrogendioxide_tropospheric_column_precision_kernel_{S}_apriori",
-        field="tropospheric_column_precision_kernel",
         units=COLUMN_UNITS,
         long_name=(
             "Precision of the tropospheric column with the {S} a priori when applying the "
@@ -164,10 +196,10 @@ SET_VARIABLES: tuple[NewVariable, ...] = (
         standard_name=f"{COLUMN_STANDARD_NAME} standard_error",
         comment="sigma_kernel M_trop / M': the relative precision of the L2 file is kept.",
         replaces="nitrogendioxide_tropospheric_column_precision_kernel",
-    ),
-    NewVariable(
+        needs=("precision_kernel",),
+    )
+    tropospheric_column_precision: Float | None = row(
         name="nitrogendioxide_tropospheric_column_precision_{S}_apriori",
-        field="tropospheric_column_precision",
         units=COLUMN_UNITS,
         long_name="Precision of the tropospheric column with the {S} a priori",
         standard_name=f"{COLUMN_STANDARD_NAME} standard_error",
@@ -176,10 +208,10 @@ SET_VARIABLES: tuple[NewVariable, ...] = (
             "where e comes from is in the attribute profile_error_source."
         ),
         replaces="nitrogendioxide_tropospheric_column_precision",
-    ),
-    NewVariable(
+        needs=("precision_kernel",),
+    )
+    air_mass_factor_troposphere: Float = row(
         name="air_mass_factor_troposphere_{S}_apriori",
-        field="air_mass_factor_troposphere",
         units="1",
         long_name="Tropospheric air mass factor with the {S} a priori",
         ancillary=("tm5_tropopause_layer_index", *_FLAGS),
@@ -189,19 +221,21 @@ SET_VARIABLES: tuple[NewVariable, ...] = (
             "It is written where the L2 column is missing, too."
         ),
         replaces="air_mass_factor_troposphere",
-    ),
-    NewVariable(
+    )
+    air_mass_factor_total: Float | None = field(
+        default=None, metadata={NEEDS: ("stratospheric_column", "amf_stratosphere", "amf_total")}
+    )
+    """M'_tot (docs/equations.md 2.3), for the replace layout; None where it cannot be had."""
+    apriori_tropospheric_column: Float = row(
         name="apriori_tropospheric_column_{S}",
-        field="apriori_tropospheric_column",
         units=COLUMN_UNITS,
         long_name="Tropospheric column of the {S} a priori",
         standard_name=COLUMN_STANDARD_NAME,
         ancillary=("apriori_fraction_above_top_{S}", *_FLAGS),
         comment="sum(x) to the tropopause: the model's own column. No observation is in it.",
-    ),
-    NewVariable(
+    )
+    apriori_tropospheric_column_kernel: Float = row(
         name="apriori_tropospheric_column_{S}_kernel",
-        field="apriori_tropospheric_column_kernel",
         units=COLUMN_UNITS,
         long_name="Tropospheric column of the {S} a priori seen with the averaging kernel",
         standard_name=COLUMN_STANDARD_NAME,
@@ -209,34 +243,28 @@ SET_VARIABLES: tuple[NewVariable, ...] = (
             "sum(A_trop x): the model as the instrument would see it, A_trop the tropospheric "
             "kernel of the L2 file; compare with the column of the L2 file."
         ),
-    ),
-    NewVariable(
+    )
+    apriori_fraction_above_top: Float = row(
         name="apriori_fraction_above_top_{S}",
-        field="apriori_fraction_above_top",
         units="1",
         long_name="Share of the a-priori column that does not come from the {S} set",
         comment="Share of sum(x) above min(top of the set, merge height).",
-    ),
-    NewVariable(
+    )
+    footprint_coverage: Float = row(
         name="footprint_coverage_{S}",
-        field="footprint_coverage",
         units="1",
         long_name="Share of the pixel inside the grid of the {S} set with finite values",
         comment="Area of finite cells of the set inside the pixel over the area of the pixel.",
-    ),
-    NewVariable(
+    )
+    substitution_flag: NDArray[np.uint8] = row(
         name="substitution_flag_{S}",
-        field="substitution_flag",
-        units="",
         long_name="First reason why the substitution of the {S} a priori is not complete",
         standard_name="status_flag",
         flags=SubstitutionFlag,
         comment="0: done. 9 (no_column): the air mass factor is written, the L2 column is missing.",
-    ),
-    NewVariable(
+    )
+    substitution_warning: NDArray[np.uint8] = row(
         name="substitution_warning_{S}",
-        field="substitution_warning",
-        units="",
         long_name="What to know of pixels computed with the {S} a priori",
         standard_name="status_flag",
         flags=SubstitutionWarning,
@@ -245,31 +273,70 @@ SET_VARIABLES: tuple[NewVariable, ...] = (
             "250 m. assumed_altitude: no surface_altitude in the file, standard atmosphere used. "
             "negatives_clipped: negative values of the set count as 0. Warned pixels are computed."
         ),
-    ),
-    NewVariable(
+    )
+    averaging_kernel_troposphere: Float | None = row(
         name="averaging_kernel_troposphere_{S}_apriori",
-        field="averaging_kernel_troposphere",
         units="1",
         long_name="Tropospheric averaging kernel with the {S} a priori",
         has_layers=True,
         ancillary=("tm5_constant_a", "tm5_constant_b", "tm5_tropopause_layer_index"),
         comment="A M_total / M' up to the tropopause layer, 0 above: sum(A' x) = sum(x).",
-    ),
-    NewVariable(
+        needs=("kernels",),
+    )
+    apriori_partial_column: Float | None = row(
         name="apriori_partial_column_{S}",
-        field="apriori_partial_column",
         units=COLUMN_UNITS,
         long_name="Partial columns of nitrogen dioxide of the {S} a priori",
         has_layers=True,
         ancillary=("tm5_constant_a", "tm5_constant_b", "tm5_tropopause_layer_index"),
         comment="x: amount per area of each TM5 layer up to the tropopause layer, fill above.",
-    ),
+        needs=("profiles",),
+    )
+    attributes: dict[str, str | int | float] = field(default_factory=dict)
+
+    @classmethod
+    def empty(
+        cls, name: str, shape: tuple[int, int], n_layer: int, has: Collection[str]
+    ) -> SetTable:
+        """Allocate what can be computed: fields full of NaN, flags 0.
+
+        Parameters
+        ----------
+        name : str
+            In capitals.
+        shape : tuple of int
+            Scanlines and ground pixels.
+        n_layer : int
+            Layers of kernels and profiles.
+        has : collection of str
+            Fields that the orbit has, options that are on.
+        """
+        table = cls(name)
+        for one in fields(cls):
+            if NEEDS in one.metadata and set(one.metadata[NEEDS]) <= set(has):
+                variable = one.metadata.get(ROW)
+                layers = (n_layer,) if variable is not None and variable.has_layers else ()
+                is_flag = variable is not None and variable.flags is not None
+                kind, fill = (np.uint8, 0) if is_flag else (np.float32, np.nan)
+                setattr(table, one.name, np.full((*shape, *layers), fill, dtype=kind))
+        return table
+
+    def entries(self) -> Iterator[tuple[NewVariable, NDArray[Any]]]:
+        """Walk the variables of the set in the order of the file, those that are there."""
+        for one in fields(self):
+            values = getattr(self, one.name)
+            if ROW in one.metadata and values is not None:
+                yield one.metadata[ROW], values
+
+
+SET_VARIABLES: tuple[NewVariable, ...] = tuple(
+    one.metadata[ROW] for one in fields(SetTable) if ROW in one.metadata
 )
-"""What is written for each a-priori set; a field that is None is left out."""
+"""What is written for each a-priori set; what cannot be computed is left out."""
+
 
 TM5_COLUMN = NewVariable(
     name="apriori_tropospheric_column_TM5",
-    field="apriori_tropospheric_column_tm5",
     units=COLUMN_UNITS,
     long_name="Tropospheric column of the TM5 a priori of the L2 file",
     standard_name=COLUMN_STANDARD_NAME,
@@ -290,7 +357,6 @@ def relative_change_variable(apriori: str, reference: str) -> NewVariable:
     """
     return NewVariable(
         name=f"relative_change_{apriori}_vs_{reference}",
-        field="",
         units="%",
         long_name=f"Change of the tropospheric column, {reference} to {apriori} a priori",
         comment=(
@@ -300,17 +366,35 @@ def relative_change_variable(apriori: str, reference: str) -> NewVariable:
     )
 
 
-RESCALED_TOTALS = {
-    "nitrogendioxide_total_column": "times M_total / M'_tot",
-}
-"""Total columns that follow the new total air mass factor in the replace layout."""
+@dataclass
+class ProductTable:
+    """Everything new for one orbit: one `SetTable` a set, the primary first.
 
-NOT_RECOMPUTED = (
-    "nitrogendioxide_ghost_column",
-    "air_mass_factor_clear",
-    "air_mass_factor_cloudy",
-    "nitrogendioxide_summed_total_column_precision",
-    "nitrogendioxide_total_column_precision",
-    "nitrogendioxide_total_column_precision_kernel",
-)
-"""Variables that depend on the a priori and cannot be recomputed: fill in the replace layout."""
+    Attributes
+    ----------
+    names : SensorNames
+        What the sensor calls its own variables.
+    sets : list of SetTable
+    apriori_tropospheric_column_tm5 : ndarray, shape (scanline, ground_pixel), or None
+        Diagnostic from the file alone [mol m-2], None where it cannot be had.
+    relative_change : dict
+        Percent, from air mass factors: key (P, R) is 100 (M'_R / M'_P - 1); R may be "TM5".
+    attributes : dict
+        Options, versions, command, crop: what `history` and global attributes say.
+    """
+
+    names: SensorNames
+    sets: list[SetTable]
+    apriori_tropospheric_column_tm5: Float | None
+    relative_change: dict[tuple[str, str], Float]
+    attributes: dict[str, str | int | float] = field(default_factory=dict)
+
+    def entries(self) -> Iterator[tuple[str, NewVariable, NDArray[Any]]]:
+        """Walk all variables with the name of their set, in the order of the file."""
+        for one in self.sets:
+            for variable, values in one.entries():
+                yield one.name, variable, values
+        for (apriori, reference), change in self.relative_change.items():
+            yield apriori, relative_change_variable(apriori, reference), change
+        if self.apriori_tropospheric_column_tm5 is not None:
+            yield TM5, TM5_COLUMN, self.apriori_tropospheric_column_tm5

@@ -15,28 +15,27 @@ from retrieval.files.hdf5_copy import (
     chunk_shape,
     write_blocks,
 )
+from retrieval.l2.names import TROPOSPHERIC_AMF
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
+    from retrieval.l2.names import SensorNames
     from retrieval.l2.product.table import NewVariable
-
-PIXEL_DIMENSIONS = ("/PRODUCT/time", "/PRODUCT/scanline", "/PRODUCT/ground_pixel")
-LAYER_DIMENSION = "/PRODUCT/layer"
 
 
 class FileWriter:
-    """Writes variables of the table into the group PRODUCT of an open file.
+    """Writes variables of the table into the groups of a sensor's open file.
 
     Used as a context: at its end all values are in the file, and `ancillary_variables` are set,
     when it is known which variables the file has.
     """
 
-    def __init__(self, file: h5py.File) -> None:
-        self.file = file
-        self.product: h5py.Group = file["PRODUCT"]
+    def __init__(self, file: h5py.File, names: SensorNames) -> None:
+        self.file, self.names = file, names
+        self.product: h5py.Group = file[names.group]
         self._queue = ChunkQueue()
         self._links: list[tuple[h5py.Dataset, list[str]]] = []
 
@@ -65,13 +64,17 @@ class FileWriter:
         write_blocks(dataset, filled, self._queue)
 
     def find(self, name: str) -> h5py.Dataset | None:
-        """Return a variable of PRODUCT or a group below it by its name, or None."""
-        found = self.product.visititems(
-            lambda path, item: (
-                item if isinstance(item, h5py.Dataset) and path.split("/")[-1] == name else None
-            )
-        )
-        return found if isinstance(found, h5py.Dataset) else None
+        """Return a variable by its name, of the column's group or any other, or None."""
+
+        def of_name(path: str, item: object) -> h5py.Dataset | None:
+            is_it = isinstance(item, h5py.Dataset) and path.split("/")[-1] == name
+            return item if is_it else None
+
+        for group in (self.product, self.file):
+            found = group.visititems(of_name)
+            if isinstance(found, h5py.Dataset):
+                return found
+        return None
 
     def write(
         self,
@@ -98,18 +101,22 @@ class FileWriter:
         ProductError
             If the file has a variable of that name already.
         """
-        name = variable.name_for(apriori)
-        if name in self.product:
+        names = self.names
+        name = variable.name_for(apriori, names)
+        is_amf = variable.replaces == TROPOSPHERIC_AMF
+        group = self.file[names.amf_group] if is_amf else self.product
+        if name in group:
             msg = (
                 f"Invalid orbit. It must not hold {name} already. Given one that does. "
                 "Give the set another name."
             )
             raise ProductError(msg)
-        dataset = self.product.create_dataset(
+        shape = (*[1] * names.n_leading, *values.shape)
+        dataset = group.create_dataset(
             name,
-            shape=(1, *values.shape),
+            shape=shape,
             dtype=variable.dtype,
-            chunks=chunk_shape((1, *values.shape), np.dtype(variable.dtype).itemsize),
+            chunks=chunk_shape(shape, np.dtype(variable.dtype).itemsize),
             compression="gzip",
             compression_opts=DEFLATE_LEVEL,
             shuffle=True,
@@ -117,12 +124,14 @@ class FileWriter:
             fillvalue=variable.fill_value,
             track_order=True,
         )
-        for key, value in {**variable.attributes(apriori), **(extra or {})}.items():
+        for key, value in {**variable.attributes(apriori, names), **(extra or {})}.items():
             set_attribute(dataset, key, value)
-        self.fill(dataset, values[np.newaxis])
-        layers = (LAYER_DIMENSION,) if variable.has_layers else ()
-        attach_dimensions(dataset, (*PIXEL_DIMENSIONS, *layers))
-        self.link(dataset, variable.ancillary_for(apriori))
+        if variable.is_column:
+            values = in_units_of(names, values)
+        self.fill(dataset, values.reshape(shape))
+        layers = (names.layer_dimension or None,) if variable.has_layers else ()
+        attach_dimensions(dataset, (*names.pixel_dimensions, *layers))
+        self.link(dataset, variable.ancillary_for(apriori, names))
         return dataset
 
     def link(self, dataset: h5py.Dataset, names: list[str]) -> None:
@@ -130,12 +139,19 @@ class FileWriter:
         self._links.append((dataset, names))
 
     def _link_ancillary_variables(self) -> None:
-        """Set `ancillary_variables` to those noted variables that PRODUCT really has."""
+        """Set `ancillary_variables` to those noted variables that the group really has."""
         for dataset, names in self._links:
             present = read_text(dataset, "ancillary_variables").split()
             present += [name for name in names if name in self.product and name not in present]
             if present:
                 set_attribute(dataset, "ancillary_variables", " ".join(present))
+
+
+def in_units_of(names: SensorNames, values: NDArray[Any]) -> NDArray[Any]:
+    """Bring columns [mol m-2] to the unit of the sensor, in their own precision."""
+    if names.per_mol_m2 == 1.0:
+        return values
+    return np.asarray(values.astype(np.float64) * names.per_mol_m2, dtype=values.dtype)
 
 
 def with_fill(values: NDArray[np.generic], fill: np.generic) -> NDArray[np.generic]:

@@ -18,10 +18,8 @@ from retrieval.errors import ProductError
 from retrieval.files.atomic import atomic_output, check_output
 from retrieval.files.hdf5_copy import copy_cropped, hdf5_errors
 from retrieval.files.hdf5_sink import open_target
-from retrieval.l2.names import TM5
 from retrieval.l2.pixels import Crop
 from retrieval.l2.product.replace import replace_standard_variables
-from retrieval.l2.product.table import SET_VARIABLES, TM5_COLUMN, relative_change_variable
 from retrieval.l2.product.variables import FileWriter, read_text, set_attribute
 
 if TYPE_CHECKING:
@@ -29,9 +27,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from retrieval.files.provenance import Provenance
-    from retrieval.l2.product.results import OrbitResult, SetResult
+    from retrieval.l2.names import SensorNames
+    from retrieval.l2.product.table import ProductTable
 
 logger = logging.getLogger(__name__)
+
+ERROR_SOURCE = "profile_error_source"
+"""Attribute of precisions and of sets: where the error through the profile comes from."""
 
 
 class Layout(StrEnum):
@@ -46,7 +48,7 @@ class Layout(StrEnum):
 def write_product(
     source: Path,
     output: Path,
-    result: OrbitResult,
+    result: ProductTable,
     provenance: Provenance,
     *,
     crop: Crop | None = None,
@@ -61,7 +63,7 @@ def write_product(
         The L2 NO2 orbit that was re-retrieved.
     output : Path
         The file to write; it appears whole or not at all.
-    result : OrbitResult
+    result : ProductTable
         The new fields on the pixels of `crop`, the primary set first.
     provenance : Provenance
         What was run on what, for `history` and the attributes of PRODUCT.
@@ -90,32 +92,34 @@ def write_product(
     layout = Layout(layout)
     check_output(output, overwrite=overwrite, inputs=[source])
     with hdf5_errors(source, output):
-        whole = _orbit_shape(source)
+        whole = _orbit_shape(source, result.names)
     crop = crop or Crop(slice(0, whole[0]), slice(0, whole[1]))
     _check_shapes(result, crop, whole)
     with atomic_output(output, overwrite=overwrite, inputs=[source]) as temporary:
         with hdf5_errors(source, output):
-            _copy_part(source, temporary, crop)
+            _copy_part(source, temporary, crop, result.names)
         with hdf5_errors(source, output, (OSError, RuntimeError, KeyError)):
             _add_results(temporary, result, layout, provenance, crop, whole)
     logger.info("Wrote %s (%s layout, %d x %d pixels)", output, layout, *crop.shape)
     return output
 
 
-def _orbit_shape(source: Path) -> tuple[int, int]:
+def _orbit_shape(source: Path, names: SensorNames) -> tuple[int, int]:
     """Return the numbers of scanlines and ground pixels of an orbit that can be re-retrieved."""
     with h5py.File(source, "r") as file:
-        product = file.get("PRODUCT")
-        if product is None or not {"scanline", "ground_pixel"} <= set(product):
+        product = file.get(names.group)
+        scanline, ground_pixel = names.pixel_dimensions[-2:]
+        if product is None or scanline not in file or ground_pixel not in file:
+            wanted = " and ".join(path.split("/")[-1] for path in names.pixel_dimensions[-2:])
             msg = (
-                f"Invalid orbit {source.name}. It must have a group PRODUCT with dimensions "
-                f"scanline and ground_pixel. Given {', '.join(file) or 'no groups'}. "
-                "Choose an L2__NO2___ file."
+                f"Invalid orbit {source.name}. It must have a group {names.group} with dimensions "
+                f"{wanted}. Given {', '.join(file) or 'no groups'}. "
+                f"Choose an {names.product} file."
             )
             raise ProductError(msg)
         if "apriori_sets" in product.attrs:
             raise not_original(source, read_text(product, "apriori_sets"))
-        return len(product["scanline"]), len(product["ground_pixel"])
+        return len(file[scanline]), len(file[ground_pixel])
 
 
 def not_original(path: Path, sets: str) -> ProductError:
@@ -126,7 +130,7 @@ def not_original(path: Path, sets: str) -> ProductError:
     )
 
 
-def _check_shapes(result: OrbitResult, crop: Crop, whole: tuple[int, int]) -> None:
+def _check_shapes(result: ProductTable, crop: Crop, whole: tuple[int, int]) -> None:
     """Refuse a crop outside the orbit and fields that are not on the crop's pixels."""
     parts = zip((crop.scanline, crop.ground_pixel), whole, strict=True)
     inside = all(0 <= part.start < part.stop <= size for part, size in parts)
@@ -140,9 +144,10 @@ def _check_shapes(result: OrbitResult, crop: Crop, whole: tuple[int, int]) -> No
     raise ValueError(msg)
 
 
-def _copy_part(source: Path, target: Path, crop: Crop) -> None:
+def _copy_part(source: Path, target: Path, crop: Crop, names: SensorNames) -> None:
     """Copy the crop of the orbit, values as stored."""
-    parts = {"/PRODUCT/scanline": crop.scanline, "/PRODUCT/ground_pixel": crop.ground_pixel}
+    scanline, ground_pixel = names.pixel_dimensions[-2:]
+    parts = {scanline: crop.scanline, ground_pixel: crop.ground_pixel}
     with (
         h5py.File(source, "r", rdcc_nbytes=32 << 20) as original,
         open_target(target) as file,
@@ -152,7 +157,7 @@ def _copy_part(source: Path, target: Path, crop: Crop) -> None:
 
 def _add_results(
     path: Path,
-    result: OrbitResult,
+    result: ProductTable,
     layout: Layout,
     provenance: Provenance,
     crop: Crop,
@@ -160,46 +165,35 @@ def _add_results(
 ) -> None:
     """Write the new variables and attributes into the copy of the orbit."""
     with open_target(path, "r+") as file:
-        with FileWriter(file) as writer:
+        with FileWriter(file, result.names) as writer:
             _write_variables(writer, result, layout)
-        _write_product_attributes(file["PRODUCT"], result, layout, provenance, crop, whole)
+        _write_product_attributes(file[result.names.group], result, layout, provenance, crop, whole)
         _write_global_attributes(file, result, layout, provenance)
 
 
-def _write_variables(writer: FileWriter, result: OrbitResult, layout: Layout) -> None:
-    """Write all fields of the result."""
+def _write_variables(writer: FileWriter, table: ProductTable, layout: Layout) -> None:
+    """Write all that the table lists, but for what stands under standard names already."""
     replaced: list[str] = []
+    primary = table.sets[0].name
     if layout is Layout.REPLACE:
-        replaced = replace_standard_variables(writer, result.sets[0])
-    for item in result.sets:
-        _write_set(writer, item, set(replaced) if item is result.sets[0] else set())
-    for (apriori, reference), values in result.relative_change.items():
-        writer.write(relative_change_variable(apriori, reference), apriori, values)
-    if result.apriori_tropospheric_column_tm5 is not None:
-        writer.write(TM5_COLUMN, TM5, result.apriori_tropospheric_column_tm5)
-
-
-def _write_set(writer: FileWriter, item: SetResult, skipped: set[str]) -> None:
-    """Write what a set has, but for what stands under standard names already."""
-    for variable in SET_VARIABLES:
-        values = getattr(item, variable.field)
-        if values is None or variable.replaces in skipped:
+        replaced = replace_standard_variables(writer, table.sets[0])
+    sources = {one.name: one.attributes.get(ERROR_SOURCE) for one in table.sets}
+    for apriori, variable, values in table.entries():
+        if apriori == primary and variable.replaces in replaced:
             continue
-        extra = {}
-        if "profile_error_source" in item.attributes and "precision" in variable.field:
-            extra["profile_error_source"] = item.attributes["profile_error_source"]
-        writer.write(variable, item.name, values, extra)
+        source = sources.get(apriori) if variable.is_precision else None
+        writer.write(variable, apriori, values, {ERROR_SOURCE: source} if source else {})
 
 
 def _write_product_attributes(
     product: h5py.Group,
-    result: OrbitResult,
+    result: ProductTable,
     layout: Layout,
     provenance: Provenance,
     crop: Crop,
     whole: tuple[int, int],
 ) -> None:
-    """Write what was done into the attributes of PRODUCT, all of them named `apriori_...`."""
+    """Write what was done into the attributes of the column's group, named `apriori_...`."""
     set_attribute(product, "apriori_sets", " ".join(item.name for item in result.sets))
     set_attribute(product, "apriori_primary", result.sets[0].name)
     set_attribute(product, "apriori_layout", str(layout))
@@ -224,7 +218,7 @@ def _write_product_attributes(
 
 
 def _write_global_attributes(
-    file: h5py.File, result: OrbitResult, layout: Layout, provenance: Provenance
+    file: h5py.File, result: ProductTable, layout: Layout, provenance: Provenance
 ) -> None:
     """Append to `history`, mark synthetic input, and name the file's content in `id`."""
     root = file["/"]

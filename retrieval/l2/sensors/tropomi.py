@@ -100,7 +100,6 @@ NAMES = SensorNames(
         "nitrogendioxide_total_column_precision",
         "nitrogendioxide_total_column_precision_kernel",
     ),
-    ancillary=("tm5_constant_a", "tm5_constant_b", "tm5_tropopause_layer_index"),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 
@@ -13,7 +14,8 @@ import xarray as xr
 
 from retrieval.apriori.registry import open_apriori
 from retrieval.l2.open_orbit import open_orbit
-from retrieval.l2.product.table import SET_VARIABLES
+from retrieval.l2.product.table import ROW, SetTable
+from retrieval.l2.sensors.tropomi import NAMES
 from retrieval.physics.time_rules import TimeRule
 from retrieval.substitution.options import Above, Options
 from retrieval.substitution.substitute import substitute
@@ -26,15 +28,17 @@ def fields_of(path, apriori, replaced=()):
     found = {}
     with netCDF4.Dataset(path) as file:
         product = file["PRODUCT"]
-        for variable in SET_VARIABLES:
-            name = (
-                variable.replaces if variable.replaces in replaced else variable.name_for(apriori)
-            )
+        for field in dataclasses.fields(SetTable):
+            if ROW not in field.metadata:
+                continue
+            variable = field.metadata[ROW]
+            own = variable.name_for(apriori, NAMES)
+            name = variable.replaces if variable.replaces in replaced else own
             stored = _find(product, name)
             if stored is not None:
                 values = stored[0]
                 is_float = values.dtype.kind == "f"
-                found[variable.field] = np.ma.filled(values, np.nan) if is_float else values
+                found[field.name] = np.ma.filled(values, np.nan) if is_float else values
     return found
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from retrieval.errors import OutputError, ProductError
 from retrieval.l2.pixels import Crop
-from retrieval.l2.product.results import OrbitResult, SetResult
-from retrieval.l2.product.table import COLUMN_FACTOR
+from retrieval.l2.product.table import COLUMN_FACTOR, ProductTable, SetTable
 from retrieval.l2.product.write import Layout, write_product
+from retrieval.l2.sensors.tropomi import Tropomi
 from retrieval.physics.constants import FILL_FLOAT
 from tests.builders.orbit_builder import build_orbit
 from tests.builders.substituted import PROVENANCE, cropped, partial_columns, substituted
@@ -402,10 +402,20 @@ def _constant_result(amf):
     """Return one set whose air mass factor is half the file's, NaN where that is fill."""
     half = np.where(amf > 1e30, np.nan, 0.5 * amf).astype(np.float32)
     flag = np.zeros(amf.shape, dtype=np.uint8)
-    item = SetResult(
-        "DACNO2", half, half, half, None, half, None, half, half, half, half, flag, flag
+    item = SetTable(
+        "DACNO2",
+        tropospheric_column=half,
+        tropospheric_column_precision=half,
+        tropospheric_column_precision_kernel=half,
+        air_mass_factor_troposphere=half,
+        apriori_tropospheric_column=half,
+        apriori_tropospheric_column_kernel=half,
+        apriori_fraction_above_top=half,
+        footprint_coverage=half,
+        substitution_flag=flag,
+        substitution_warning=flag,
     )
-    return OrbitResult([item], None, {("DACNO2", "TM5"): half})
+    return ProductTable(Tropomi.names, [item], None, {("DACNO2", "TM5"): half})
 
 
 def test_re_retrieved_orbit_is_not_taken_for_an_original(orbit, written, tmp_path):
