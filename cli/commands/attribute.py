@@ -8,13 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from cli.attribute_results import (
-    notes_of,
-    output_paths,
-    provenance_of,
-    show_results,
-    write_results,
-)
 from cli.console import progress_bar
 from cli.options.network import (
     allow_synthetic_option,
@@ -34,7 +27,17 @@ from cli.options.shared import (
     verbosity_options,
     workspace_option,
 )
-from cli.tasks.attribution import checkpoint_paths, error_targets_of, open_store, samples
+from cli.tasks.attribution import (
+    checkpoint_paths,
+    error_targets_of,
+    notes_of,
+    open_store,
+    output_paths,
+    provenance_of,
+    samples,
+    show_results,
+    write_results,
+)
 
 if TYPE_CHECKING:
     from dacno2_s5p.attribution.attribute import Attribution

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from cli.console import EXIT_DATA, history_line, note, one_line, print_json, progress_bar
-from cli.grid_checks import check_memory, check_not_empty, no_empty_folder
 from cli.options.orbits import check_order, find_orbits
 from cli.options.shared import (
     bbox_option,
@@ -24,8 +23,11 @@ from cli.options.shared import (
     verbosity_options,
 )
 from cli.tasks.grid import (
+    check_memory,
+    check_not_empty,
     describe_l3,
     describe_report,
+    no_empty_folder,
     show,
     show_plan,
     strata_of,

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from cli.console import history_line, note, print_json, progress_bar
-from cli.memory import say_memory
+from cli.console import history_line, note, print_json, progress_bar, say_memory
 from cli.options.network import (
     allow_synthetic_option,
     checkpoints_option,
     patch_option,
+    source_option,
     store_option,
 )
 from cli.options.orbits import find_orbits
@@ -28,7 +28,6 @@ from cli.options.shared import (
     verbosity_options,
     workspace_option,
 )
-from cli.sources import source_option
 from cli.workers.fanout import Failures, Workers, fan_out, worker_options
 from cli.workers.isolated import guarded
 

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from cli.console import note, print_json, print_table, progress_bar
-from cli.options.network import grid_option, model_grid, station_options, window_option
+from cli.options.network import (
+    grid_option,
+    model_grid,
+    named_paths,
+    source_option,
+    station_options,
+    window_option,
+)
 from cli.options.shared import (
     STORE,
     choice_option,
@@ -22,7 +29,6 @@ from cli.options.shared import (
     verbosity_options,
     workspace_option,
 )
-from cli.sources import named_paths, source_option
 
 if TYPE_CHECKING:
     from dacno2_s5p.inputs.variables import InputTable, Preparation

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from cli.console import note, print_json, progress_bar
-from cli.memory import say_memory
+from cli.console import note, print_json, progress_bar, say_memory
 from cli.options.network import threads_option
 from cli.options.shared import (
     RUNS,

@@ -11,7 +11,7 @@ import numpy as np
 import rich_click as click
 
 from cli.console import note
-from cli.sources import named_paths
+from cli.options.network import named_paths
 from dacno2_s5p.calibration.file import calibration_for, calibration_path, uncertainty_of
 from dacno2_s5p.network.checkpoint import Checkpoint, load_checkpoint
 from dacno2_s5p.network.runtime import tune_allocator

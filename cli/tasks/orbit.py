@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retrieval.errors import NothingToDoError, OutputError
+from retrieval.apriori.registry import open_apriori
+from retrieval.errors import AprioriError, NoOverlapError, NothingToDoError, OutputError
 from retrieval.files.atomic import check_output, make_folder
 from retrieval.files.provenance import stored_fingerprint
 from retrieval.l2.crop import find_crop
 from retrieval.l2.open_orbit import open_orbit
-from retrieval.substitution.job import Job, open_sets
+from retrieval.physics.time_rules import FARTHEST_FIELD, nearest_distance
+from retrieval.substitution.job import Job, open_sets, orbit_time
 from retrieval.substitution.reretrieve import default_output, is_done, reretrieve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from retrieval.substitution.summary import OrbitSummary
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -103,8 +111,6 @@ def do_orbit(task: OrbitTask, progress: Callable[[float, float], None] | None = 
     """
     job = task.job
     if task.find_sets:
-        from cli.workspace import sets_of_day
-
         job = replace(job, sets=sets_of_day(task.orbit, job.sets))
     target = _target(task, job)
     if not job.overwrite and is_done(task.orbit, job, target):
@@ -167,3 +173,62 @@ def _plan(orbit: Path, target: Path, job: Job) -> dict[str, Any]:
             },
             "assumptions": opened.assumptions,
         }
+
+
+def sets_of_day(orbit: Path, folders: Mapping[str, Path]) -> dict[str, Path]:
+    """Choose the sets that hold an orbit's day.
+
+    Parameters
+    ----------
+    orbit : Path
+        A TROPOMI L2 NO2 file.
+    folders : mapping of str to Path
+        Folders of sets by name, the primary first.
+
+    Returns
+    -------
+    dict
+        Those with a field within 12 hours of the orbit. Folders that cannot be read are left out
+        with a warning.
+
+    Raises
+    ------
+    NoOverlapError
+        If none holds the day.
+    ProductError
+        If the orbit cannot be read.
+    """
+    with open_orbit(orbit) as opened:
+        times = opened.scanline_times(opened.full)
+        around = orbit_time(opened)
+    found = {
+        name: folder for name, folder in folders.items() if _holds_day(name, folder, times, around)
+    }
+    if not found:
+        shown = " and ".join(str(folder) for folder in folders.values())
+        msg = (
+            f"No a-priori set for {orbit.name}. The workspace must hold its day. Given {shown}, "
+            f"without a field within 12 hours of {_day(around)}. Give -a NAME=PATH."
+        )
+        raise NoOverlapError(msg)
+    return found
+
+
+def _day(time: np.datetime64) -> str:
+    return str(time.astype("datetime64[D]"))
+
+
+def _holds_day(
+    name: str, folder: Path, times: NDArray[np.datetime64], around: np.datetime64
+) -> bool:
+    try:
+        apriori = open_apriori(folder, around)
+    except AprioriError as error:
+        logger.warning("Set %s is left out: %s", name, error)
+        return False
+    distance = nearest_distance(apriori.times, times)
+    apriori.close()
+    is_near = bool(distance <= FARTHEST_FIELD)
+    if not is_near:
+        logger.info("Set %s is left out: %s holds no field of %s", name, folder, _day(around))
+    return is_near

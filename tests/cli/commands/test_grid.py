@@ -10,7 +10,7 @@ import netCDF4
 import numpy as np
 import pytest
 
-from cli.grid_checks import gridding_bytes
+from cli.tasks.grid import gridding_bytes
 from retrieval.l3.file import read_l3
 from retrieval.l3.sums import regular_grid
 from tests.cli.conftest import contents

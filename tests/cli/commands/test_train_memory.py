@@ -25,8 +25,8 @@ def test_too_little_memory_is_warned_of(free, warned, monkeypatch, caplog):
     """Two processes of the packaged recipe: stated, and a warning where less is free."""
     monkeypatch.setattr("dacno2_s5p.network.memory.available_bytes", lambda: free)
     said = []
-    monkeypatch.setattr("cli.memory.note", said.append)
-    with caplog.at_level(logging.WARNING, logger="cli.memory"):
+    monkeypatch.setattr("cli.console.note", said.append)
+    with caplog.at_level(logging.WARNING, logger="cli.console"):
         _say_memory(Recipe.read(CONFIGS / "twin.toml"), STORE, 2)
     assert said == ["about 2.3 GB of memory in 2 process(es)"]
     expected = "about 2.3 GB of memory are needed, 1.0 are free. Give the recipe a smaller"
