@@ -354,6 +354,9 @@ class TargetScaling:
     target_scale : float
         s [ug m-3], by default the standard deviation of surface targets; 1 leaves them as the
         paper's text has them.
+    layer_std : tuple of float
+        Standard deviation of each layer's training targets over its scale [1]; empty in older
+        checkpoints.
 
     Examples
     --------
@@ -364,10 +367,12 @@ class TargetScaling:
 
     layer_ratio: tuple[float, ...]
     target_scale: float = 1.0
+    layer_std: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layer_ratio", tuple(float(r) for r in self.layer_ratio))
-        positive = [*self.layer_ratio, self.target_scale]
+        object.__setattr__(self, "layer_std", tuple(float(r) for r in self.layer_std))
+        positive = [*self.layer_ratio, self.target_scale, *self.layer_std]
         if not all(np.isfinite(x) and x > 0 for x in positive):
             msg = (
                 "Invalid target scaling. Layer ratios and scale must be positive. Given "
@@ -376,10 +381,28 @@ class TargetScaling:
             raise ValueError(msg)
 
     @classmethod
-    def from_moments(cls, mean: Sequence[float], surface_std: float) -> TargetScaling:
-        """Build from the mean of each layer and the surface layer's standard deviation."""
+    def from_moments(cls, mean: Sequence[float], std: Sequence[float]) -> TargetScaling:
+        """Build from mean and standard deviation of each layer."""
         surface = mean[0] if mean[0] > 0.0 else float("nan")
-        return cls(tuple(m / surface for m in mean), surface_std)
+        ratio = tuple(m / surface for m in mean)
+        return cls(ratio, std[0], tuple(s / (r * std[0]) for s, r in zip(std, ratio, strict=True)))
+
+    def layer_weights(self, balance: float, like: Tensor) -> Tensor:
+        """Return weights of the layers' squares (n_level, 1, 1), of mean 1.
+
+        Raises
+        ------
+        ValueError
+            If the deviations of the layers are not known.
+        """
+        if not self.layer_std:
+            msg = (
+                "Invalid loss. A balance of layers needs their deviations. Given a scaling of an "
+                "older version without. Set balance to 0."
+            )
+            raise ValueError(msg)
+        inverse = torch.tensor(self.layer_std, dtype=like.dtype, device=like.device) ** -2
+        return (1.0 - balance + balance * inverse / inverse.mean()).view(-1, 1, 1)
 
     def _factor(self, like: Tensor) -> Tensor:
         ratio = torch.tensor(self.layer_ratio, dtype=like.dtype, device=like.device)

@@ -19,6 +19,7 @@ import torch
 from dacno2_s5p.errors import CheckpointError, ConfigurationError
 from dacno2_s5p.inputs.grid import ModelGrid
 from dacno2_s5p.inputs.normalisation import InputStatistics, Normaliser, TargetScaling
+from dacno2_s5p.inputs.samples import OPTIONAL_GROUPS
 from dacno2_s5p.inputs.variables import InputTable, Preparation
 from dacno2_s5p.network.dacno2 import Dacno2, NetworkConfig
 from dacno2_s5p.network.tensor_file import read_metadata, read_tensors, write_tensors
@@ -102,7 +103,10 @@ class CheckpointInfo:
                 f"{self.training_data!r}. Say what the training data are."
             )
             raise ConfigurationError(msg)
-        expected = {**self.inputs.widths, "n_level": len(self.preparation.heights)}
+        expected: dict[str, Any] = dict.fromkeys(OPTIONAL_GROUPS, 0) | self.inputs.widths
+        expected["n_level"] = len(self.preparation.heights)
+        if self.network.has_guess:
+            expected["heights"] = self.preparation.heights
         for name, number in expected.items():
             if getattr(self.network, name) != number:
                 msg = (
@@ -122,6 +126,7 @@ class CheckpointInfo:
             "statistics": self.statistics.to_dict(),
             "layer_ratio": list(self.scaling.layer_ratio),
             "target_scale": self.scaling.target_scale,
+            "layer_std": list(self.scaling.layer_std),
             "phase": self.phase,
             "step": self.step,
             "training_data": self.training_data,
@@ -148,7 +153,11 @@ class CheckpointInfo:
             grid=ModelGrid.from_dict(values["grid"]),
             preparation=Preparation.from_dict(values["preparation"]),
             statistics=InputStatistics.from_dict(values["statistics"]),
-            scaling=TargetScaling(tuple(values["layer_ratio"]), values["target_scale"]),
+            scaling=TargetScaling(
+                tuple(values["layer_ratio"]),
+                values["target_scale"],
+                tuple(values.get("layer_std", ())),
+            ),
             versions=values["versions"],
             training_stations=tuple(values.get("training_stations", ())),
             trained_days=tuple(map(str, values.get("trained_days", ()))),
@@ -386,7 +395,21 @@ def _check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
             raise CheckpointError(msg)
 
 
-def shipped_checkpoint() -> Path | None:
-    """Return the packaged checkpoint, `data/*.safetensors`, None where none is packaged."""
+def shipped_checkpoints(*, cams: bool = False) -> tuple[Path, ...]:
+    """Return the packaged members of an ensemble, the first member first; none if none is packaged.
+
+    Parameters
+    ----------
+    cams : bool
+        Those that make the day's CAMS forecast finer, and not those that do without.
+    """
     folder = Path(str(files("dacno2_s5p.network").joinpath("data")))
-    return next(iter(sorted(folder.glob("*.safetensors"))), None)
+    name = "twin-cams" if cams else "twin"
+    first = folder / f"{name}.safetensors"
+    members = sorted(folder.glob(f"{name}-m[0-9]*.safetensors"))
+    return (first, *members) if first.exists() else ()
+
+
+def shipped_checkpoint(*, cams: bool = False) -> Path | None:
+    """Return the first packaged member, None where none is packaged."""
+    return next(iter(shipped_checkpoints(cams=cams)), None)

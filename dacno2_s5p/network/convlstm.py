@@ -19,9 +19,10 @@ from dacno2_s5p.network.blocks import Inception, VerticalConv, upsample
 Gates = Literal["input", "both"]
 """Inception on the input, hoisted out of the time loop; or on input and state, inside it."""
 
-Upsampling = Literal["nearest", "coarse", "bilinear"]
+Upsampling = Literal["nearest", "coarse", "bilinear", "state"]
 """Gates from the upsampled input; or on the coarse grid, made fine by a sub-pixel projection; or
-on the coarse grid, interpolated (and whatever else is made finer in the network, too)."""
+on the coarse grid, interpolated (and whatever else is made finer in the network, too); or as the
+latter with the states interpolated and not the gates, so that the recurrence is coarse."""
 
 
 def lstm_cell(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
@@ -48,6 +49,19 @@ def lstm_cell(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
     return outlet * torch.tanh(new_cell), new_cell
 
 
+def first_cell(gates: Tensor) -> tuple[Tensor, Tensor]:
+    """Advance an empty state by one step: as `lstm_cell`, with nothing to forget.
+
+    Parameters
+    ----------
+    gates : Tensor, shape (N, 3 h, H, W)
+        Pre-activations of input and output gate and of the doubled candidate.
+    """
+    inlet, outlet, candidate = torch.sigmoid(gates).chunk(3, dim=1)
+    cell = inlet * (2.0 * candidate - 1.0)
+    return outlet * torch.tanh(cell), cell
+
+
 class InceptionConvLSTM(nn.Module):
     """A ConvLSTM whose input-to-state path is an inception module and a linear projection.
 
@@ -65,6 +79,9 @@ class InceptionConvLSTM(nn.Module):
     smooth : bool
         With `coarse`, the gates are interpolated bilinearly instead: no freedom for a texture
         with the period of the coarse cells, and a quarter of the projection.
+    state : bool
+        With `coarse` and `smooth`, gates and states stay on the input's grid: the caller
+        interpolates the states that it keeps.
     dropout : float
         Dropout of the inception module.
     """
@@ -78,9 +95,11 @@ class InceptionConvLSTM(nn.Module):
         gates: Gates = "input",
         coarse: bool = False,
         smooth: bool = False,
+        state: bool = False,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        self.state = state
         self.hidden = hidden
         self.coarse = coarse
         self.smooth = smooth
@@ -102,8 +121,11 @@ class InceptionConvLSTM(nn.Module):
             with torch.no_grad():
                 self.project.bias[n_gate // 4 : n_gate // 2] += 1.0
 
-    def input_gates(self, x: Tensor) -> Tensor:
-        """Project (N, C, H, W) to the gates' pre-activations; twice finer if `coarse`."""
+    def input_gates(self, x: Tensor, *, of_empty: bool = False) -> Tensor:
+        """Project (N, C, H, W) to the gates' pre-activations; twice finer if `coarse`.
+
+        `of_empty` leaves the forget gate out, which an empty state has no use for.
+        """
         features = self.inception(x)
         # The factor 2 of tanh costs nothing on the weights and a pass over memory on the gates.
         slope = cast("Tensor", self._slope)
@@ -111,13 +133,17 @@ class InceptionConvLSTM(nn.Module):
             slope = slope.repeat_interleave(4)
         weight = self.project.weight * slope.view(-1, 1, 1, 1)
         bias = None if self.project.bias is None else self.project.bias * slope
+        if of_empty:
+            n = slope.numel() // 4
+            weight = torch.cat([weight[:n], weight[2 * n :]])
+            bias = None if bias is None else torch.cat([bias[:n], bias[2 * n :]])
         if isinstance(self.project, VerticalConv):
             gates = self.project.convolve(features, weight, bias)
         else:
             gates = functional.conv2d(features, weight, bias)
         if self.subpixel:
             return functional.pixel_shuffle(gates, 2)
-        return upsample(gates, smooth=True) if self.coarse else gates
+        return upsample(gates, smooth=True) if self.coarse and not self.state else gates
 
     def forward(self, x: Tensor, n_step: int) -> list[Tensor]:
         """Run over a sequence.
@@ -132,14 +158,18 @@ class InceptionConvLSTM(nn.Module):
         Returns
         -------
         list of n_step Tensors, shape (N, hidden, H, W)
-            Hidden states; with `coarse` of shape (N, hidden, 2 H, 2 W).
+            Hidden states; with `coarse` and without `state` of shape (N, hidden, 2 H, 2 W).
         """
         if self.recurrent is None:
             return self._run_inside(x, n_step)
         # One batch for all steps: only the 3 x 3 convolution of the state stays in the loop.
+        h = self.hidden
+        if n_step == 1:
+            return [first_cell(self.input_gates(x, of_empty=True))[0]]
         hoisted = self.input_gates(x).chunk(n_step)
         weight = self.recurrent.weight * cast("Tensor", self._slope).view(-1, 1, 1, 1)
-        hidden, cell = lstm_cell(hoisted[0], self._zeros(hoisted[0]))
+        gates = hoisted[0]
+        hidden, cell = first_cell(torch.cat([gates[:, :h], gates[:, 2 * h :]], dim=1))
         states = [hidden]
         for gates in hoisted[1:]:
             of_state = functional.conv2d(hidden, weight, padding=1)

@@ -1,4 +1,9 @@
-"""The network as a whole: five groups of inputs to scaled NO2 on eight heights.
+"""The network as a whole: groups of inputs to scaled NO2 on the heights.
+
+Two forms. `paper` has inception ConvLSTMs, fusion and 3-D decoder at every grid from 16 to 2 km, as
+published. `lean` has them at 16 and 8 km, where weather has something to say; at 4 and 2 km the
+levels are channels of 2-D blocks that join the static branches, and what goes down to coarser
+grids is averaged. Either may multiply a first guess (`first_guess`) and see it.
 
 Every width is ours (the authors' are not published); sizes and costs: docs/decisions.md.
 """
@@ -6,19 +11,31 @@ Every width is ours (the authors' are not published); sizes and costs: docs/deci
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
+import torch
 from torch import Tensor, nn
 
+from dacno2_s5p.inputs.grid import CAMS_FACTOR
+from dacno2_s5p.inputs.samples import OPTIONAL_GROUPS
 from dacno2_s5p.network.convlstm import Gates, Upsampling
 from dacno2_s5p.network.decoder import Decoder, Head, TemporalEmbedding
 from dacno2_s5p.network.encoders import StaticEncoder, WeatherEncoder
+from dacno2_s5p.network.first_guess import FirstGuess
 from dacno2_s5p.network.fusion import Fusion, StageWidths
+from dacno2_s5p.network.lean import FineStages, relief
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dacno2_s5p.inputs.samples import Inputs
+
+
+Form = Literal["paper", "lean"]
+"""As published, or with ConvLSTMs and levels apart at 16 and 8 km only."""
+
+WIDTHS = ("single_widths", "multi_widths", "static_widths", "decoder_widths", "fine_widths")
+"""Attributes that are widths of stages."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +46,18 @@ class NetworkConfig:
     ----------
     temporal, emission, geography, single, multi : int
         Channels of the input groups.
+    transport, cams : int
+        Channels of the optional groups, 0 without: 4 carried maps; 1, the day's CAMS forecast at
+        all heights. With either, the output is a factor on a first guess.
+    heights : tuple of float
+        Of the output [m]; needed for a first guess only.
+    form : {"paper", "lean"}
+    fine_widths : tuple of int
+        With `lean`, channels of the blocks at the finest grids, coarse first; the static branches
+        have as many stages more than the others.
+    relief : int
+        With 1 the geography branch also sees slope and height above the 16 km mean, of its
+        first channel, the elevation.
     n_level : int
         Heights of the output and of the multi-level inputs.
     n_single : int
@@ -43,10 +72,10 @@ class NetworkConfig:
         Hidden units of the temporal embedding.
     gates : {"input", "both"}
         Inception module on the ConvLSTM's input, or on input and state (three times slower).
-    upsampling : {"nearest", "coarse", "bilinear"}
+    upsampling : {"nearest", "coarse", "bilinear", "state"}
         Gates from the upsampled input, or on the coarse grid with a sub-pixel projection, or on
         the coarse grid and then interpolated, as is all else that is made finer: the fields
-        carry no texture of the coarse cells.
+        carry no texture of the coarse cells. `state` interpolates the states and not the gates.
     dropout : float
         Dropout of every inception module, 0 <= dropout < 1.
 
@@ -68,6 +97,12 @@ class NetworkConfig:
     geography: int = 6
     single: int = 13
     multi: int = 9
+    transport: int = 0
+    cams: int = 0
+    heights: tuple[float, ...] = ()
+    form: Form = "paper"
+    fine_widths: tuple[int, ...] = ()
+    relief: int = 0
     n_level: int = 8
     n_single: int = 5
     single_widths: tuple[int, ...] = (32, 16, 12, 8)
@@ -80,7 +115,8 @@ class NetworkConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("single_widths", "multi_widths", "static_widths", "decoder_widths"):
+        object.__setattr__(self, "heights", tuple(float(height) for height in self.heights))
+        for name in WIDTHS:
             object.__setattr__(self, name, tuple(int(width) for width in getattr(self, name)))
         for name, rule, holds in self._rules():
             if not holds:
@@ -104,7 +140,8 @@ class NetworkConfig:
             fits = all(width >= least and width % multiple == 0 for width in widths)
             of_multiple = f", multiples of {multiple}" if multiple > 1 else ""
             rules.append((name, f"widths of at least {least}{of_multiple}", fits))
-            same = len(widths) == len(self.decoder_widths) >= 1
+            n_fine = len(self.fine_widths) if name == "static_widths" else 0
+            same = len(widths) == len(self.decoder_widths) + n_fine >= 1
             rules.append((name, "one width for each stage, as decoder_widths", same))
         rules += [
             ("n_level", "at least 1", self.n_level >= 1),
@@ -121,13 +158,27 @@ class NetworkConfig:
                 self.gates == "input" or self.upsampling == "nearest",
             ),
             ("dropout", "at least 0 and below 1", 0.0 <= self.dropout < 1.0),
+            ("form", f"one of {get_args(Form)}", self.form in get_args(Form)),
+            (
+                "fine_widths",
+                "positive widths where form is 'lean', and none in the other",
+                bool(self.fine_widths) == (self.form == "lean") and min((1, *self.fine_widths)) > 0,
+            ),
+            ("transport", "0 or the 4 maps", self.transport in (0, 4)),
+            ("cams", "0 or 1", self.cams in (0, 1)),
+            ("relief", "0 or 1", self.relief in (0, 1)),
+            (
+                "heights",
+                "one for each level, or none in a recipe: the data give them",
+                len(self.heights) in (0, self.n_level),
+            ),
         ]
         return rules
 
     @property
     def n_stage(self) -> int:
         """Number of grids between weather and output."""
-        return len(self.decoder_widths)
+        return len(self.static_widths)
 
     @property
     def refinement(self) -> int:
@@ -137,12 +188,27 @@ class NetworkConfig:
     @property
     def step_multiple(self) -> int:
         """The number of weather steps must be a multiple of this: time is halved by stages."""
-        return self.refinement
+        return 1 << (len(self.single_widths) - 1)
 
     @property
     def cell_multiple(self) -> int:
         """Sides of a patch must be multiples of this: the coarsest grid is still pooled by 2."""
         return 2 * self.refinement
+
+    @property
+    def has_guess(self) -> bool:
+        """Whether the output is a factor on a first guess."""
+        return bool(self.transport or self.cams)
+
+    @property
+    def n_guess(self) -> int:
+        """Maps of the first guess that the network sees."""
+        return FirstGuess.n_map(self.n_level, transport=bool(self.transport), cams=bool(self.cams))
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The optional groups of inputs that it has."""
+        return tuple(name for name in OPTIONAL_GROUPS if getattr(self, name))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, lists and words, for JSON and TOML."""
@@ -197,6 +263,16 @@ SIZES: dict[str, dict[str, Any]] = {
         "decoder_widths": (32, 16, 12, 8),
     },
     "small": {},
+    "lean": {
+        "form": "lean",
+        "single_widths": (12, 8),
+        "multi_widths": (16, 8),
+        "static_widths": (32, 24, 16, 12),
+        "decoder_widths": (32, 16),
+        "fine_widths": (48, 32),
+        "upsampling": "state",
+        "relief": 1,
+    },
     "medium": {
         "single_widths": (64, 32, 24, 16),
         "multi_widths": (64, 32, 24, 16),
@@ -210,7 +286,8 @@ SIZES: dict[str, dict[str, Any]] = {
         "decoder_widths": (256, 128, 96, 64),
     },
 }
-"""Named sizes: 0.1, 0.4, 1.4 and 5.5 million parameters (the authors' size is unknown)."""
+"""Named sizes: 0.1, 0.4, 1.4 and 5.5 million parameters (the authors' size is unknown); `lean`
+has 0.2."""
 
 
 class Dacno2(nn.Module):
@@ -234,10 +311,18 @@ class Dacno2(nn.Module):
         self.multi = WeatherEncoder(
             config.multi, config.multi_widths, n_level=config.n_level, **options
         )
-        smooth = config.upsampling == "bilinear"
+        smooth = config.upsampling in ("bilinear", "state")
+        is_lean = config.form == "lean"
         self.emission, self.geography = (
-            StaticEncoder(n, config.static_widths, config.dropout, smooth=smooth)
-            for n in (config.emission, config.geography)
+            StaticEncoder(
+                n,
+                config.static_widths,
+                config.dropout,
+                smooth=smooth,
+                n_plain=len(config.fine_widths),
+                average=is_lean,
+            )
+            for n in (config.emission + config.n_guess, config.geography + 2 * config.relief)
         )
         self.fusions = nn.ModuleList(
             Fusion(
@@ -248,7 +333,7 @@ class Dacno2(nn.Module):
                 smooth=smooth,
             )
             for widths in zip(
-                config.static_widths,
+                config.static_widths[: len(config.decoder_widths)],
                 config.single_widths,
                 config.multi_widths,
                 config.decoder_widths,
@@ -264,7 +349,19 @@ class Dacno2(nn.Module):
             dropout=config.dropout,
             smooth=smooth,
         )
-        self.head = Head(config.decoder_widths[-1])
+        if is_lean:
+            static = config.static_widths[len(config.decoder_widths) :]
+            before = config.n_level * config.decoder_widths[-1]
+            self.fine = FineStages(before, config.fine_widths, static)
+        last, n_out = (
+            (config.fine_widths[-1], config.n_level) if is_lean else (config.decoder_widths[-1], 1)
+        )
+        self.head = Head(last, n_out, positive=not config.has_guess)
+        if config.has_guess:
+            self.guess = FirstGuess(
+                config.heights, transport=bool(config.transport), cams=bool(config.cams)
+            )
+            self.head.start_small()
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Predict scaled NO2.
@@ -285,18 +382,50 @@ class Dacno2(nn.Module):
         ValueError
             If a group's shape is not what the configuration says.
         """
+        return self.factored(inputs)[0]
+
+    def factored(self, inputs: Inputs) -> tuple[Tensor, Tensor | None]:
+        """Predict as `forward`, and say the logarithm of the factor on the guess, if there is one.
+
+        Returns
+        -------
+        prediction : Tensor, shape (B, n_level, H, W)
+        logarithm : Tensor, shape (B, n_level, H, W), or None
+        """
         check_inputs(inputs, self.config)
+        emission, geography, guess = inputs.emission, inputs.geography, None
+        if self.config.relief:
+            geography = torch.cat([geography, relief(geography[:, :1])], dim=1)
+        if self.config.has_guess:
+            # digits of a concentration that bfloat16 does not have
+            with torch.autocast(emission.device.type, enabled=False):
+                guess, maps = self.guess(inputs)
+            emission = torch.cat([emission, maps], dim=1)
+        y = self._decoded(inputs, emission, geography)
+        if guess is None:
+            return y, None
+        logarithm = self.guess.factor(y)
+        return guess * torch.exp(logarithm), logarithm
+
+    def _decoded(self, inputs: Inputs, emission: Tensor, geography: Tensor) -> Tensor:
+        """Run branches, fusion, decoder and head."""
+        emitted, places = self.emission(emission), self.geography(geography)
+        n_fused = len(self.fusions)
         stages = zip(
             self.fusions,
-            self.emission(inputs.emission),
-            self.geography(inputs.geography),
+            emitted[:n_fused],
+            places[:n_fused],
             self.single(inputs.single.unsqueeze(3)),
             self.multi(inputs.multi),
             strict=True,
         )
         fused = [fusion(*branches) for fusion, *branches in stages]
         temporal = self.temporal(inputs.temporal, self.config.n_level)
-        predicted: Tensor = self.head(self.decoder(fused, temporal), self.config.n_level)
+        x = self.decoder(fused, temporal)
+        if self.config.form == "lean":
+            static = zip(emitted[n_fused:], places[n_fused:], strict=True)
+            x = self.fine(x, self.config.n_level, [torch.cat(pair, dim=1) for pair in static])
+        predicted: Tensor = self.head(x, self.config.n_level)
         return predicted
 
 
@@ -324,8 +453,14 @@ def check_inputs(inputs: Inputs, config: NetworkConfig) -> None:
         "single": (n_batch, n_step, config.single, *coarse),
         "multi": (n_batch, n_step, config.multi, config.n_level, *coarse),
     }
+    cells = (height // CAMS_FACTOR, width // CAMS_FACTOR)
+    optional = {
+        "transport": (n_batch, config.transport, height, width),
+        "cams": (n_batch, config.n_level, *cells),
+    }
+    expected.update({group: optional[group] for group in config.groups})
     for group, shape in expected.items():
-        given = tuple(getattr(inputs, group).shape)
+        given = tuple(inputs.groups[group].shape) if group in inputs.groups else ()
         if given != shape:
             msg = (
                 f"Invalid inputs. The group {group} must have shape {shape}. Given {given}. "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -86,15 +86,31 @@ class Head(nn.Module):
 
     In float32 even where the network runs in bfloat16, whose 8 bits of mantissa are a
     concentration's third digit.
+
+    Parameters
+    ----------
+    in_channels : int
+    out_channels : int
+        1 of folded levels, or the number of levels.
+    positive : bool
+        Without, no softplus: any number, of which a factor is made.
     """
 
-    def __init__(self, in_channels: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int = 1, *, positive: bool = True) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, 1, 1)
+        self.positive = positive
+        self.conv = nn.Conv2d(in_channels, out_channels, 1)
+
+    @torch.no_grad()
+    def start_small(self) -> None:
+        """Bring the weights near to 0: a factor starts from one."""
+        self.conv.weight.mul_(0.1)
+        nn.init.zeros_(cast("Tensor", self.conv.bias))
 
     def forward(self, x: Tensor, n_level: int) -> Tensor:
-        """Map (B * n_level, C, H, W) to scaled concentrations (B, n_level, H, W)."""
+        """Map (B * n_level, C, H, W), or (B, C, H, W) of all levels, to (B, n_level, H, W)."""
         with torch.autocast(x.device.type, enabled=False):
-            precise = x.to(self.conv.weight.dtype)
-            positive = functional.softplus(self.conv(precise))
-        return positive.view(-1, n_level, *positive.shape[2:])
+            y: Tensor = self.conv(x.to(self.conv.weight.dtype))
+            if self.positive:
+                y = functional.softplus(y)
+        return y.view(-1, n_level, *y.shape[2:]) if y.shape[1] == 1 else y

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dacno2_s5p.network.blocks import Inception, upsample
+from dacno2_s5p.network.blocks import Block, Inception, upsample
 from dacno2_s5p.network.convlstm import Gates, InceptionConvLSTM, Upsampling
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ class WeatherEncoder(nn.Module):
                     n_level=n_level,
                     gates=gates,
                     coarse=coarse,
-                    smooth=upsampling == "bilinear",
+                    smooth=upsampling in ("bilinear", "state"),
+                    state=upsampling == "state",
                     dropout=dropout,
                 )
             )
@@ -79,15 +80,18 @@ class WeatherEncoder(nn.Module):
         steps = x.permute(1, 0, 3, 2, 4, 5).flatten(0, 2)
         steps = steps.contiguous(memory_format=torch.channels_last)
         skips: list[Tensor] = []
-        states: list[Tensor] = []
+        kept: list[Tensor] = []
         for stage in self.stages:
-            if states:
-                # seq[1::2], not [::2]: the last hour, nearest to the overpass, always survives
-                steps, n_step = torch.cat(states[1::2]), n_step // 2
+            if skips:
+                steps, n_step = torch.cat(kept), len(kept)
                 if not stage.coarse:
                     steps = upsample(steps, smooth=False)
             states = stage(steps, n_step)
-            skips.append(states[-1])
+            # seq[1::2], not [::2]: the last hour, nearest to the overpass, always survives
+            kept = states[1::2] or states
+            if stage.coarse and stage.state:  # only what is used later is made fine
+                kept = list(upsample(torch.cat(kept), smooth=True).chunk(len(kept)))
+            skips.append(kept[-1])
         return skips
 
 
@@ -104,6 +108,10 @@ class StaticEncoder(nn.Module):
         Dropout of the inception modules.
     smooth : bool
         Interpolate bilinearly instead of repeating values.
+    n_plain : int
+        So many of the finest stages are plain `Block`s and not inception modules.
+    average : bool
+        Means and not maxima of 2 x 2 cells on the way down: what is emitted is kept.
     """
 
     def __init__(
@@ -113,19 +121,25 @@ class StaticEncoder(nn.Module):
         dropout: float = 0.0,
         *,
         smooth: bool = False,
+        n_plain: int = 0,
+        average: bool = False,
     ) -> None:
         super().__init__()
         fine_first = [in_channels, *reversed(widths)]
+        self.average = average
         self.stages = nn.ModuleList(
-            Inception("cnn2d", before, after, dropout=dropout, smooth=smooth)
-            for before, after in pairwise(fine_first)
+            Block(before, after)
+            if i < n_plain
+            else Inception("cnn2d", before, after, dropout=dropout, smooth=smooth)
+            for i, (before, after) in enumerate(pairwise(fine_first))
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Encode normalised maps (B, C, H, W) to (B, width, H, W) of each stage, coarse first."""
         x = x.contiguous(memory_format=torch.channels_last)
         fields: list[Tensor] = []
+        pool = functional.avg_pool2d if self.average else functional.max_pool2d
         for stage in self.stages:
-            x = stage(functional.max_pool2d(x, 2) if fields else x)
+            x = stage(pool(x, 2) if fields else x)
             fields.append(x)
         return fields[::-1]

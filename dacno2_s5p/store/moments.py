@@ -106,4 +106,4 @@ def scaling_of_days(store: Store) -> tuple[InputStatistics, TargetScaling]:
         if moments is None:
             msg = "a day without targets"
             raise ValueError(msg)
-        return statistics, TargetScaling.from_moments(moments["mean"], moments["std"][0])
+        return statistics, TargetScaling.from_moments(moments["mean"], moments["std"])

@@ -194,7 +194,7 @@ class Store:
         """
         with manifest_errors(self.folder / MANIFEST):
             moments = self._of_training("target")
-            return TargetScaling.from_moments(moments["mean"], moments["std"][0])
+            return TargetScaling.from_moments(moments["mean"], moments["std"])
 
     def _of_training(self, entry: str) -> dict[str, Any]:
         values: dict[str, Any] | None = self.manifest[entry]

@@ -98,7 +98,7 @@ def scaling_of(days: ArrayDays) -> TargetScaling:
     total = Welford((8,))
     for field in days.cams_fields:
         total.add(field.numpy().reshape(8, -1), axis=1)
-    return TargetScaling.from_moments(total.mean.tolist(), float(total.std[0]))
+    return TargetScaling.from_moments(total.mean.tolist(), total.std.tolist())
 
 
 def make_info(days: ArrayDays, config=None, **changes) -> CheckpointInfo:
