@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import time
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,14 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Checkpoint to start from.  [default: the phase before]",
 )
+@click.option(
+    "--member",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=None,
+    help="Member of an ensemble: other weights and samples, the same days held back. From 1 on the "
+    "run's folder is NAME-mN.  [default: the recipe's, 0]",
+)
 @click.option("--resume", is_flag=True, help="Go on where the run stopped, bit for bit.")
 @click.option(
     "--stop-after",
@@ -68,6 +77,13 @@ if TYPE_CHECKING:
     metavar="STEPS",
     default=None,
     help="Stop each phase after so many steps, ready to be resumed.",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0.0, min_open=True),
+    metavar="N",
+    default=None,
+    help="Stop after the step that passes so many minutes, ready to be resumed.",
 )
 @click.option(
     "--compare-splits",
@@ -104,7 +120,7 @@ def train(**given: Any) -> None:
     from dacno2_s5p.training.recipe import Recipe
 
     tune_process(given["threads"])
-    recipe = Recipe.read(given["recipe_path"])
+    recipe = _member(Recipe.read(given["recipe_path"]), given["member"])
     processes = Processes.join()
     store = _open_store(recipe, given, processes)
     if processes.writes:
@@ -113,6 +129,14 @@ def train(**given: Any) -> None:
     if processes.writes:
         _write_origin(recipe, store, given)
         _say(results, recipe, given)
+
+
+def _member(recipe: Recipe, member: int | None) -> Recipe:
+    """Return the recipe of a member of an ensemble, under a name of its own."""
+    if member is None:
+        return recipe
+    name = f"{recipe.name}-m{member}" if member else recipe.name
+    return replace(recipe, name=name, member=member)
 
 
 def _open_store(recipe: Recipe, given: dict[str, Any], processes: Any) -> Store:
@@ -140,6 +164,7 @@ def _run(
     onlyobs = given["onlyobs"]
     wanted = _phases(recipe, given)
     results = {}
+    started = time.monotonic()
     for phase in wanted:
         title = "onlyobs" if onlyobs else f"phase {phase}"
         with progress_bar(title) as bar:
@@ -152,6 +177,7 @@ def _run(
                 onlyobs=onlyobs,
                 resume=given["resume"],
                 stop_after=given["stop_after"],
+                minutes=_minutes_left(given["minutes"], started),
                 progress=_teller(bar, title) if processes.writes else None,
                 processes=processes,
                 compare_splits=given["compare_splits"],
@@ -161,6 +187,11 @@ def _run(
     if processes.writes:
         draw_curves(run, onlyobs=onlyobs)
     return results
+
+
+def _minutes_left(minutes: float | None, started: float) -> float | None:
+    """Return what the phases before have left of the minutes of a call, not less than none."""
+    return None if minutes is None else max(minutes - (time.monotonic() - started) / 60.0, 0.0)
 
 
 def _say_memory(recipe: Recipe, store: Store, count: int) -> None:

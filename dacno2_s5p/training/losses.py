@@ -44,12 +44,20 @@ class LossWeights:
         Against stations (Eqs. 2 and 3).
     regularisation : float
         SSIM against the frozen phase-2 network (Eq. 3).
+    hold : float
+        Square of the logarithm of the factor on the first guess, averaged over CAMS cells: the
+        amount of the guess is kept unless the targets ask for another. No term of the paper.
+    balance : float
+        0: squares of all layers count alike, as in the paper. 1: each over the variance of its
+        layer's targets, so that layers that vary little count; between, a mean of both.
     """
 
     mean_square: float = 0.0
     structure: float = 0.0
     station: float = 0.0
     regularisation: float = 0.0
+    hold: float = 0.0
+    balance: float = 0.0
 
     @classmethod
     def of_phase(cls, phase: int) -> LossWeights:
@@ -103,6 +111,7 @@ class LossTerms:
     structure: Tensor
     station: Tensor
     regularisation: Tensor
+    hold: Tensor
 
     def weighted(self, weights: LossWeights) -> Tensor:
         """Return the loss."""
@@ -111,6 +120,7 @@ class LossTerms:
             + weights.structure * self.structure
             + weights.station * self.station
             + weights.regularisation * self.regularisation
+            + weights.hold * self.hold
         )
 
     def values(self) -> dict[str, float]:
@@ -118,7 +128,7 @@ class LossTerms:
         return {name: float(getattr(self, name).detach()) for name in TERMS}
 
 
-TERMS = ("mean_square", "structure", "station", "regularisation")
+TERMS = ("mean_square", "structure", "station", "regularisation", "hold")
 """Names of the terms, in the order of `LossTerms`."""
 
 
@@ -144,6 +154,7 @@ def loss_terms(
     scaling: TargetScaling,
     weights: LossWeights,
     totals: Totals,
+    logarithm: Tensor | None = None,
 ) -> LossTerms:
     """Compute a micro-batch's share of the terms whose weight is not 0.
 
@@ -159,6 +170,8 @@ def loss_terms(
         Which terms are needed.
     totals : Totals
         Numbers of the batch the micro-batch belongs to.
+    logarithm : Tensor, shape (B, n_level, H, W), optional
+        Of the factor on the first guess, where the network has one.
 
     Returns
     -------
@@ -176,7 +189,10 @@ def loss_terms(
     if weights.mean_square or weights.structure:
         cams = scaling.scale(_given(targets.cams, "CAMS field", "CAMS term"))
         n_value = totals.n_sample * on_cams_grid[0].numel()
-        mean_square = ((on_cams_grid - cams) ** 2).sum() / n_value
+        squares = (on_cams_grid - cams) ** 2
+        if weights.balance:
+            squares = squares * scaling.layer_weights(weights.balance, squares)
+        mean_square = squares.sum() / n_value
         if weights.structure:
             structure = dissimilarity(on_cams_grid, cams, FLAT_RANGE) / n_slice
     if weights.station and totals.station_weight > 0.0:
@@ -186,7 +202,11 @@ def loss_terms(
     if weights.regularisation:
         reference = _given(targets.reference, "phase-2 field", "regularisation term")
         regularisation = dissimilarity(on_cams_grid, reference, FLAT_RANGE) / n_slice
-    return LossTerms(mean_square, structure, station, regularisation)
+    hold = zero
+    if weights.hold and logarithm is not None:
+        means = functional.avg_pool2d(logarithm, CAMS_FACTOR)
+        hold = (means**2).sum() / (totals.n_sample * means[0].numel())
+    return LossTerms(mean_square, structure, station, regularisation, hold)
 
 
 def _given(target: Tensor | None, what: str, term: str) -> Tensor:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from math import cos, pi
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from dacno2_s5p.training.muon import MuonAdamW, is_matrix
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dacno2_s5p.network.dacno2 import Dacno2
     from dacno2_s5p.training.recipe import PhaseRecipe
 
 
 def learning_rate(step: int, recipe: PhaseRecipe) -> float:
     """Return the rate of a step (from 0): linear warm-up, then a cosine to the final share.
+
+    With `end_share` the rate stays after the warm-up, and goes down along a line in that last
+    share of the steps: up to there it does not depend on how many are to come.
 
     A function of the step alone, so that nothing of a schedule has to be restored.
 
@@ -28,20 +34,59 @@ def learning_rate(step: int, recipe: PhaseRecipe) -> float:
     """
     if step < recipe.warmup:
         return recipe.learning_rate * (step + 1) / recipe.warmup
+    if recipe.end_share:
+        left = (recipe.steps - step) / max(recipe.steps - descent_begins(recipe), 1)
+        return recipe.learning_rate * min(left, 1.0)
     done = (step - recipe.warmup) / max(recipe.steps - recipe.warmup, 1)
     share = 0.5 * (1.0 + cos(pi * min(done, 1.0)))
     return recipe.learning_rate * (recipe.final_share + (1.0 - recipe.final_share) * share)
 
 
+def descent_begins(recipe: PhaseRecipe) -> int:
+    """Return the step at which the linear descent begins, `steps` where there is none.
+
+    Examples
+    --------
+    >>> from dacno2_s5p.training.recipe import PhaseRecipe
+    >>> descent_begins(PhaseRecipe(1, steps=100, end_share=0.15))
+    85
+    """
+    return recipe.steps - round(recipe.end_share * recipe.steps)
+
+
 def make_optimiser(network: nn.Module, recipe: PhaseRecipe) -> torch.optim.AdamW:
-    """Return AdamW; biases and normalisation are not decayed."""
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [
+    """Return AdamW, or Muon for kernels beside it; biases and normalisation are not decayed."""
+    free = [p for p in network.parameters() if p.requires_grad]
+    decayed = [p for p in free if p.ndim > 1]
+    others = [p for p in free if p.ndim <= 1]
+    groups: list[dict[str, Any]] = [
         {"params": decayed, "weight_decay": recipe.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate)
+    if recipe.optimiser == "adamw":
+        return torch.optim.AdamW(groups, lr=recipe.learning_rate)
+    kernels = [p for p in decayed if is_matrix(p)]
+    groups[0]["params"] = [p for p in decayed if not is_matrix(p)]
+    groups.append({"params": kernels, "weight_decay": recipe.weight_decay, "muon": True})
+    return MuonAdamW(groups, lr=recipe.learning_rate)
+
+
+def free_only_fine(network: Dacno2) -> None:
+    """Let gradients change the finest stage and what follows it only.
+
+    In the lean form the last block, the static branches' finest stages and head; in the paper's the
+    decoder's last stage, the finest static stages and fusion. The gain of a first guess stays free.
+    """
+    n = len(network.config.static_widths)
+    finest = [f"{branch}.stages.0." for branch in ("emission", "geography")]
+    if network.config.form == "lean":
+        last = len(network.config.fine_widths) - 1
+        finest += [f"fine.narrow.{last}.", f"fine.blocks.{last}."]
+    else:
+        finest += [f"fusions.{n - 1}.", f"decoder.blocks.{n - 1}.", f"decoder.ascents.{n - 2}."]
+    finest += ["head.", "guess."]
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name.startswith(tuple(finest)))
 
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -18,20 +18,24 @@ import torch
 
 from dacno2_s5p.errors import ConfigurationError, TrainingError
 from dacno2_s5p.inputs.normalisation import Normaliser
-from dacno2_s5p.inputs.samples import Inputs, read_targets, station_weight
+from dacno2_s5p.inputs.samples import read_targets, station_weight
 from dacno2_s5p.network.checkpoint import CheckpointInfo, package_versions, save_checkpoint
 from dacno2_s5p.network.dacno2 import Dacno2
 from dacno2_s5p.store.read_ahead import expect
 from dacno2_s5p.training.batch_statistics import SharedStatistics
 from dacno2_s5p.training.curves import append_row, forget_after
+from dacno2_s5p.training.held_days import HeldDays
 from dacno2_s5p.training.losses import TERMS, LossTerms, Totals, loss_terms
 from dacno2_s5p.training.optimisation import (
     RunningMean,
+    descent_begins,
     first_not_finite,
+    free_only_fine,
     learning_rate,
     make_optimiser,
     training_mode,
 )
+from dacno2_s5p.training.precision import measured_precision
 from dacno2_s5p.training.processes import Processes
 from dacno2_s5p.training.reference import Reference
 from dacno2_s5p.training.report import PhaseResult, Progress
@@ -54,6 +58,9 @@ logger = logging.getLogger(__name__)
 
 ALONE = Processes()
 """One process."""
+
+SAVE_EVERY = 600.0
+"""The state is saved at least this often [s]."""
 
 ONE_RUN = "One run at a time trains in it"
 
@@ -103,7 +110,9 @@ class PhaseTrainer:
         self.network = network
         self.source = source
         self.sampling = recipe.sampling
-        self.sampler = make_sampler(source, self.sampling, recipe.seed, phase)
+        # another order of samples for each phase and each member
+        stream = phase + 10 * recipe.member
+        self.sampler = make_sampler(source, self.sampling, recipe.seed, stream)
         self.recipe: PhaseRecipe = recipe.phase(phase).in_steps(self.sampler.n_train)
         self.seed = recipe.seed
         self.folder = folder
@@ -115,24 +124,25 @@ class PhaseTrainer:
             recipe=recipe.to_dict(),
             versions=package_versions(),
         )
-        self.normaliser = Normaliser(info.inputs, info.statistics)
-        self.reference = None
-        if self._needs_reference:
-            self.reference = Reference(_copy(network), self.sampler.is_fixed)
+        if self.recipe.only_fine:
+            free_only_fine(network)
+        self.days = HeldDays(source, Normaliser(info.inputs, info.statistics))
+        self.reference: Reference | None = None
+        self._start = _copy(network) if self.recipe.weights.regularisation > 0.0 else None
         self.optimiser = make_optimiser(network, self.recipe)
         self.mean = RunningMean(network, self.recipe.mean_decay)
         self.mean_network = _copy(network).eval()
-        self.state = RunState(identity(self.info, self.recipe, self.network))
-
-    @property
-    def _needs_reference(self) -> bool:
-        return self.recipe.weights.regularisation > 0.0
+        self.state = RunState(
+            identity(self.info, self.recipe, self.network), steps=self.recipe.steps
+        )
+        self.bfloat16 = self.recipe.precision == "bfloat16"
 
     def run(
         self,
         *,
         resume: bool = False,
         stop_after: int | None = None,
+        minutes: float | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> PhaseResult:
         """Train to the end of the phase.
@@ -143,6 +153,8 @@ class PhaseTrainer:
             Go on from the folder's state where there is one.
         stop_after : int, optional
             Stop after so many steps of this call, with the state written.
+        minutes : float, optional
+            Stop after the step that passes so many minutes of this call, with the state written.
         progress : callable, optional
             Told after every step.
 
@@ -162,31 +174,42 @@ class PhaseTrainer:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with alone_in(self.folder, rule=ONE_RUN) if self.processes.writes else nullcontext():
-            return self._run(resume=resume, stop_after=stop_after, progress=progress)
+            return self._run(resume, stop_after, minutes, progress)
 
     def _run(
         self,
-        *,
         resume: bool,
         stop_after: int | None,
+        minutes: float | None,
         progress: Callable[[Progress], None] | None,
     ) -> PhaseResult:
         self._open(resume=resume)
+        self._prepare()
         started, first = time.monotonic(), self.state.step
+        saved = started
         last = self.recipe.steps
         if stop_after is not None:
             last = min(last, first + stop_after)
         while self.state.step < last:
+            if self.state.step == descent_begins(self.recipe) and self.recipe.end_share:
+                self._save("before_end.safetensors")
             loss = self._step()
-            done = self.state.step
+            done, now = self.state.step, time.monotonic()
             if done % self.recipe.validate_every == 0 or done == self.recipe.steps:
                 self._validate()
                 self._save()
+                saved = now
+            elif now - saved > SAVE_EVERY:
+                self._save()
+                saved = now
             if progress is not None:
                 pace = (time.monotonic() - started) / (done - first)
                 left = pace * (self.recipe.steps - done)
                 latest = self.state.validation_loss
                 progress(Progress(self.info.phase, done, self.recipe.steps, loss, latest, left))
+            # all processes stop at one step
+            if minutes is not None and self.processes.any(now - started > 60.0 * minutes):
+                break
         self._save()
         self.processes.wait()
         return PhaseResult(
@@ -196,6 +219,20 @@ class PhaseTrainer:
             self.state.step,
             self.state.step == self.recipe.steps,
         )
+
+    def _prepare(self) -> None:
+        """Settle the precision, and make the reference of phase 3."""
+        if not self.state.precision:
+            wanted = self.recipe.precision
+            measured = measured_precision() if wanted == "auto" else wanted
+            is_bfloat16 = self.processes.any(measured == "bfloat16")
+            self.state.precision = "bfloat16" if is_bfloat16 else "float32"
+        self.bfloat16 = self.state.precision == "bfloat16"
+        if self._start is not None:
+            size = self.sampling.crop or self.source.grid.patch_size
+            grid = self.source.grid
+            grid = grid if size == grid.patch_size else grid.with_patches(size)
+            self.reference = Reference(self._start, grid, self.days.batch, bfloat16=self.bfloat16)
 
     def _open(self, *, resume: bool) -> None:
         """Begin in an empty folder, or take up the run in it."""
@@ -212,17 +249,23 @@ class PhaseTrainer:
                 "Give --resume to go on with it, or another folder."
             )
             raise TrainingError(msg)
-        self.state = read_state(
-            path, self.state.identity, self.network, self.mean.state, self.optimiser
-        )
+        self.state = self._read(path)
+        old = replace(self.recipe, steps=self.state.steps)
+        if self.state.steps != self.recipe.steps and self.state.step > descent_begins(old):
+            # prolonged: the descent is taken back, and comes at the new end
+            self.state = self._read(self.folder / "before_end.safetensors")
+        self.state.steps = self.recipe.steps
         if self.processes.writes:
             forget_after(self.folder / "curves.csv", self.state.step)
         logger.info("resumed phase %d at step %d", self.info.phase, self.state.step)
 
-    def _save(self) -> None:
+    def _read(self, path: Path) -> RunState:
+        return read_state(path, self.state.identity, self.network, self.mean.state, self.optimiser)
+
+    def _save(self, name: str = "state.safetensors") -> None:
         if not self.processes.writes:
             return
-        path = self.folder / "state.safetensors"
+        path = self.folder / name
         write_state(path, self.state, self.network, self.mean.state, self.optimiser)
 
     def _step(self) -> float:
@@ -263,7 +306,7 @@ class PhaseTrainer:
         return loss
 
     def _expect(self, step: int) -> None:
-        """Have the samples of a step read from the disk while the one before is computed."""
+        """Have targets and samples of a step read from the disk while another is computed."""
         if step < self.recipe.steps:
             crops = self.sampler.draw(step, self.recipe.batch)
             for _, micro in self.processes.share(_parts(crops, self.recipe.micro_batch)):
@@ -281,14 +324,15 @@ class PhaseTrainer:
 
     def _terms(self, network: Dacno2, crops: Sequence[Crop], totals: Totals) -> LossTerms:
         """Predict samples and return their share of the loss."""
-        raw = Inputs.stack([self.source.inputs(crop.day, crop.patch) for crop in crops])
-        inputs = self.normaliser.normalise(raw)
+        inputs = self.days.batch(crops)
         targets: Targets = read_targets(self.source, crops)
         if self.reference is not None:
-            targets = replace(targets, reference=self.reference.fields(crops, inputs))
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
-            prediction = network(inputs)
-        return loss_terms(prediction, targets, self.info.scaling, self.recipe.weights, totals)
+            targets = replace(targets, reference=self.reference.fields(crops))
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+            prediction, logarithm = network.factored(inputs)
+        return loss_terms(
+            prediction, targets, self.info.scaling, self.recipe.weights, totals, logarithm
+        )
 
     def _check(self, sums: dict[str, float]) -> float:
         """Return the loss of the batch; stop where it is not finite."""
@@ -363,7 +407,7 @@ def train_phase(
 def new_network(recipe: Recipe) -> Dacno2:
     """Return a network with random weights that follow from the recipe's seed."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.seed)
+        torch.manual_seed(recipe.seed + 100_003 * recipe.member)
         return Dacno2(recipe.network)
 
 

@@ -62,6 +62,10 @@ class Processes:
         if self.count > 1:
             dist.barrier()
 
+    def any(self, claim: bool) -> bool:
+        """Say whether a claim is true on any process; all of them call this."""
+        return self.add_numbers({"claim": float(claim)})["claim"] > 0.0
+
     def add(self, tensors: Iterable[Tensor]) -> None:
         """Replace tensors of one type by their sum over all processes, in place."""
         held = list(tensors)

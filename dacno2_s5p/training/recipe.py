@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
 from math import ceil
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from dacno2_s5p.errors import ConfigurationError
 from dacno2_s5p.network.dacno2 import NetworkConfig
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 T = TypeVar("T")
+
+Precision = Literal["float32", "bfloat16", "auto"]
+"""What the network is trained in."""
 
 _SECTIONS = ("network", "sampling", "phase", "data")
 
@@ -36,8 +39,13 @@ class PhaseRecipe:
         Passes over the training samples instead (the paper's 200, 200, 100).
     batch, micro_batch : int
         Samples of a step, and of them at a time in memory (gradient accumulation).
+    optimiser : {"adamw", "muon"}
+        AdamW for all weights, or Muon for kernels beside it.
     learning_rate, final_share : float
         Largest rate of AdamW, and the share of it left at the end of the cosine.
+    end_share : float
+        With more than 0 no cosine: the rate stays, and goes to 0 along a line in this last share
+        of the steps. A run can be prolonged: give it more steps and resume it.
     warmup : int
         Steps of linear warm-up.
     weight_decay, clip_norm : float
@@ -50,8 +58,11 @@ class PhaseRecipe:
         Freeze batch statistics; None: in phase 3.
     freeze_norm_after : int
         Steps in which the statistics are still learnt before they are frozen.
-    bfloat16 : bool
-        Run the network in bfloat16; losses and head stay in float32.
+    precision : {"float32", "bfloat16", "auto"}
+        Of the network; losses and head stay in float32. `auto` measures at the start which is
+        faster here, and stays with it.
+    only_fine : bool
+        Train the finest stage and the head alone: in phase 3, which sees the surface only.
     loss : LossWeights or None
         Weights of the terms; None: the paper's plain sum for the phase.
     """
@@ -61,8 +72,10 @@ class PhaseRecipe:
     epochs: float = 0.0
     batch: int = 56
     micro_batch: int = 4
+    optimiser: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = 1e-3
     final_share: float = 0.01
+    end_share: float = 0.0
     warmup: int = 100
     weight_decay: float = 1e-2
     clip_norm: float = 1.0
@@ -70,7 +83,8 @@ class PhaseRecipe:
     validate_every: int = 100
     freeze_norm: bool | None = None
     freeze_norm_after: int = 0
-    bfloat16: bool = False
+    precision: Precision = "float32"
+    only_fine: bool = False
     loss: LossWeights | None = None
 
     def __post_init__(self) -> None:
@@ -82,6 +96,9 @@ class PhaseRecipe:
             ("learning_rate", "positive", self.learning_rate > 0.0),
             ("final_share", "between 0 and 1", 0.0 <= self.final_share <= 1.0),
             ("warmup", "at least 0", self.warmup >= 0),
+            ("optimiser", "adamw or muon", self.optimiser in ("adamw", "muon")),
+            ("end_share", "at least 0 and below 1", 0.0 <= self.end_share < 1.0),
+            ("precision", f"one of {get_args(Precision)}", self.precision in get_args(Precision)),
             ("weight_decay", "at least 0", self.weight_decay >= 0.0),
             ("clip_norm", "positive", self.clip_norm > 0.0),
             ("mean_decay", "at least 0 and below 1", 0.0 <= self.mean_decay < 1.0),
@@ -142,6 +159,8 @@ class Recipe:
     data : dict
         Entries of the section `data`, for the commands that prepare and choose it: which store,
         which years, which stations. Kept in the checkpoint.
+    member : int
+        Number of an ensemble's member: other weights and samples, the same days held back.
     """
 
     name: str
@@ -150,6 +169,7 @@ class Recipe:
     sampling: SamplingRecipe = field(default_factory=SamplingRecipe)
     phases: tuple[PhaseRecipe, ...] = ()
     data: dict[str, Any] = field(default_factory=dict)
+    member: int = 0
 
     def phase(self, number: int) -> PhaseRecipe:
         """Return a phase's recipe.
@@ -173,6 +193,7 @@ class Recipe:
         return {
             "name": self.name,
             "seed": self.seed,
+            "member": self.member,
             "network": self.network.to_dict(),
             "sampling": asdict(self.sampling),
             "phase": [asdict(phase) for phase in self.phases],
@@ -195,6 +216,8 @@ class Recipe:
         phases = []
         for row in values.get("phase", ()):
             given = dict(row)
+            if "bfloat16" in given:  # recipes of older checkpoints
+                given["precision"] = "bfloat16" if given.pop("bfloat16") else "float32"
             if given.get("loss") is not None:
                 given["loss"] = _build(LossWeights, given["loss"], "loss")
             phases.append(_build(PhaseRecipe, given, "phase"))
@@ -202,7 +225,8 @@ class Recipe:
         sampling = _build(SamplingRecipe, values.get("sampling", {}), "sampling")
         plain = _build(_Head, top, "recipe")
         data = dict(values.get("data", {}))
-        return cls(plain.name, plain.seed, network, sampling, tuple(phases), data)
+        rest = (network, sampling, tuple(phases), data, plain.member)
+        return cls(plain.name, plain.seed, *rest)
 
     @classmethod
     def read(cls, path: Path) -> Recipe:
@@ -237,6 +261,7 @@ class _Head:
 
     name: str = "recipe"
     seed: int = 0
+    member: int = 0
 
 
 def _build(kind: type[T], values: Mapping[str, Any], section: str) -> T:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
-from dacno2_s5p.inputs.grid import CAMS_FACTOR
+from dacno2_s5p.inputs.grid import CAMS_FACTOR, ModelGrid, PatchMerger
+from dacno2_s5p.inputs.samples import Crop
 from dacno2_s5p.training.losses import FLAT_RANGE
 from dacno2_s5p.training.similarity import scale_slices
 
@@ -16,46 +17,59 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from dacno2_s5p.inputs.samples import Crop, Inputs
+    from dacno2_s5p.inputs.samples import Inputs
     from dacno2_s5p.network.dacno2 import Dacno2
 
 
 class Reference:
-    """Structure of the frozen phase-2 network on the CAMS grid, computed once for fixed samples.
+    """Structure of the frozen phase-2 network on the CAMS grid, computed once a day.
 
-    Random crops, which hardly come again, are computed anew. Slices are kept scaled to 0-1, as the
-    loss compares them, in float16: 290 MB for the 12 x 365 samples of a year. Unscaled, float16
-    would be noise where a layer varies little about a large mean. Flat slices are kept as 0 and so
-    stay flat.
+    The whole day's field is kept, 0.9 MB of it on the shipped grid, so that random crops cost
+    nothing more: each is cut out and scaled to 0-1, as the loss compares slices. Flat slices
+    become 0 and so stay flat.
 
     Parameters
     ----------
     network : Dacno2
         The phase-2 network; copied by the caller where it is trained on.
-    is_fixed : callable
-        Says of a sample whether it comes again, and is to be kept.
+    grid : ModelGrid
+        In patches of the size that is trained on, merged as a prediction is.
+    read : callable
+        Returns the batch of normalised inputs of crops.
+    bfloat16 : bool
+        Run the network in it.
     """
 
-    def __init__(self, network: Dacno2, is_fixed: Callable[[Crop], bool]) -> None:
+    def __init__(
+        self,
+        network: Dacno2,
+        grid: ModelGrid,
+        read: Callable[[Sequence[Crop]], Inputs],
+        *,
+        bfloat16: bool = False,
+    ) -> None:
         self._network = network.eval()
-        self._is_fixed = is_fixed
-        self._fields: dict[Crop, Tensor] = {}
+        self._grid, self._read, self._bfloat16 = grid, read, bfloat16
+        self._fields: dict[int, Tensor] = {}
+
+    def fields(self, crops: Sequence[Crop]) -> Tensor:
+        """Return slices (B, n_level, H / 4, W / 4), 0-1, of crops."""
+        return torch.stack([self._slices(crop) for crop in crops])
+
+    def _slices(self, crop: Crop) -> Tensor:
+        if crop.day not in self._fields:
+            self._fields[crop.day] = self._field(crop.day)
+        cut = self._fields[crop.day][(..., *crop.patch.slices(CAMS_FACTOR))]
+        flat = cut.amax((1, 2)) - cut.amin((1, 2)) <= FLAT_RANGE
+        return scale_slices(cut).masked_fill(flat[:, None, None], 0)
 
     @torch.no_grad()
-    def fields(self, crops: Sequence[Crop], inputs: Inputs) -> Tensor:
-        """Return slices (B, n_level, H / 4, W / 4), 0-1, for a batch of normalised inputs."""
-        found = []
-        for i, crop in enumerate(crops):
-            field = self._fields.get(crop)
-            if field is None:
-                # one by one: the same bits however samples are put together, as resuming asks for
-                field = self._compute(inputs.sample(i))
-                if self._is_fixed(crop):
-                    self._fields[crop] = field
-            found.append(field)
-        return torch.stack(found).float()
-
-    def _compute(self, inputs: Inputs) -> Tensor:
-        pooled = functional.avg_pool2d(self._network(inputs)[0], CAMS_FACTOR)
-        flat = pooled.amax((1, 2)) - pooled.amin((1, 2)) <= FLAT_RANGE
-        return scale_slices(pooled).masked_fill(flat[:, None, None], 0).half()
+    def _field(self, day: int) -> Tensor:
+        """Predict a whole day on the CAMS grid [scaled units]."""
+        merger = PatchMerger(self._grid, self._network.config.n_level)
+        for patch in self._grid.patches():
+            inputs = self._read([Crop(day, patch)])
+            with torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
+                predicted = self._network(inputs)[0]
+            merger.add(patch, predicted.float().numpy())
+        return functional.avg_pool2d(torch.from_numpy(merger.merged()), CAMS_FACTOR)

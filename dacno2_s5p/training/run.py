@@ -41,6 +41,9 @@ STATIONS_ONLY = LossWeights(station=1.0)
 
 ONLYOBS = "onlyobs"
 
+ELEVATION = "elevation"
+"""Variable that relief is made of."""
+
 DATA_KEYS = ("years", "excluded_years", "adaptation_years", "twin")
 """Entries of a recipe's section `data`."""
 
@@ -116,9 +119,11 @@ def starting_point(
     if parent is None:
         network = new_network(replace(recipe, network=_fitted(recipe, store)))
         statistics, scaling = scaling_of_days(store)
+        if network.config.has_guess:
+            network.guess.set_scaling(scaling)
         info = CheckpointInfo(
             network=network.config,
-            inputs=store.table,
+            inputs=store.table.select(network.config.groups),
             grid=store.grid,
             preparation=store.preparation,
             statistics=statistics,
@@ -174,9 +179,31 @@ def _points(store: Store) -> frozenset[str]:
 
 
 def _fitted(recipe: Recipe, store: Store) -> NetworkConfig:
-    """Return the recipe's network with the channels and heights of the store."""
-    widths: dict[str, Any] = {**store.table.widths, "n_level": len(store.preparation.heights)}
-    return replace(recipe.network, **widths)
+    """Return the recipe's network with the channels and heights of the store.
+
+    Raises
+    ------
+    ConfigurationError
+        If the store lacks an optional group, or its elevation is not where relief looks for it.
+    """
+    wanted, heights = recipe.network, store.preparation.heights
+    lacking = [group for group in wanted.groups if group not in store.table.groups]
+    if lacking:
+        msg = (
+            f"Invalid store {store.folder}. It must hold the groups of inputs of the recipe "
+            f"{recipe.name}. Given one without {', '.join(lacking)}. Prepare it with them, or take "
+            "them out of the network section."
+        )
+        raise ConfigurationError(msg)
+    if wanted.relief and store.table.channels("geography")[0].name != ELEVATION:
+        msg = (
+            f"Invalid table of inputs. With relief the first map of geography must be {ELEVATION}. "
+            f"Given {store.table.channels('geography')[0].name}. Put it first, or set relief to 0."
+        )
+        raise ConfigurationError(msg)
+    table = store.table.select(wanted.groups)
+    widths: dict[str, Any] = {**table.widths, "n_level": len(heights)}
+    return replace(wanted, **widths, heights=heights if wanted.has_guess else ())
 
 
 def run_phase(
@@ -189,6 +216,7 @@ def run_phase(
     onlyobs: bool = False,
     resume: bool = False,
     stop_after: int | None = None,
+    minutes: float | None = None,
     progress: Callable[[Progress], None] | None = None,
     processes: Processes | None = None,
     compare_splits: bool = False,
@@ -207,7 +235,7 @@ def run_phase(
         Checkpoint to start from; by default the best of the phase before in `run`.
     onlyobs : bool
         The ablation instead: stations alone, from random weights, with phase 2's recipe.
-    resume, stop_after, progress
+    resume, stop_after, minutes, progress
         As in `PhaseTrainer.run`.
     processes : Processes, optional
     compare_splits : bool
@@ -239,7 +267,7 @@ def run_phase(
     processes = processes or Processes()
     logger.info("phase %d on %d days, %s to %s", phase, days.n_day, days.days[0], days.days[-1])
     trainer = PhaseTrainer(network, days, info, recipe, phase, folder, processes)
-    result = trainer.run(resume=resume, stop_after=stop_after, progress=progress)
+    result = trainer.run(resume=resume, stop_after=stop_after, minutes=minutes, progress=progress)
     if not (compare_splits and result.is_finished):
         return result
     splits = split_scores(trainer, result.checkpoint)

@@ -131,7 +131,7 @@ class PatchSampler:
     seed : int
         Of what validates.
     phase : int
-        The order is another in each.
+        The order is another in each; of members of an ensemble, phase + 10 member.
     """
 
     def __init__(
@@ -190,7 +190,7 @@ class CropSampler:
     seed : int
         Of what validates.
     phase : int
-        The training crops are others in each.
+        The training crops are others in each; of members of an ensemble, phase + 10 member.
 
     Raises
     ------

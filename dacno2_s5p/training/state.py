@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from dacno2_s5p.network.checkpoint import CheckpointInfo
     from dacno2_s5p.training.recipe import PhaseRecipe
 
-FORMAT = 2
-"""Version of the state's metadata; in 1 each phase drew for itself what validates."""
+FORMAT = 3
+"""Version of the state's metadata; in 1 each phase drew for itself what validates, in 2 there was
+no precision, and samples were not rounded."""
 
 
 @dataclass
@@ -41,6 +42,10 @@ class RunState:
         Its step.
     validation_loss : float or None
         The latest.
+    steps : int
+        Steps of the recipe that the state was written under.
+    precision : str
+        `float32` or `bfloat16`: what was given or measured at the start; empty before.
     sums : dict of str to float
         Training loss and terms summed since the last row of the curves.
     count : int
@@ -52,6 +57,8 @@ class RunState:
     best_loss: float = float("inf")
     best_step: int = 0
     validation_loss: float | None = None
+    steps: int = 0
+    precision: str = ""
     sums: dict[str, float] = field(default_factory=lambda: dict.fromkeys(("loss", *TERMS), 0.0))
     count: int = 0
 
@@ -80,6 +87,8 @@ def identity(info: CheckpointInfo, recipe: PhaseRecipe, network: nn.Module) -> s
     # what the recipe says of other phases may change while this one runs
     values["recipe"] = {k: v for k, v in values["recipe"].items() if k not in ("phase", "name")}
     values["phase_recipe"] = asdict(recipe)
+    if recipe.end_share:  # it can be prolonged
+        values["phase_recipe"].pop("steps")
     values["start"] = hash_tensors(network.state_dict())
     return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 

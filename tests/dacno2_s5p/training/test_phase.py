@@ -281,7 +281,7 @@ def test_seeds_make_the_weights():
 def test_bfloat16_trains(days, tmp_path):
     """A step in bfloat16 leaves float32 weights that are finite."""
     config = mini_config()
-    recipe = make_recipe(config, steps=2, validate_every=2, bfloat16=True)
+    recipe = make_recipe(config, steps=2, validate_every=2, precision="bfloat16")
     network = new_network(recipe)
     train_phase(network, days, make_info(days, config), recipe, 2, tmp_path / "run")
     for tensor in network.parameters():
