@@ -60,17 +60,17 @@ if TYPE_CHECKING:
 def calibrate(**given: Any) -> None:
     """Fit factors to a raw spread on one half of the training stations, and test them on the other.
 
-    Only days count that were kept back in training. Predict these first, with --dropout-samples or
-    several checkpoints; stations held out for evaluation stay unseen, and `evaluate` then tells
-    the coverage there.
+    Only days count that were kept back in training. Predict these first with several checkpoints,
+    the members of an ensemble; stations held out for evaluation stay unseen, and `evaluate` then
+    tells the coverage there.
 
     Examples:
 
     \b
       dacno2-s5p calibrate -c phase3/best.safetensors --dry-run
-      dacno2-s5p predict --start 2023-02-01 --end 2023-02-07 -c phase3/best.safetensors \\
-          --dropout-samples 8 --store store -o raw
-      dacno2-s5p calibrate -c phase3/best.safetensors --profiles raw
+      dacno2-s5p predict --start 2023-02-01 --end 2023-02-07 -c a.safetensors -c b.safetensors \\
+          --store store -o raw
+      dacno2-s5p calibrate -c a.safetensors -c b.safetensors --profiles raw
     """
     from dacno2_s5p.calibration.factors import fit, halves, report
     from dacno2_s5p.calibration.file import calibration_path, write_calibration
@@ -165,7 +165,7 @@ def _readers(
         if spread is None:
             msg = (
                 f"Invalid profiles of {day}. They must hold no2_uncertainty. Given none. Predict "
-                "with --dropout-samples."
+                "with several checkpoints."
             )
             raise DataError(msg)
         return np.asarray(spread / MICROGRAM_M3_TO_MOL_M3)

@@ -42,19 +42,19 @@ if TYPE_CHECKING:
 @click.argument("orbits", metavar="[ORBIT]...", nargs=-1, type=click.Path(path_type=Path))
 @first_last_options("First day, instead of the days of orbits.", "Last day.  [default: the first]")
 @checkpoints_option(
-    "Network to predict with; repeat it for an ensemble.  [default: the packaged one]"
+    "Network to predict with; repeat it for an ensemble.  [default: the packaged members]"
 )
 @workspace_option
 @source_option()
 @store_option("Read the days from a prepared store, not from source files.")
 @click.option(
-    "--dropout-samples",
-    "n_dropout",
-    type=click.IntRange(min=2),
+    "--members",
+    "n_member",
+    type=click.IntRange(min=1),
     default=None,
     metavar="N",
-    help="Also write no2_uncertainty, from N samples with dropout. Several "
-    "checkpoints give it without.",
+    help="So many of the packaged members; their mean is written, and from two on their spread as "
+    "no2_uncertainty. 1 is the fast one.  [default: all]",
 )
 @click.option(
     "--raw-uncertainty",
@@ -90,14 +90,14 @@ def predict(**given: Any) -> None:
     """
     _check_call(given)
     workers = Workers.of(given)
-    checkpoints = _checkpoint_paths(given["checkpoints"])
+    checkpoints = _checkpoint_paths(given)
     days, unread = _days(given)
     if not days:
         sys.exit(unread.tell())
 
     from cli.tasks.day import Prediction, opened
 
-    options = ("workspace", "store", "n_dropout", "patch_size", "bfloat16", "allow_synthetic")
+    options = ("workspace", "store", "patch_size", "bfloat16", "allow_synthetic")
     prediction = Prediction(
         checkpoints=checkpoints,
         folder=given["output"] or given["workspace"] / PROFILES,
@@ -126,17 +126,35 @@ def _check_call(given: dict[str, Any]) -> None:
         raise click.UsageError(msg)
 
 
-def _checkpoint_paths(given: tuple[Path, ...]) -> tuple[Path, ...]:
-    """Return the checkpoints of the command line, or the packaged one."""
-    from dacno2_s5p.network.checkpoint import shipped_checkpoint
+def _checkpoint_paths(given: dict[str, Any]) -> tuple[Path, ...]:
+    """Return the checkpoints of the command line, or the packaged ones, and say which."""
+    from dacno2_s5p.network.checkpoint import shipped_checkpoints
 
-    if given:
-        return given
-    packaged = shipped_checkpoint()
-    if packaged is None:
+    if given["checkpoints"]:
+        if given["n_member"] is not None:
+            msg = "both --checkpoint and --members are given. Members are those of the package."
+            raise click.UsageError(msg)
+        return tuple(given["checkpoints"])
+    packaged = shipped_checkpoints(cams=True) if _has_forecast(given) else ()
+    why = "the days have the CAMS forecast"
+    if not packaged:
+        packaged, why = shipped_checkpoints(), "it asks for no CAMS forecast"
+    if not packaged:
         msg = "there is no packaged checkpoint. Give --checkpoint FILE, written by train."
         raise click.UsageError(msg)
-    return (packaged,)
+    wanted = given["n_member"] or len(packaged)
+    if wanted > len(packaged):
+        msg = f"--members must be at most {len(packaged)}, those packaged. Given {wanted}."
+        raise click.UsageError(msg)
+    note(f"packaged network {packaged[0].stem}, {wanted} of {len(packaged)} members: {why}")
+    return packaged[:wanted]
+
+
+def _has_forecast(given: dict[str, Any]) -> bool:
+    """Say whether the days come with the CAMS forecast: those of a store that holds it."""
+    from dacno2_s5p.store.store import Store
+
+    return given["store"] is not None and "cams" in Store.open(given["store"]).table.groups
 
 
 def _days(given: dict[str, Any]) -> tuple[list[np.datetime64], Failures]:

@@ -49,7 +49,6 @@ class Prediction:
     history: str
     sources: tuple[str, ...] = ()
     store: Path | None = None
-    n_dropout: int | None = None
     raw_uncertainty: bool = False
     patch_size: int | None = None
     bfloat16: bool = False
@@ -59,7 +58,7 @@ class Prediction:
     @property
     def wants_spread(self) -> bool:
         """Whether no2_uncertainty is written."""
-        return len(self.checkpoints) > 1 or self.n_dropout is not None
+        return len(self.checkpoints) > 1
 
     def path(self, day: np.datetime64) -> Path:
         """File of a day."""
@@ -113,9 +112,7 @@ def opened(prediction: Prediction) -> Opened:
     grid = patches_of(source.grid, models[0], prediction.patch_size)
     calibration = None
     if prediction.wants_spread:
-        calibration = calibration_for(
-            models, prediction.n_dropout or 0, raw=prediction.raw_uncertainty
-        )
+        calibration = calibration_for(models, raw=prediction.raw_uncertainty)
     if calibration is not None:
         note(f"uncertainty calibrated with {calibration_path(models[0].path)}")
     return Opened(models, source, grid, calibration)
@@ -197,7 +194,6 @@ def _fingerprint(task: DayTask, use: Opened, inputs: Inputs) -> str:
         inputs=inputs_checksum(inputs),
         origin=use.source.origin,
         grid=[use.grid.name, *use.grid.shape, use.grid.patch_size],
-        n_dropout=prediction.n_dropout,
         bfloat16=prediction.bfloat16,
         calibration=use.calibration and use.calibration.fingerprint,
     )
@@ -213,14 +209,11 @@ def _write(
     prediction, models = task.prediction, use.models
     spread = None
     about: dict[str, str] = {}
-    n_dropout = prediction.n_dropout or 0
     if prediction.wants_spread:
         field, spread = predict_spread(
-            models, inputs, use.grid, n_dropout=n_dropout, bfloat16=prediction.bfloat16
+            models, inputs, use.grid, bfloat16=prediction.bfloat16, progress=progress
         )
-        spread, about = uncertainty_of(
-            task.day, (field, spread), inputs, models, n_dropout, use.calibration
-        )
+        spread, about = uncertainty_of(task.day, (field, spread), inputs, models, use.calibration)
     else:
         field = predict_day(
             models[0], inputs, use.grid, bfloat16=prediction.bfloat16, progress=progress

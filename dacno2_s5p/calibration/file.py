@@ -77,10 +77,10 @@ def _message(path: Path, fault: str) -> str:
     )
 
 
-def calibration_for(
-    models: Sequence[Checkpoint], n_dropout: int, *, raw: bool
-) -> Calibration | None:
+def calibration_for(models: Sequence[Checkpoint], *, raw: bool) -> Calibration | None:
     """Return the calibration beside the first checkpoint, None where there is none or it is off.
+
+    It is of an ensemble as a whole: with the first members only there is none.
 
     Raises
     ------
@@ -91,7 +91,11 @@ def calibration_for(
     if raw or not path.exists():
         return None
     found = read_calibration(path)
-    found.require(fingerprints(models), spread_text(len(models), n_dropout), str(path))
+    if len(models) < len(found.checkpoints) and found.checkpoints[: len(models)] == fingerprints(
+        models
+    ):
+        return None  # some members of those it is of: their spread is another
+    found.require(fingerprints(models), spread_text(len(models)), str(path))
     return found
 
 
@@ -100,12 +104,11 @@ def uncertainty_of(
     fields: tuple[NDArray[np.float32], NDArray[np.float32]],
     inputs: Inputs,
     models: Sequence[Checkpoint],
-    n_dropout: int,
     calibration: Calibration | None,
 ) -> tuple[NDArray[np.float32], dict[str, str]]:
     """Return the uncertainty [ug m-3] of a day's NO2 and raw spread, and what to say of it."""
     no2, spread = fields
-    how = spread_text(len(models), n_dropout)
+    how = spread_text(len(models))
     if calibration is None:
         return spread, {"uncertainty": f"raw {how}; not calibrated"}
     about = {

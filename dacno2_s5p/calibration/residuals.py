@@ -140,18 +140,15 @@ def _surface(field: NDArray[np.floating], store: Store, day: np.datetime64) -> N
     return np.asarray(field[0], dtype=np.float64)
 
 
-def spread_text(n_model: int, n_dropout: int) -> str:
+def spread_text(n_model: int) -> str:
     """Say how a raw spread is made.
 
     Examples
     --------
-    >>> spread_text(1, 8)
-    'standard deviation over 1 checkpoint, 8 dropout samples each'
+    >>> spread_text(3)
+    'standard deviation over 3 checkpoints'
     """
-    how = f"{n_model} checkpoint{'s' if n_model > 1 else ''}"
-    return f"standard deviation over {how}" + (
-        f", {n_dropout} dropout samples each" * bool(n_dropout)
-    )
+    return f"standard deviation over {n_model} checkpoint{'s' if n_model > 1 else ''}"
 
 
 def fingerprints(models: Sequence[Checkpoint]) -> tuple[str, ...]:

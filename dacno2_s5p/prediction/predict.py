@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,14 +13,17 @@ from dacno2_s5p.inputs.normalisation import Welford
 from dacno2_s5p.inputs.samples import GROUP_FACTORS, Inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from dacno2_s5p.inputs.grid import Patch
     from dacno2_s5p.network.checkpoint import Checkpoint, CheckpointInfo
-    from dacno2_s5p.network.dacno2 import Dacno2
+
+
+LEAN_PATCH, LEAN_OVERLAP = 400, 0.2
+"""Patches of the lean form: four cover the shipped grid, under 2 GB of memory."""
 
 
 def predict_day(
@@ -30,7 +33,6 @@ def predict_day(
     *,
     patches: Sequence[Patch] | None = None,
     bfloat16: bool = False,
-    dropout_seed: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> NDArray[np.float32]:
     """Predict NO2 on the whole grid, one patch in memory at a time (section 2.2.3).
@@ -48,8 +50,6 @@ def predict_day(
     bfloat16 : bool
         Run the network in bfloat16 (head and merging in float32): up to 1.5 times faster where
         the processor has it.
-    dropout_seed : int, optional
-        Keep dropout active, with masks from this seed: one sample of Monte Carlo dropout.
     progress : callable, optional
         Told the patches done and their number.
 
@@ -72,15 +72,14 @@ def predict_day(
     check_day(day_inputs, grid)
     pieces = grid.patches() if patches is None else patches
     merger = PatchMerger(grid, model.info.network.n_level)
-    with _dropout(model.network, dropout_seed):
-        for done, patch in enumerate(pieces, start=1):
-            batch = model.normaliser.normalise(Inputs.stack([day_inputs.cut(patch)]))
-            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-                scaled = model.network(batch)[0]
-            _check_finite(scaled, model)
-            merger.add(patch, model.info.scaling.unscale(scaled.float()).numpy())
-            if progress is not None:
-                progress(done, len(pieces))
+    for done, patch in enumerate(pieces, start=1):
+        batch = model.normaliser.normalise(Inputs.stack([day_inputs.cut(patch)]))
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            scaled = model.network(batch)[0]
+        _check_finite(scaled, model)
+        merger.add(patch, model.info.scaling.unscale(scaled.float()).numpy())
+        if progress is not None:
+            progress(done, len(pieces))
     return merger.merged()
 
 
@@ -89,11 +88,10 @@ def predict_spread(
     day_inputs: Inputs,
     grid: ModelGrid | None = None,
     *,
-    n_dropout: int = 0,
-    seed: int = 0,
     bfloat16: bool = False,
+    progress: Callable[[float, float], None] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Predict mean and spread of an ensemble of checkpoints, of dropout samples, or of both.
+    """Predict mean and spread of an ensemble's members.
 
     The spread is raw: factors that make intervals cover what they say come from calibration on
     held-out stations.
@@ -101,40 +99,43 @@ def predict_spread(
     Parameters
     ----------
     models : sequence of Checkpoint
-        Members, e.g. several phase-3 runs with other seeds.
+        Members: runs with other weights and samples.
     day_inputs, grid, bfloat16
         As in `predict_day`.
-    n_dropout : int
-        Dropout samples of each member; 0 for its plain prediction.
-    seed : int
-        Seed of the masks.
+    progress : callable, optional
+        Told the members done, with fractions, and their number.
 
     Returns
     -------
     mean, spread : ndarray of float32, shape (n_level, n_y, n_x)
-        NO2 and its standard deviation over all samples (ddof 1) [ug m-3].
+        NO2 and its standard deviation over the members (ddof 1) [ug m-3].
 
     Raises
     ------
     ValueError
-        If there are fewer than two samples, or dropout is asked of a network without.
+        If there are fewer than two members.
     """
-    samples = len(models) * max(n_dropout, 1)
-    if samples < 2:
+    n = len(models)
+    if n < 2:
         msg = (
-            f"Invalid ensemble. A spread needs at least two samples. Given {samples}. "
-            "Give more checkpoints, or ask for dropout samples."
+            f"Invalid ensemble. A spread needs at least two members. Given {n}. "
+            "Give more checkpoints."
         )
         raise ValueError(msg)
     shape = (models[0].info.network.n_level, *(grid or models[0].info.grid).shape)
     total = Welford(shape)
     for i, model in enumerate(models):
-        for j in range(max(n_dropout, 1)):
-            masks = 1000 * (seed + i) + j if n_dropout else None
-            field = predict_day(model, day_inputs, grid, bfloat16=bfloat16, dropout_seed=masks)
-            total.add(field[None], axis=0)
-    spread = total.std * (samples / (samples - 1)) ** 0.5
+        tell = None if progress is None else partial(_tell_member, progress, i, n)
+        field = predict_day(model, day_inputs, grid, bfloat16=bfloat16, progress=tell)
+        total.add(field[None], axis=0)
+    spread = total.std * (n / (n - 1)) ** 0.5
     return total.mean.astype("float32"), spread.astype("float32")
+
+
+def _tell_member(
+    progress: Callable[[float, float], None], member: int, n: int, done: int, of: int
+) -> None:
+    progress(member + done / of, n)
 
 
 def _check_finite(scaled: torch.Tensor, model: Checkpoint) -> None:
@@ -153,36 +154,16 @@ def _check_finite(scaled: torch.Tensor, model: Checkpoint) -> None:
     raise CheckpointError(msg)
 
 
-@contextmanager
-def _dropout(network: Dacno2, seed: int | None) -> Iterator[None]:
-    """Keep dropout active inside the block, with masks that follow from the seed."""
-    if seed is None:
-        yield
-        return
-    if network.config.dropout == 0.0:
-        msg = (
-            "Invalid dropout sample. The network must have dropout. Given one with dropout 0. "
-            "Use an ensemble of checkpoints instead."
-        )
-        raise ValueError(msg)
-    masks = [module for module in network.modules() if isinstance(module, torch.nn.Dropout)]
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            for mask in masks:
-                mask.train()
-            yield
-    finally:
-        for mask in masks:
-            mask.eval()
-
-
 def as_trained(grid: ModelGrid, info: CheckpointInfo) -> ModelGrid:
     """Return the grid in patches of the size that a network was trained on, where they fit.
 
     A network of crops sees the borders of its input everywhere; larger patches than it knows
-    would show it fewer. A network of the grid's own patches gets these.
+    would show it fewer. A network of the grid's own patches gets these. The lean form, which is
+    given what the wind brings from outside, gets large ones: fewer cells are predicted twice.
     """
+    if info.network.form == "lean":
+        size = min(LEAN_PATCH, *(16 * (n // 16) for n in grid.shape))
+        return grid if size == grid.patch_size else grid.with_patches(size, LEAN_OVERLAP)
     crop = int(info.recipe.get("sampling", {}).get("crop", 0))
     fits = crop and crop <= min(grid.shape)
     return grid.with_patches(crop) if fits and crop != grid.patch_size else grid

@@ -19,7 +19,7 @@ from tests.builders.training_builders import make_days, make_info, make_recipe
 from tests.dacno2_s5p.calibration.test_residuals import ALL_DAYS, FAR, Days
 
 HEIGHTS = (0.0, 50.0, 250.0, 500.0, 1000.0, 2000.0, 3000.0, 5000.0)
-HOW = "standard deviation over 1 checkpoint, 8 dropout samples each"
+HOW = "standard deviation over 2 checkpoints"
 NO2, RAW, TRUE = 20.0, 1.0, 4.0
 """Predicted NO2, its raw spread, and the deviation of the stations from it [ug m-3]."""
 

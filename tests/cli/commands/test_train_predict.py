@@ -182,9 +182,11 @@ def test_the_days_to_calibrate_on_are_those_kept_back(run, sources, trained, tmp
     given = ("calibrate", "-c", best, "-w", sources.folder, "-o", tmp_path / "c.json")
     (day,) = run(*given, "--dry-run").out.split()
     assert day in {str(DAY + i) for i in range(3)}
-    predicted = ("predict", "-w", sources.folder, "-c", best, "--start", day, "-o", tmp_path)
-    assert run(*predicted, "--dropout-samples", "2").status == 0
-    done = run(*given, "--profiles", tmp_path)
+    other = trained / "phase2" / "best.safetensors"
+    members = ("-c", best, "-c", other)
+    predicted = ("predict", "-w", sources.folder, *members, "--start", day, "-o", tmp_path)
+    assert run(*predicted).status == 0
+    done = run(*given, "-c", other, "--profiles", tmp_path)
     assert done.status == 1
     assert "Either half of the stations must have 20" in done.error
 
@@ -284,12 +286,20 @@ def test_days_are_the_same_on_any_number_of_workers(predict, tmp_path):
         assert contents(tmp_path / "here" / name) == contents(tmp_path / "two" / name)
 
 
-def test_uncertainty_is_written_when_asked(predict, tmp_path):
-    """Samples with dropout give a positive spread that says how it was made."""
-    assert predict("--start", FIRST, "-o", tmp_path, "--dropout-samples", "2").status == 0
+def test_uncertainty_is_the_spread_of_members(predict, trained, tmp_path):
+    """Two checkpoints give a positive spread that says how it was made."""
+    other = trained / "phase2" / "best.safetensors"
+    assert predict("--start", FIRST, "-o", tmp_path, "-c", other).status == 0
     with netCDF4.Dataset(next(tmp_path.glob("*.nc"))) as dataset:
         assert float(dataset["no2_uncertainty"][:].max()) > 0.0
-        assert "2 dropout samples" in dataset.uncertainty
+        assert "over 2 checkpoints" in dataset.uncertainty
+
+
+def test_members_are_those_of_the_package(predict):
+    """Given checkpoints are an ensemble of their own."""
+    refused = predict("--start", FIRST, "--members", "2")
+    assert refused.status == 2
+    assert "both --checkpoint and --members are given" in refused.error
 
 
 def read_sigma(folder):
@@ -302,11 +312,12 @@ def test_a_calibration_beside_the_checkpoint_is_applied(predict, trained, tmp_pa
     """The spread times the factor, named in the file; raw on demand; another's is refused."""
     path = tmp_path / "own.safetensors"
     path.write_bytes((trained / "phase3" / "best.safetensors").read_bytes())
-    mark = load_checkpoint(path).fingerprint
-    how = "standard deviation over 1 checkpoint, 2 dropout samples each"
-    calibration = Calibration((mark,), how, {"all": 3.0}, {"50": 0.6, "90": 2.0})
+    other, third = (trained / name / "best.safetensors" for name in ("phase2", "phase1"))
+    marks = tuple(load_checkpoint(p).fingerprint for p in (path, other))
+    how = "standard deviation over 2 checkpoints"
+    calibration = Calibration(marks, how, {"all": 3.0}, {"50": 0.6, "90": 2.0})
     write_calibration(tmp_path / "own.calibration.json", calibration)
-    given = ("--start", FIRST, "--dropout-samples", "2", "-o")
+    given = ("--start", FIRST, "-c", other, "-o")
     assert predict(*given, tmp_path / "a", checkpoint=path).status == 0
     assert predict(*given, tmp_path / "b", "--raw-uncertainty", checkpoint=path).status == 0
     sigma, _, about = read_sigma(tmp_path / "a")
@@ -317,10 +328,10 @@ def test_a_calibration_beside_the_checkpoint_is_applied(predict, trained, tmp_pa
     assert about["uncertainty_calibration_sha256"] == calibration.fingerprint
     assert float(about["uncertainty_interval_90"]) == 2.0
     assert of_raw["uncertainty"] == f"raw {how}; not calibrated"
-    refused = predict("--start", SECOND, "--dropout-samples", "3", "-o", tmp_path, checkpoint=path)
-    assert "must be of the same kind of spread" in refused.error
-    other = replace(calibration, checkpoints=("0" * 64,))
-    write_calibration(tmp_path / "own.calibration.json", other, overwrite=True)
+    refused = predict("--start", SECOND, "-c", third, "-o", tmp_path, checkpoint=path)
+    assert "must be of the checkpoints that predict" in refused.error
+    strange = replace(calibration, checkpoints=("0" * 64,) * 2)
+    write_calibration(tmp_path / "own.calibration.json", strange, overwrite=True)
     refused = predict(*given, tmp_path / "c", checkpoint=path)
     assert refused.status == 1
     assert "must be of the checkpoints that predict" in refused.error
@@ -390,7 +401,7 @@ def test_wrong_predicting_calls_are_usage_errors(predict, arguments, named):
 
 def test_without_a_checkpoint_it_is_said(run, monkeypatch):
     """Where none is packaged, predict asks for one."""
-    monkeypatch.setattr("dacno2_s5p.network.checkpoint.shipped_checkpoint", lambda: None)
+    monkeypatch.setattr("dacno2_s5p.network.checkpoint.shipped_checkpoints", lambda **_: ())
     done = run("predict", "--start", FIRST)
     assert done.status == 2
     assert "no packaged checkpoint" in done.error

@@ -25,7 +25,7 @@ from dacno2_s5p.calibration.factors import (
 from dacno2_s5p.calibration.file import calibration_path, read_calibration, write_calibration
 from dacno2_s5p.errors import CheckpointError, DataError
 
-SPREAD = "standard deviation over 1 checkpoint, 8 dropout samples each"
+SPREAD = "standard deviation over 2 checkpoints"
 DENSITY = {"urban": 4000.0, "suburban": 500.0, "rural": 20.0}
 YEAR = np.arange("2023-01-01", "2024-01-01", 5, dtype="datetime64[D]")
 

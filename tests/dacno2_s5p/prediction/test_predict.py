@@ -132,26 +132,10 @@ def test_the_spread_of_an_ensemble(model, days):
     np.testing.assert_allclose(spread, fields.std(axis=0, ddof=1), rtol=1e-4, atol=1e-6)
 
 
-def test_dropout_samples_follow_from_their_seed(days, model):
-    """Masks are repeatable, differ between samples, and are off again afterwards."""
-    network = random_network(replace(model.info.network, dropout=0.2))
-    noisy = replace(model, network=network)
-    plain = predict_day(noisy, days.days[0])
-    first = predict_day(noisy, days.days[0], dropout_seed=1)
-    assert not np.array_equal(first, plain)
-    np.testing.assert_array_equal(predict_day(noisy, days.days[0], dropout_seed=1), first)
-    assert not np.array_equal(predict_day(noisy, days.days[0], dropout_seed=2), first)
-    np.testing.assert_array_equal(predict_day(noisy, days.days[0]), plain)
-    _, spread = predict_spread([noisy], days.days[0], n_dropout=3)
-    assert spread.min() > 0.0
-
-
-def test_a_spread_needs_samples(model, days):
-    """One plain prediction has none, and a network without dropout gives no others."""
-    with pytest.raises(ValueError, match=r"at least two samples. Given 1"):
+def test_a_spread_needs_members(model, days):
+    """One prediction has none."""
+    with pytest.raises(ValueError, match=r"at least two members. Given 1"):
         predict_spread([model], days.days[0])
-    with pytest.raises(ValueError, match=r"The network must have dropout"):
-        predict_spread([model], days.days[0], n_dropout=2)
 
 
 def test_bfloat16_is_close(model, days):
