@@ -17,13 +17,20 @@ from cli.options.shared import (
     verbosity_options,
     workspace_option,
 )
-from cli.tasks.fetch import KINDS, WITHOUT_DAYS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from cli.tasks.fetch import Wishes
     from retrieval.fetch.collect import Collector, Outcome, Wanted
+
+KINDS = (
+    *("orbits", "ctm", "cams", "cams-forecast", "cams-global", "era5", "emissions", "eea"),
+    *("flights", "static", "pandora", "tempo", "omi", "sentinel4", "sentinel5", "dacno2"),
+)
+"""In the order of the help."""
+
+WITHOUT_DAYS = ("static", "dacno2", "pandora")
 
 
 @click.command(short_help="Download what prepare, predict, reretrieve and validate need.")

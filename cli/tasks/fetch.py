@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 BY_REQUEST = ("cams", "cams-forecast", "cams-global", "era5", "emissions")
 """Kinds that a data store computes."""
 
-WITHOUT_DAYS = ("static", "dacno2", "pandora")
-
 STATIC_FOLDERS = {"Copernicus_DSM": "merit", "JRC_1K_POP": "geostat"}
 """Folders that `prepare` reads terrain and population from, by how names begin."""
 
@@ -212,9 +210,3 @@ _LISTS: dict[str, Callable[[Wishes], list[Wanted]]] = {
     "dacno2": _published,
     "static": _static,
 }
-
-KINDS = (
-    *("orbits", "ctm", "cams", "cams-forecast", "cams-global", "era5", "emissions", "eea"),
-    *("flights", "static", "pandora", "tempo", "omi", "sentinel4", "sentinel5", "dacno2"),
-)
-"""In the order of the help."""

@@ -8,8 +8,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from cli.commands.fetch import fetch
-from cli.tasks.fetch import KINDS
+from cli.commands.fetch import KINDS, fetch
 from tests.retrieval.fetch.server import Reply, running
 
 CONTENT = b"\x89HDF\r\n\x1a\n" + bytes(200)
