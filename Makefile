@@ -8,7 +8,7 @@ EVIDENCE ?= evidence
 FILES ?= 10000
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo evidence twin-checkpoint test lint fuzz bench bench-peers clean
+.PHONY: help install docs demo evidence twin-checkpoint test lint fuzz bench bench-peers clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -18,7 +18,7 @@ install: $(STAMP) ## a virtual environment in .venv with the package and everyth
 $(STAMP): setup.cfg constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[data,grib,fetch,explain,test,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[data,grib,fetch,explain,test,docs,dev]"
 	touch $(STAMP)
 
 demo: $(STAMP) ## the whole story on synthetic files, into demo/
@@ -30,6 +30,9 @@ evidence: $(STAMP) ## sixty twin days through every step, against the truth: doc
 twin-checkpoint: $(STAMP) ## train the packaged checkpoint on the twin world; hours, goes on where it stopped
 	$(BIN)/dacno2-s5p train -v --recipe configs/twin.toml -w twin-run --resume --threads $(PROCESSES)
 	cp twin-run/runs/twin/phase3/best.safetensors dacno2_s5p/network/data/twin.safetensors
+
+docs: $(STAMP) ## the site, into build/site; warnings are errors, nothing is fetched
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs build/site
 
 lint: $(STAMP) ## format, style, types, import directions
 	$(BIN)/ruff format --check .

@@ -37,6 +37,7 @@ def numbers_of(name):
     return set(re.findall(r"^#+ (\d+(?:\.\d+)*) ", text, re.MULTILINE))
 
 
+@cache
 def said(path):
     """Text of a file with what line breaks and comment signs tear apart joined again."""
     return re.sub(r"\s*\n\s*(?:# )?", " ", path.read_text(encoding="utf-8"))
