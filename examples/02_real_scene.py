@@ -17,7 +17,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.collections import PolyCollection
 
-from retrieval.apriori.formats.profile_file import Profiles, write_profile_file
+from retrieval.apriori.profile_file import Profiles, write_profile_file
 from retrieval.l2.open_orbit import open_orbit
 from retrieval.l2.product.write import Layout
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3, MOLEC_CM2_PER_MOL_M2

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from retrieval.l3.add import add_files
+from retrieval.l3.cells import parse_cell, regular_grid
 from retrieval.l3.days import DayStore, GridJob
 from retrieval.l3.differences import Sampling
 from retrieval.l3.figure_data import map_data
@@ -26,7 +27,6 @@ from retrieval.l3.figures import figure7, save
 from retrieval.l3.file import write_l3
 from retrieval.l3.means import period_mean
 from retrieval.l3.pixels import product_labels
-from retrieval.l3.sums import parse_cell, regular_grid
 from retrieval.substitution.job import Job
 from retrieval.substitution.options import Above, Options
 from retrieval.substitution.reretrieve import default_output, reretrieve

@@ -1,10 +1,10 @@
-"""Make retrieval/data/coastlines_europe.npz: coastlines and borders for maps without a download.
+"""Make `retrieval/maps/data/coastlines_europe.npz`: coastlines and borders without a download.
 
 Source: Natural Earth 4.1, 1:10m Admin 0 countries (public domain), as TopoJSON in the npm package
 world-atlas 2.0.2 (M. Bostock, ISC licence).
 
     npm pack world-atlas@2.0.2 && tar xzf world-atlas-2.0.2.tgz
-    python tools/make_coastlines.py package/countries-10m.json retrieval/data/coastlines_europe.npz
+    python tools/make_coastlines.py package/countries-10m.json coastlines_europe.npz
 
 In a topology every line between two countries is stored once. An arc that two countries use is
 a border, an arc that one country uses is coast. Each arc is cut to the box and simplified by

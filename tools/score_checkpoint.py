@@ -28,7 +28,7 @@ from dacno2_s5p.twin.writers.cams_europe import write_cams_reanalysis
 from dacno2_s5p.twin.writers.eea import write_eea, write_eea_metadata, write_station_lists
 from dacno2_s5p.twin.writers.profiles import write_true_profiles
 from dacno2_s5p.twin.writers.rasters import write_population
-from retrieval.apriori.formats.profile_file import write_profile_file
+from retrieval.apriori.profile_file import write_profile_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -142,7 +142,7 @@ def evaluate(**given: Any) -> None:
     from dacno2_s5p.calibration.coverage import uncertainty_rows
     from dacno2_s5p.evaluation.evaluate import evaluate as rows_of
     from dacno2_s5p.evaluation.sets import checkpoint_of
-    from retrieval.atomic_folder import results_together
+    from retrieval.files.atomic import results_together
 
     folder: Path = given["output"]
     targets = _targets(folder, given["suffix"], overwrite=given["overwrite"])

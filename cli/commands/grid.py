@@ -266,7 +266,7 @@ def _job(files: list[Path], given: dict[str, Any]) -> GridJob:
 
 
 def _grid(given: dict[str, Any]) -> RectilinearGrid:
-    from retrieval.l3.sums import parse_cell, regular_grid
+    from retrieval.l3.cells import parse_cell, regular_grid
     from retrieval.physics.grids import GEOGRAPHIC
 
     size, is_degrees = parse_cell(given["cell"])

@@ -92,7 +92,7 @@ def maps(**given: Any) -> None:
       dacno2-s5p maps map_2km.nc
       dacno2-s5p maps map_2km.nc --pair DACNO2/CAMS --region "Po valley=7.5,44.5,12,46" -o po
     """
-    from retrieval.atomic_folder import results_together
+    from retrieval.files.atomic import results_together
     from retrieval.l3.figure_data import map_data, polluted_and_clean
     from retrieval.l3.file import read_l3
 

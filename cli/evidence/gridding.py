@@ -16,9 +16,9 @@ from cli.evidence.day import FINE, TM5_CUT, network_key
 from cli.evidence.retrieve import label
 from cli.story.day import DACNO2, MODES, SETS
 from retrieval.l2.names import TM5
+from retrieval.l3.cells import regular_grid
 from retrieval.l3.days import DayStore, GridJob
 from retrieval.l3.side_column import SideColumn
-from retrieval.l3.sums import regular_grid
 from retrieval.substitution.options import Above
 
 if TYPE_CHECKING:

@@ -120,7 +120,7 @@ def predict_profiles(
     from dacno2_s5p.prediction.predict import as_trained, predict_day
     from dacno2_s5p.prediction.profile_files import profile_name, profiles_of_day
     from dacno2_s5p.twin.network_days import SimulatedDays
-    from retrieval.apriori.formats.profile_file import write_profile_file
+    from retrieval.apriori.profile_file import write_profile_file
 
     model, day = load_checkpoint(checkpoint), np.datetime64(date, "D")
     days = SimulatedDays(twin, model.info)

@@ -10,9 +10,10 @@ import numpy as np
 from cli.story.day import HEADLINE
 from retrieval.files.tables import write_text
 from retrieval.l2.names import TM5
+from retrieval.l3.cells import regular_grid
 from retrieval.l3.differences import area_masks, area_numbers, default_pairs
 from retrieval.l3.means import L3
-from retrieval.l3.sums import Sums, regular_grid
+from retrieval.l3.sums import Sums
 from retrieval.maps.regions import DOMAIN, REGIONS
 from retrieval.validation.scores import Score, score, stratified_scores
 

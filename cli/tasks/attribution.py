@@ -155,7 +155,7 @@ def write_results(
     """Write tables, provenance and figures, and return their paths."""
     from dacno2_s5p.attribution.figures import figures
     from dacno2_s5p.attribution.tables import markdown, write_csv
-    from retrieval.atomic_folder import results_together
+    from retrieval.files.atomic import results_together
     from retrieval.files.tables import write_text
     from retrieval.maps.style import save
 

@@ -20,7 +20,7 @@ from dacno2_s5p.prediction.predict import as_trained, predict_day, predict_sprea
 from dacno2_s5p.prediction.profile_files import profile_name, profiles_of_day
 from dacno2_s5p.sources.paths import SourcePaths
 from dacno2_s5p.store.store import Store
-from retrieval.apriori.formats.profile_file import write_profile_file
+from retrieval.apriori.profile_file import write_profile_file
 from retrieval.errors import OutputError
 from retrieval.files.atomic import check_output, make_folder
 from retrieval.files.provenance import fingerprint, stored_fingerprint

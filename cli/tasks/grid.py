@@ -137,7 +137,7 @@ def strata_of(
     folder: Path, output: Path, period: tuple[np.datetime64, np.datetime64] | None
 ) -> dict[str, Any]:
     """Return means by kind of pixel, and the file they belong in."""
-    from retrieval.l3_strata import stratum_table
+    from retrieval.l3.intervals import stratum_table
 
     rows = [row.as_dict() for row in stratum_table(folder, period)]
     return {"strata_file": str(strata_path(output)), "strata": rows}
@@ -146,7 +146,7 @@ def strata_of(
 def write_strata(strata: dict[str, Any], *, overwrite: bool) -> None:
     """Write means by kind of pixel; what a day does not say is empty."""
     from retrieval.files.tables import cells, write_lines
-    from retrieval.l3_strata import StratumRow
+    from retrieval.l3.intervals import StratumRow
 
     lines = (cells(row.values()) for row in strata["strata"])
     path = Path(strata["strata_file"])

@@ -24,7 +24,7 @@ import click
 
 from cli.console import OneLine, one_line, print_traceback, set_verbosity
 from retrieval.files.atomic import remove_leftovers
-from retrieval.scratch import remove_scratch
+from retrieval.files.owners import remove_scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

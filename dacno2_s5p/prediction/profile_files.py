@@ -9,7 +9,7 @@ import numpy as np
 
 from dacno2_s5p.network.checkpoint import package_versions
 from dacno2_s5p.sources.weather.windows import target_hours
-from retrieval.apriori.formats.profile_file import Profiles
+from retrieval.apriori.profile_file import Profiles
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
 
 if TYPE_CHECKING:

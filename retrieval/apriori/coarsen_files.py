@@ -12,12 +12,11 @@ import numpy as np
 from retrieval.apriori.coarsen import CellWeights, Resolution, average, cell_weights, in_pieces
 from retrieval.apriori.file_set import FileSet
 from retrieval.apriori.formats.cf_time import decode
-from retrieval.apriori.formats.profile_file import NEEDED_ATTRIBUTES, Profiles, write_profile_file
 from retrieval.apriori.profile_file import KIND as PROFILE_FILE
+from retrieval.apriori.profile_file import NEEDED_ATTRIBUTES, Profiles, write_profile_file
 from retrieval.apriori.registry import open_apriori
-from retrieval.atomic_folder import results_together
 from retrieval.errors import AprioriError
-from retrieval.files.atomic import check_outputs
+from retrieval.files.atomic import check_outputs, results_together
 from retrieval.files.provenance import file_checksum
 from retrieval.physics.levels import HeightLevels, Quantity
 

@@ -1,4 +1,8 @@
-"""TM5-MP analyses and forecasts, AUX_CTMANA and AUX_CTMFCT (docs/formats.md 3)."""
+"""TM5-MP analyses and forecasts, AUX_CTMANA and AUX_CTMFCT (docs/formats.md 3).
+
+Flat files, one a day, 48 half hours, 34 layers surface first between the interfaces `hyai` [Pa],
+`hybi`; `no2` as mole fraction, `t` [K], `ps` [Pa].
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,41 @@ import logging
 from typing import TYPE_CHECKING
 
 from retrieval.apriori.file_set import FileSet, build_set, provenance
-from retrieval.apriori.formats import ctmana as layout
 from retrieval.apriori.formats.units import Unit
 from retrieval.apriori.locating import Request, locate
+from retrieval.files.names import parse_ctm
 from retrieval.physics.levels import Quantity
 from retrieval.physics.time_rules import TimeRule
 
 if TYPE_CHECKING:
+    import netCDF4
+
     from retrieval.apriori.formats.containers import NetcdfSource
 
 logger = logging.getLogger(__name__)
+
+
+def is_ctmana(dataset: netCDF4.Dataset, variable: str = "no2") -> bool:
+    """Tell whether a file has TM5-MP's interfaces, surface pressure, and a 4-D `variable`."""
+    needed = {"hyai", "hybi", "ps", variable}
+    return needed <= set(dataset.variables) and dataset.variables[variable].ndim == 4
+
+
+def preference(name: str) -> tuple[bool, int]:
+    """Sort key of file names: analyses before forecasts, later versions before earlier ones."""
+    parsed = parse_ctm(name)
+    if parsed is None:
+        return True, 0
+    return parsed.product != "AUX_CTMANA", -int(parsed.created.astype(int))
+
+
+def surface_altitude_name(dataset: netCDF4.Dataset) -> str | None:
+    """Return the variable of the model orography [m], where there is one."""
+    names = ("surface_altitude", "oro", "orography")
+    return next(
+        (n for n in names if n in dataset.variables and dataset.variables[n].ndim == 2), None
+    )
+
 
 KIND = "TM5-MP CTMANA"
 PRIORITY = 20
@@ -23,7 +52,7 @@ PRIORITY = 20
 
 def matches(source: NetcdfSource, variable: str) -> bool:
     """Tell whether a file has TM5-MP's hybrid interfaces, surface pressure and NO2."""
-    return layout.is_ctmana(source.dataset(), variable)
+    return is_ctmana(source.dataset(), variable)
 
 
 def open_set(sources: list[NetcdfSource], request: Request) -> FileSet:
@@ -38,7 +67,7 @@ def open_set(sources: list[NetcdfSource], request: Request) -> FileSet:
     AprioriError
         If a file is damaged or differs from the others in grid or layers.
     """
-    ordered = sorted(sources, key=lambda s: layout.preference(s.name))
+    ordered = sorted(sources, key=lambda s: preference(s.name))
     candidates = []
     for source in ordered:
         dataset = source.dataset()
@@ -48,8 +77,8 @@ def open_set(sources: list[NetcdfSource], request: Request) -> FileSet:
                 "no2",
                 request,
                 unit=_unit(source, request),
-                surface_altitude=layout.surface_altitude_name(dataset),
-                rank=layout.preference(source.name),
+                surface_altitude=surface_altitude_name(dataset),
+                rank=preference(source.name),
             )
         )
     rule = TimeRule.NEAREST

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from retrieval.apriori import ctmana
 from retrieval.apriori.file_set import is_synthetic, join_times, same_grid
-from retrieval.apriori.formats import ctmana, era5
 from retrieval.apriori.formats.containers import NetcdfSource, damage_as_error, list_sources
+from retrieval.apriori.formats.coordinates import role_of, text_attribute
 from retrieval.apriori.formats.field import Field, find_field
 from retrieval.apriori.formats.levels import Levels, find_levels
 from retrieval.errors import AprioriError
@@ -24,9 +25,31 @@ from retrieval.physics.time_rules import TimeRule
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import netCDF4
     from numpy.typing import NDArray
 
     from retrieval.physics.grids import RectilinearGrid
+
+
+_PROFILES = {
+    "temperature": (("t", "temperature", "ta"), "air_temperature"),
+    "humidity": (("q", "specific_humidity", "hus"), "specific_humidity"),
+}
+"""Short names and CF standard name of what is read on levels."""
+
+
+def find_profile(dataset: netCDF4.Dataset, what: str) -> str | None:
+    """Return the variable that holds "temperature" or "humidity" on levels, None without one."""
+    names, standard_name = _PROFILES[what]
+    for name, variable in dataset.variables.items():
+        is_named = name.lower() in names
+        if not (is_named or text_attribute(variable, "standard_name") == standard_name):
+            continue
+        roles = {role_of(dataset, d) for d in variable.dimensions}
+        if {"level", "x", "y"} <= roles:
+            return name
+    return None
+
 
 TEMPERATURE_RANGE = (120.0, 360.0)
 """Temperatures outside [K] are a wrong unit or damage: the mesopause to the hottest surface."""
@@ -164,8 +187,8 @@ def _open(path: Path, sources: list[NetcdfSource]) -> Meteo:
         used = sorted(is_tm5, key=lambda s: ctmana.preference(s.name))
         temperature = _series([(s, "t") for s in used], "CTMANA temperature")
         return _meteo("TM5-MP CTMANA", temperature, None, TimeRule.NEAREST, used)
-    with_t = [(s, n) for s in sources if (n := era5.find_profile(s.dataset(), "temperature"))]
-    with_q = [(s, n) for s in sources if (n := era5.find_profile(s.dataset(), "humidity"))]
+    with_t = [(s, n) for s in sources if (n := find_profile(s.dataset(), "temperature"))]
+    with_q = [(s, n) for s in sources if (n := find_profile(s.dataset(), "humidity"))]
     if not with_t:
         names = ", ".join(list(sources[0].dataset().variables)[:8])
         msg = (

@@ -53,7 +53,7 @@ def outlines() -> Outlines:
     (True, True)
     """
     with (
-        resources.files("retrieval").joinpath("data", FILE).open("rb") as file,
+        resources.files("retrieval.maps").joinpath("data", FILE).open("rb") as file,
         np.load(file) as stored,
     ):
         points = stored["origin"] + stored["step"] * stored["points"]

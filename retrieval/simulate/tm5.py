@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from retrieval.apriori import ctmana
 from retrieval.apriori.base import AprioriSet
 from retrieval.apriori.file_set import join_times
-from retrieval.apriori.formats import ctmana
 from retrieval.apriori.formats.containers import list_sources
 from retrieval.apriori.formats.field import find_field
 from retrieval.apriori.meteorology import open_meteo

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.apriori.formats.profile_file import Profiles, write_profile_file
+from retrieval.apriori.profile_file import Profiles, write_profile_file
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
 from retrieval.physics.grids import domain_grid
 from tests.builders.orbit_builder import build_orbit

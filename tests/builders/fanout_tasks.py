@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retrieval.files.atomic import atomic_output
-from retrieval.scratch import scratch_folder
+from retrieval.files.owners import scratch_folder
 
 logger = logging.getLogger("cli.tests")
 

@@ -10,7 +10,7 @@ from dacno2_s5p.twin.air.profile import HEIGHTS, NETWORK_HEIGHTS
 from dacno2_s5p.twin.land.world import as_day, stamp
 from dacno2_s5p.twin.writers.cams_europe import OVERPASS_HOURS
 from dacno2_s5p.twin.writers.variables import attributes
-from retrieval.apriori.formats.profile_file import Profiles, write_profile_file
+from retrieval.apriori.profile_file import Profiles, write_profile_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

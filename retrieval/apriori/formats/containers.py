@@ -24,7 +24,7 @@ from retrieval.apriori.formats.names import is_near
 from retrieval.errors import AprioriError
 from retrieval.files.damage import CONTENT_ERRORS, describe_fault
 from retrieval.files.hdf5_safety import refuse_unsafe
-from retrieval.scratch import scratch_folder
+from retrieval.files.owners import scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

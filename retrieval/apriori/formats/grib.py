@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from retrieval.errors import AprioriError
-from retrieval.scratch import scratch_folder
+from retrieval.files.owners import scratch_folder
 
 logger = logging.getLogger(__name__)
 

@@ -54,7 +54,7 @@ def half_levels(n_level: int) -> tuple[Float, Float]:
             "Use pressure levels."
         )
         raise ValueError(msg)
-    table = files("retrieval").joinpath("data", f"ecmwf_l{n_level}.csv").read_text()
+    table = files("retrieval.apriori.formats").joinpath("data", f"ecmwf_l{n_level}.csv").read_text()
     rows = list(csv.DictReader(table.splitlines()))
     a = np.array([float(row["a"]) for row in rows])
     b = np.array([float(row["b"]) for row in rows])

@@ -340,9 +340,11 @@ def read_table(path: Path) -> BoxAmfTable:
 @lru_cache(maxsize=1)
 def load_table() -> BoxAmfTable:
     """Return the packaged table, read once."""
-    with resources.as_file(resources.files("retrieval") / "data" / TABLE_NAME) as path:
+    with resources.as_file(
+        resources.files("retrieval.simulate.light") / "data" / TABLE_NAME
+    ) as path:
         return read_table(path)
 
 
 if __name__ == "__main__":
-    write_table(Path(__file__).parents[2] / "data" / TABLE_NAME, build_table())
+    write_table(Path(__file__).parent / "data" / TABLE_NAME, build_table())

@@ -11,7 +11,7 @@ import pytest
 from dacno2_s5p.calibration.file import read_calibration
 from dacno2_s5p.network.checkpoint import save_checkpoint
 from dacno2_s5p.training.sampling import SamplingRecipe
-from retrieval.apriori.formats.profile_file import NEEDED_ATTRIBUTES, Profiles, write_profile_file
+from retrieval.apriori.profile_file import NEEDED_ATTRIBUTES, Profiles, write_profile_file
 from retrieval.files.provenance import file_checksum
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
 from tests.builders.network_builders import mini_config, random_network

@@ -13,7 +13,7 @@ from dacno2_s5p.inputs.regrid import centres_in
 from dacno2_s5p.inputs.variables import InputTable, Preparation
 from dacno2_s5p.network.checkpoint import save_checkpoint
 from dacno2_s5p.store.store import FORMAT, MANIFEST, Store
-from retrieval.apriori.formats.profile_file import NEEDED_ATTRIBUTES, Profiles, write_profile_file
+from retrieval.apriori.profile_file import NEEDED_ATTRIBUTES, Profiles, write_profile_file
 from retrieval.files.provenance import file_checksum
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
 from retrieval.physics.grids import GEOGRAPHIC

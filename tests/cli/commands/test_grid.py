@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from cli.tasks.grid import gridding_bytes
+from retrieval.l3.cells import regular_grid
 from retrieval.l3.file import read_l3
-from retrieval.l3.sums import regular_grid
 from tests.cli.conftest import contents
 
 

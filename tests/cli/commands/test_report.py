@@ -351,7 +351,7 @@ def test_columns_are_those_of_the_writers():
     """What is read from curves and attributions are columns that train and attribute write."""
     from dacno2_s5p.attribution.tables import HEADER
     from dacno2_s5p.training.curves import COLUMNS
-    from retrieval.l3_strata import StratumRow
+    from retrieval.l3.intervals import StratumRow
 
     assert set(CURVES.splitlines()[0].split(",")) <= set(COLUMNS)
     assert PIXELS.splitlines()[0].split(",") == list(StratumRow.__dataclass_fields__)

@@ -15,7 +15,7 @@ from dacno2_s5p.prediction.profile_files import (
     profiles_of_day,
     window_bounds,
 )
-from retrieval.apriori.formats.profile_file import write_profile_file
+from retrieval.apriori.profile_file import write_profile_file
 from retrieval.apriori.registry import open_apriori
 from tests.builders.network_builders import random_network
 from tests.builders.training_builders import GRID, make_days, make_info

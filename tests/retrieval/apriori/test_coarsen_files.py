@@ -8,7 +8,7 @@ import pytest
 
 from retrieval.apriori.coarsen import BOXES, CAMS_CELLS, TM5_CELLS, average, cell_weights
 from retrieval.apriori.coarsen_files import CORRELATED, coarsen_files
-from retrieval.apriori.formats.profile_file import NEEDED_ATTRIBUTES, Profiles, write_profile_file
+from retrieval.apriori.profile_file import NEEDED_ATTRIBUTES, Profiles, write_profile_file
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError, OutputError
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3

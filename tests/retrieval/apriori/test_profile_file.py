@@ -6,7 +6,7 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval.apriori.formats.profile_file import Profiles, write_profile_file
+from retrieval.apriori.profile_file import Profiles, write_profile_file
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError, OutputError
 from retrieval.physics.grids import RectilinearGrid, domain_grid

@@ -7,10 +7,9 @@ import sys
 
 import pytest
 
-from retrieval import atomic_folder
-from retrieval.atomic_folder import results_together
 from retrieval.errors import OutputError
-from retrieval.files.atomic import atomic_output
+from retrieval.files.atomic import atomic_output, results_together
+from retrieval.files.owners import unique_name
 
 
 def _targets(folder):
@@ -102,7 +101,7 @@ def test_what_killed_processes_left_is_removed(tmp_path):
     code = "from retrieval.files.owners import unique_name; print(unique_name())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     dead = tmp_path / f".results.{done.stdout.strip()}.part"
-    alive = tmp_path / f".results.{atomic_folder.unique_name()}.part"
+    alive = tmp_path / f".results.{unique_name()}.part"
     for path in (dead, alive):
         path.mkdir()
         (path / "one.txt").write_text("half")

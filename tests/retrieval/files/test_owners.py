@@ -9,13 +9,12 @@ import sys
 
 import pytest
 
-from retrieval import scratch
-from retrieval.files import owners as process_names
+from retrieval.files import owners
 from retrieval.files.owners import numbering_tag, owner_is_dead, unique_name
 
 MAKE = """
 import os, sys
-from retrieval.scratch import remove_scratch, scratch_folder
+from retrieval.files.owners import remove_scratch, scratch_folder
 class Owner: pass
 owner = Owner()
 (scratch_folder(owner) / "0.nc").write_bytes(b"unpacked")
@@ -43,7 +42,7 @@ def ended(code):
 def test_a_folder_goes_with_its_owner(root):
     """It is there, for this user alone, until the owner is collected."""
     owner = Owner()
-    folder = scratch.scratch_folder(owner)
+    folder = owners.scratch_folder(owner)
     assert folder.parent == root
     assert folder.stat().st_mode & 0o777 == 0o700
     (folder / "0.nc").write_bytes(b"unpacked")
@@ -66,7 +65,7 @@ def test_the_next_process_removes_what_a_killed_one_left(root):
     for name in others:
         (root / name).mkdir()
     owner = Owner()
-    folder = scratch.scratch_folder(owner)
+    folder = owners.scratch_folder(owner)
     assert {path.name for path in root.iterdir()} == {*others, folder.name}
     assert not left.exists()
 
@@ -108,5 +107,5 @@ def test_containers_with_one_host_name_are_two(monkeypatch, tmp_path):
     tag = numbering_tag()
     link = tmp_path / "pid"
     link.symlink_to("pid:[1]")
-    monkeypatch.setattr(process_names, "_PID_NAMESPACE", link)
+    monkeypatch.setattr(owners, "_PID_NAMESPACE", link)
     assert numbering_tag() != tag

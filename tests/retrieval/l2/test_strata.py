@@ -14,10 +14,11 @@ from retrieval.l2.open_orbit import open_lenient
 from retrieval.l2.quality import is_snow_or_ice
 from retrieval.l2.strata import ALL, BARE, CLOUD, COAST, LAND, NAMES, SEA, SNOW, SUN, orbit_strata
 from retrieval.l3.add import add_files
+from retrieval.l3.cells import regular_grid
 from retrieval.l3.days import DayStore, GridJob
+from retrieval.l3.intervals import stratum_table
 from retrieval.l3.pixels import PixelRange, read_pixels
-from retrieval.l3.sums import Sums, regular_grid
-from retrieval.l3_strata import stratum_table
+from retrieval.l3.sums import Sums
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
 from retrieval.physics.footprint import footprint_weights
 from tests.builders.orbit_builder import build_orbit

@@ -18,10 +18,11 @@ from retrieval.files.provenance import file_checksum
 from retrieval.l3 import add as l3_add
 from retrieval.l3 import days as l3_days
 from retrieval.l3.add import DayTask, add_day, add_files, alone_on_day
+from retrieval.l3.cells import regular_grid
 from retrieval.l3.days import DayStore, GridJob, day_files, read_days
 from retrieval.l3.means import period_mean
 from retrieval.l3.side_column import SideColumn
-from retrieval.l3.sums import Weighting, regular_grid
+from retrieval.l3.sums import Weighting
 from tests.builders.orbit_builder import build_orbit
 
 GRID = regular_grid(8000.0, (0.5, 47.0, 4.5, 50.5))

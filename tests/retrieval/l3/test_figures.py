@@ -11,6 +11,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.image import imread
 
 from retrieval.l3.add import add_files
+from retrieval.l3.cells import regular_grid
 from retrieval.l3.days import DayStore, GridJob
 from retrieval.l3.differences import Sampling
 from retrieval.l3.figure_data import map_data, polluted_and_clean
@@ -22,7 +23,6 @@ from retrieval.l3.figures import (
     save,
 )
 from retrieval.l3.means import L3, period_mean
-from retrieval.l3.sums import regular_grid
 from retrieval.maps.regions import Region
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
 from retrieval.physics.grids import domain_grid

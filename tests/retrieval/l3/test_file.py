@@ -12,11 +12,12 @@ import xarray as xr
 from retrieval.errors import OutputError, ProductError
 from retrieval.l2.names import COLUMN_STANDARD_NAME
 from retrieval.l3.add import add_files
+from retrieval.l3.cells import regular_grid
 from retrieval.l3.day_file import DayRecord, write_day
 from retrieval.l3.days import DayStore, GridJob
 from retrieval.l3.file import read_l3, write_l3
 from retrieval.l3.means import period_mean
-from retrieval.l3.sums import Sums, regular_grid
+from retrieval.l3.sums import Sums
 from retrieval.physics.grids import RectilinearGrid, same_grid
 
 NOT_ERRORS = "found in same group|does not cross 1582"

@@ -13,9 +13,9 @@ import pytest
 from retrieval.errors import ProductError
 from retrieval.l2.identity import OrbitIdentity, check_one_generation, identify, one_file_an_orbit
 from retrieval.l2.open_orbit import open_orbit
+from retrieval.l3.cells import regular_grid
 from retrieval.l3.pixels import PixelRange, product_labels, read_pixels
 from retrieval.l3.side_column import SideColumn
-from retrieval.l3.sums import regular_grid
 from tests.builders.orbit_builder import build_orbit
 
 GRID = regular_grid(8000.0, (-2.0, 45.0, 7.0, 53.0))

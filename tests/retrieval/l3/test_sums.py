@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from shapely import Polygon, box
 
-from retrieval.l3 import sums as grid_l3
+from retrieval.l3 import sums as module
+from retrieval.l3.cells import parse_cell, regular_grid
 from retrieval.l3.pixels import read_pixels
-from retrieval.l3.sums import Sums, Weighting, parse_cell, regular_grid, weighted_mean
+from retrieval.l3.sums import Sums, Weighting, weighted_mean
 from retrieval.physics.footprint import footprint_weights
 from retrieval.physics.grids import (
     RectilinearGrid,
@@ -153,7 +154,7 @@ def test_order_of_pixels_and_batches_does_not_matter(monkeypatch):
     lat, lon, values = _pixels(200)
     whole = _sums(PLANE, lat, lon, values)
     order = np.random.default_rng(2).permutation(200)
-    monkeypatch.setattr(grid_l3, "PIXELS_AT_ONCE", 7)
+    monkeypatch.setattr(module, "PIXELS_AT_ONCE", 7)
     parts = Sums(PLANE, ("TM5", "DACNO2"))
     for batch in np.array_split(order, 5):
         parts.merge(_sums(PLANE, lat[batch], lon[batch], values[batch]))

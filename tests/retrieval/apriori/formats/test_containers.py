@@ -14,7 +14,7 @@ import pytest
 from retrieval.apriori.formats import containers
 from retrieval.apriori.formats.classic import expected_size
 from retrieval.apriori.formats.containers import Archive, FileKind, list_sources, sniff
-from retrieval.apriori.formats.profile_file import write_profile_file
+from retrieval.apriori.profile_file import write_profile_file
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError
 from tests.builders.set_builders import (
