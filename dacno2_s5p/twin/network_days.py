@@ -26,9 +26,9 @@ from dacno2_s5p.store.transported import Transported
 from dacno2_s5p.twin.air.calendar import SECTORS
 from dacno2_s5p.twin.land.binning import Binning
 from dacno2_s5p.twin.land.site import Site
-from dacno2_s5p.twin.land.world import BOX, FRAME_X, FRAME_Y, Points, as_day, day_hours
+from dacno2_s5p.twin.land.world import BOX, Points, as_day, day_hours
 from dacno2_s5p.twin.models.cams_model import cams_grid
-from dacno2_s5p.twin.weather.upper_air import LEVELS, pressure_levels
+from dacno2_s5p.twin.weather.upper_air import LEVELS
 from dacno2_s5p.twin.writers.cams_europe import VALIDATED_UNTIL
 from dacno2_s5p.twin.writers.era5 import accumulated, eastward, era5_grid, instant
 from dacno2_s5p.twin.writers.flights import AIRPORTS, daily_flights
@@ -73,7 +73,8 @@ class TwinInputs:
     def __init__(
         self, twin: Twin, table: InputTable, preparation: Preparation, grid: ModelGrid
     ) -> None:
-        offsets = ((grid.x_origin - FRAME_X[0]) / 2000.0, (grid.y_origin - FRAME_Y[0]) / 2000.0)
+        frame = twin.geography.frame
+        offsets = ((grid.x_origin - frame.x[0]) / 2000.0, (grid.y_origin - frame.y[0]) / 2000.0)
         if grid.spacing != 2000.0 or any(abs(o - round(o)) > 1e-9 for o in offsets):
             msg = (
                 "Invalid grid. Its cells must be those of europe-2km. Given "
@@ -122,8 +123,8 @@ class TwinInputs:
     @cached_property
     def _reported(self) -> dict[str, NDArray[np.floating]]:
         """Annual emissions [kg m-2 s-1] as the inventory's 0.1 degree cells have them."""
-        grid = inventory_grid()
-        binning = Binning(grid)
+        grid = inventory_grid(self.twin.geography.frame.box)
+        binning = Binning(grid, self.twin.geography.frame)
         operator = regrid.conservative(grid, self.grid.cells(), "the twin world")
         found = {}
         for sector in SECTORS:
@@ -132,7 +133,10 @@ class TwinInputs:
         return found
 
     def day_arrays(self, day: np.datetime64 | str) -> dict[str, Array]:
-        """Return the groups temporal, single (T, n, h, w) and multi (T, n, n_level, h, w)."""
+        """Return the groups temporal, single (T, n, h, w) and multi (T, n, n_level, h, w).
+
+        With rows of the group `cams`, also the day's forecast, (n_level, n_y / 4, n_x / 4).
+        """
         date = as_day(day)
         single, multi = [], []
         for time in weather_times(self.preparation, date):
@@ -141,25 +145,38 @@ class TwinInputs:
             blocks = self._step(weather, hour)
             single.append(np.stack([blocks[v.name] for v in self.table.group("single")]))
             multi.append(np.stack([blocks[v.name] for v in self.table.group("multi")]))
-        return {
+        arrays = {
             "temporal": self._temporal(date),
             "single": np.stack(single).astype(np.float32),
             "multi": np.stack(multi).astype(np.float32),
         }
+        if self.table.group("cams"):
+            arrays["cams"] = self.forecast(date)
+        return arrays
 
     def target(self, day: np.datetime64 | str) -> Target:
         """Return CAMS NO2 of the target window [ug m-3], (n_level, n_y / 4, n_x / 4)."""
-        date = as_day(day)
-        year = int(str(date)[:4])
-        grid = cams_grid(year, BOX)
-        operator = self._cams_operator(year)
+        stream = "validated" if int(str(day)[:4]) <= VALIDATED_UNTIL else "interim"
+        return Target(self._cams(as_day(day), forecast=False), stream)
+
+    def forecast(self, day: np.datetime64 | str) -> Array:
+        """Return the CAMS forecast of the day for the target window, as `target` [ug m-3].
+
+        The forecast of 00 UTC, which has not seen the day's stations.
+        """
+        return self._cams(as_day(day), forecast=True)
+
+    def _cams(self, date: np.datetime64, *, forecast: bool) -> Array:
+        # the forecast's grid has been that of the newer reanalyses all along
+        year = 2020 if forecast else int(str(date)[:4])
+        grid, operator = cams_grid(year, BOX), self._cams_operator(year)
         hours = target_hours(self.preparation.target_window)
-        total = np.zeros((len(self.preparation.heights), *operator.shape))
+        heights = self.preparation.heights
+        total = np.zeros((len(heights), *operator.shape))
         for hour in hours:
-            field = self.twin.cams.on_grid(date, hour, grid, self.preparation.heights)
+            field = self.twin.cams.on_grid(date, hour, grid, heights, forecast=forecast)
             total += operator.apply(field[:, operator.rows, operator.columns])
-        stream = "validated" if year <= VALIDATED_UNTIL else "interim"
-        return Target((total / len(hours)).astype(np.float32), stream)
+        return (total / len(hours)).astype(np.float32)
 
     def station_means(self, day: np.datetime64 | str) -> Array:
         """Return each station's mean over the target window [ug m-3], NaN with a gap in it.
@@ -212,7 +229,7 @@ class TwinInputs:
         if date not in self._days:
             while len(self._days) > 1:
                 self._days.pop(next(iter(self._days)))
-            self._days[date] = self.twin.weather.evaluate(day_hours(date), self._site)
+            self._days[date] = self.twin.reanalysis.surface(day_hours(date), self._site)
         return self._days[date]
 
     def _step(self, weather: SurfaceWeather, hour: int) -> dict[str, NDArray[np.floating]]:
@@ -222,7 +239,7 @@ class TwinInputs:
         blocks: dict[str, NDArray[np.floating]] = {
             name: self._apply(field[0]) for name, field in fields.items()
         }
-        air = eastward(pressure_levels(weather, hour, self._site), self._site)
+        air = eastward(self.twin.reanalysis.levels(weather, hour, self._site), self._site)
         pressure = 100.0 * np.asarray(LEVELS, np.float64)
         surface = [fields[name][0] for name in SURFACE_VARIABLES]
         ground = surface_geopotential(pressure, air.z, air.t, air.q, *surface)
@@ -306,7 +323,7 @@ class SimulatedDays:
 
     def names(self, day: np.datetime64) -> list[str]:
         """Name the world and the day."""
-        return [f"twin world, seed {self._twin.seed}, {day}"]
+        return [f"{self._twin.name}, {day}"]
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -12,7 +12,7 @@ from dacno2_s5p.twin.air.profile import HEIGHTS, partial_column
 from dacno2_s5p.twin.air.truth import MARGIN
 from dacno2_s5p.twin.land.geography import FOREST, WETLAND
 from dacno2_s5p.twin.land.terrain import spectral_noise
-from dacno2_s5p.twin.land.world import CRS, Points, as_day, child_seed, domain_window, stamp
+from dacno2_s5p.twin.land.world import CRS, Points, as_day, child_seed, stamp
 from dacno2_s5p.twin.twin import Twin
 from dacno2_s5p.twin.weather.modes import smooth_noise
 from dacno2_s5p.twin.weather.near_ground import summer
@@ -86,7 +86,7 @@ def build_scene(
         for name in ("low_cloud", "mid_cloud", "high_cloud", "cloud", "temperature", "u10", "v10")
     }
     fraction, cloud_pressure = _clouds(twin, moment, weather, around.pressure)
-    land = np.ascontiguousarray(twin.geography.land[domain_window()])
+    land = np.ascontiguousarray(twin.geography.land[twin.geography.frame.domain()])
     albedo = _albedo(twin, land)
     snow = _snow(moment, around.elevation, weather["temperature"], land)
     flag = np.where(land > 0.95, LAND, np.where(land < 0.05, OCEAN, COAST))
@@ -175,7 +175,7 @@ def _texture(seed: int, i: int) -> NDArray[np.float32]:
 
 def _albedo(twin: Twin, land: NDArray[np.float32]) -> NDArray[np.float32]:
     """0.03 at sea, 0.04-0.07 on land, up to 0.15 in dry and bright places."""
-    window = domain_window()
+    window = twin.geography.frame.domain()
     cover = twin.geography.land_cover[window]
     latitude = twin.points.latitude
     noise = spectral_noise(land.shape, 2e3, (10e3, 200e3), 0.9, child_seed(twin.seed, 73))
@@ -236,7 +236,7 @@ def _dataset(
         },
         attrs={
             "title": "The twin world at one moment",
-            "source": f"synthetic twin world, seed {twin.seed}",
+            "source": f"synthetic {twin.name}",
             "training_data": "synthetic",
             "crs": CRS,
         },

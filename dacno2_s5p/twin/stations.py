@@ -10,7 +10,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from dacno2_s5p.twin.land.geography import RURAL, SUBURBAN, URBAN
-from dacno2_s5p.twin.land.world import as_day, child_seed, day_hours, domain_window, to_lonlat
+from dacno2_s5p.twin.land.world import as_day, child_seed, day_hours, to_lonlat
 from dacno2_s5p.twin.weather.modes import hours_since_epoch, smooth_noise
 from retrieval.maps.regions import DOMAIN
 
@@ -132,7 +132,7 @@ def place_stations(geography: Geography, seed: int) -> Stations:
     """
     rng = child_seed(seed, 61)
     rows, columns, classes = _draw_cells(geography, rng)
-    window = domain_window()
+    window = geography.frame.domain()
     near_stack = gaussian_filter(geography.industry[window], 1.5)[rows, columns]
     industrial = rng.random(CELLS) < np.clip(0.06 + 1.1 * near_stack, 0.0, 0.8)
     held_back = np.zeros(CELLS, bool)
@@ -172,7 +172,7 @@ def place_stations(geography: Geography, seed: int) -> Stations:
 
 
 def _inside_box(geography: Geography) -> NDArray[np.bool_]:
-    window = domain_window()
+    window = geography.frame.domain()
     longitude = geography.points.longitude[window]
     latitude = geography.points.latitude[window]
     west, south, east, north = DOMAIN.box  # the paper's stations lie inside
@@ -183,7 +183,7 @@ def _inside_box(geography: Geography) -> NDArray[np.bool_]:
 def _draw_cells(
     geography: Geography, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    window = domain_window()
+    window = geography.frame.domain()
     inside = _inside_box(geography)
     people = geography.population[window].astype(np.float64)
     classes = geography.urbanisation[window]
@@ -206,7 +206,7 @@ def _draw_cells(
 def _traffic_cells(
     geography: Geography, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    window = domain_window()
+    window = geography.frame.domain()
     inside = _inside_box(geography) & (geography.urbanisation[window] == URBAN)
     candidates = np.flatnonzero(inside.ravel())
     p = geography.road_traffic[window].ravel()[candidates].astype(np.float64)

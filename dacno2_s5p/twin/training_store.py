@@ -6,6 +6,7 @@ way. Measured on one core of an AMD EPYC (Zen 4): about 4 CPU s a day, 19 MB wit
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,12 +17,14 @@ from dacno2_s5p.errors import ConfigurationError
 from dacno2_s5p.inputs.grid import ModelGrid, named_grid
 from dacno2_s5p.inputs.variables import InputTable, Preparation
 from dacno2_s5p.sources.stations.cells import KINDS, StationCell, cell_record
+from dacno2_s5p.store.chunks import MANIFEST
 from dacno2_s5p.store.store import Store, day_path, month_path, static_path
 from dacno2_s5p.store.transported import Transported, with_transport
 from dacno2_s5p.store.write import ONE_WRITER, StoreWriter
 from dacno2_s5p.twin.network_days import TwinInputs
 from dacno2_s5p.twin.true_world import SEED
 from dacno2_s5p.twin.twin import Twin
+from dacno2_s5p.twin.version import TwinVersion
 from retrieval.files.locks import alone_in
 
 if TYPE_CHECKING:
@@ -54,6 +57,10 @@ class TwinDays:
         As in `Preparation`.
     seed : int
         Seed of the world.
+    version : int
+        Version of the world.
+    exact_winds, fixed_lifetime, shared_hours : bool
+        What of version 2 is switched off; as in `TwinVersion`.
     groups : tuple of str
         Optional groups of inputs: `transport`, `cams`.
     transport : dict
@@ -67,6 +74,10 @@ class TwinDays:
     weather_step_hours: int = 1
     target_window: str = "11-13"
     seed: int = SEED
+    version: int = 1
+    exact_winds: bool = False
+    fixed_lifetime: bool = False
+    shared_hours: bool = False
     groups: tuple[str, ...] = ()
     transport: dict[str, Any] = field(default_factory=dict)
 
@@ -77,6 +88,15 @@ class TwinDays:
                 f"{self.every}. Change the recipe."
             )
             raise ConfigurationError(msg)
+        try:
+            _ = self.world
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from error
+
+    @property
+    def world(self) -> TwinVersion:
+        """Version of the world with its switches."""
+        return TwinVersion(self.version, self.exact_winds, self.fixed_lifetime, self.shared_hours)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TwinDays:
@@ -160,14 +180,15 @@ def _write(
     table = InputTable.default(choice.groups)
     preparation = with_transport(choice.preparation, table, choice.transport)
     days = choice.days
-    twin = twin or Twin(choice.seed)
+    twin = twin or Twin(choice.seed, choice.world)
+    _require_world(folder, twin)
     source = TwinInputs(twin, table, preparation, grid)
     carried = Transported(
         lambda *of: TwinInputs(twin, *of), source.static_maps, grid, table, preparation
     )
     writer = StoreWriter(folder, grid, table, preparation, origin="synthetic")
     network = _Network.of(twin, grid)
-    world = f"twin world, seed {choice.seed}"
+    world = twin.name
     mark = writer.mark(chunk="static", world=world)
     if not writer.has(static_path(folder), mark):
         writer.write_static(source.static_maps(), mark)
@@ -190,6 +211,20 @@ def _write(
     about = {"stations": stations, "left_out": {}, "sources": {"twin": world}}
     writer.finish(training, held, about)
     return Store.open(folder)
+
+
+def _require_world(folder: Path, twin: Twin) -> None:
+    """Refuse to complete a store of another world, whose days would be mixed with these."""
+    manifest = folder / MANIFEST
+    if not manifest.exists():
+        return
+    found = json.loads(manifest.read_text(encoding="utf-8")).get("sources", {}).get("twin")
+    if found != twin.name:
+        msg = (
+            f"Invalid store {folder}. All its days must be of one world. Given one of "
+            f"{found or 'files'} for days of {twin.name}. Choose another folder."
+        )
+        raise ConfigurationError(msg)
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,12 @@ from dacno2_s5p.twin.air.profile import HEIGHTS, ColumnState, concentration, par
 from dacno2_s5p.twin.air.stratosphere import Stratosphere
 from dacno2_s5p.twin.air.truth import MARGIN, Columns, Simulator
 from dacno2_s5p.twin.land.geography import Geography, build_geography
-from dacno2_s5p.twin.land.world import Points, as_day, block_mean, domain_window, stamp
+from dacno2_s5p.twin.land.world import Points, as_day, block_mean, stamp
 from dacno2_s5p.twin.stations import Stations, place_stations
+from dacno2_s5p.twin.version import VERSION_1, TwinVersion
 from dacno2_s5p.twin.weather.modes import FieldSpec, TravellingFields
 from dacno2_s5p.twin.weather.near_ground import summer
+from dacno2_s5p.twin.weather.reanalysis import Reanalysis
 from dacno2_s5p.twin.weather.weather import SurfaceWeather, Weather
 from retrieval.physics.constants import LAPSE_RATE, MICROGRAM_M3_TO_MOL_M3
 from retrieval.physics.grids import RectilinearGrid, domain_grid
@@ -90,7 +92,7 @@ class Day:
         ground, stacks = self.world.simulator.emission("frame", self.date, hour)
         around = self.world.surroundings(self.date, hour, "frame")
         lower, upper = self.frame.lower[hour].copy(), self.frame.upper[hour].copy()
-        rows, columns = domain_window(8000.0)
+        rows, columns = self.world.geography.frame.domain(8000.0)
         lower[rows, columns] = block_mean(self.domain.lower[hour], 4)
         upper[rows, columns] = block_mean(self.domain.upper[hour], 4)
         return column_state(lower, upper, ground, stacks, around)
@@ -148,16 +150,24 @@ class TrueWorld:
     ----------
     seed : int
         Seed of everything invented; the same seed is the same world.
+    version : TwinVersion
+        What is left between its truth and what a network sees of it.
     """
 
-    def __init__(self, seed: int = SEED) -> None:
+    def __init__(self, seed: int = SEED, version: TwinVersion = VERSION_1) -> None:
         self.seed = seed
+        self.version = version
         self._days: OrderedDict[np.datetime64, Day] = OrderedDict()
+
+    @property
+    def name(self) -> str:
+        """What files, stores and checkpoints call it."""
+        return self.version.world(self.seed)
 
     @cached_property
     def geography(self) -> Geography:
         """Static fields on the 2 km frame."""
-        return build_geography(self.seed)
+        return build_geography(self.seed, self.version.frame)
 
     @cached_property
     def weather(self) -> Weather:
@@ -165,9 +175,14 @@ class TrueWorld:
         return Weather(self.geography, self.seed)
 
     @cached_property
+    def reanalysis(self) -> Reanalysis:
+        """The weather as an analysis has it."""
+        return Reanalysis(self.weather, self.seed, self.version.winds_err)
+
+    @cached_property
     def emissions(self) -> Emissions:
         """True emissions."""
-        return Emissions(self.geography, self.seed)
+        return Emissions(self.geography, self.seed, has_habits=self.version.has_habits)
 
     @cached_property
     def inventory(self) -> Inventory:
@@ -177,7 +192,8 @@ class TrueWorld:
     @cached_property
     def simulator(self) -> Simulator:
         """Transport on the two nests."""
-        return Simulator(self.geography, self.weather, self.emissions)
+        feeds_back = self.version.nox_feeds_back
+        return Simulator(self.geography, self.weather, self.emissions, feeds_back)
 
     @cached_property
     def stations(self) -> Stations:

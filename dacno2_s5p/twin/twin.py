@@ -16,6 +16,8 @@ class Twin(TrueWorld):
     ----------
     seed : int
         Seed of everything invented; the same seed is the same world.
+    version : TwinVersion
+        What is left between its truth and what a network sees of it.
     """
 
     @cached_property

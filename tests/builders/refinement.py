@@ -67,7 +67,7 @@ def fine_window(
             "y": ("y", y0 + spacing * (np.arange(n_y) + 0.5), {"units": "m"}),
             "x": ("x", x0 + spacing * (np.arange(n_x) + 0.5), {"units": "m"}),
         },
-        attrs={"source": f"synthetic twin world, seed {twin.seed}"},
+        attrs={"source": f"synthetic {twin.name}"},
     )
 
 

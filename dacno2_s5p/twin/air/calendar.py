@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 SECTORS = ("tro", "tnr", "shp", "ene", "ind", "ref", "res", "ags", "swd")
 """Road, off-road, ships, power, industry, refineries, homes, soils, waste: as CAMS-GLOB-ANT."""
 
+ISLES = ("GB", "IE", "IM", "JE", "GG", "PT")
+"""Countries on UTC in winter."""
+
 DOMESTIC = ("tro", "tnr", "ene", "ind", "ref", "res", "ags", "swd")
 """Sectors on land."""
 
@@ -210,12 +213,16 @@ def hour_factors(sector: str, utc_hour: int, date: dt.date) -> tuple[float, floa
     tuple of float
         (continent: UTC+1 or +2, British Isles and Portugal: UTC or +1).
     """
-    spring = _last_sunday(date.year, 3)
-    autumn = _last_sunday(date.year, 10)
-    shift = 1 if spring <= date < autumn else 0
+    offset = continental_offset(date)
     curve = np.asarray(HOURLY[sector], np.float64)
     curve = curve / curve.mean()
-    return float(curve[(utc_hour + 1 + shift) % 24]), float(curve[(utc_hour + shift) % 24])
+    return float(curve[(utc_hour + offset) % 24]), float(curve[(utc_hour + offset - 1) % 24])
+
+
+def continental_offset(date: dt.date) -> int:
+    """Hours by which the continent's clocks are ahead of UTC: 2 in summer, else 1."""
+    is_summer = _last_sunday(date.year, 3) <= date < _last_sunday(date.year, 10)
+    return 2 if is_summer else 1
 
 
 def _last_sunday(year: int, month: int) -> dt.date:

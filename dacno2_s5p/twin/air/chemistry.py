@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
 
@@ -24,6 +25,15 @@ RESIDUAL_SOURCE = 3.0e-11
 FRESH_TIME = 1100.0
 """Time for which emissions keep the shape of fresh ones [s]."""
 
+NOX_OF_MOST_OH = 8.2e-8
+"""NOx at which there is most OH [mol m-3]: 2 ppb at 298 K."""
+
+UNCONCERNED = 0.5
+"""Share of the loss by day that does not depend on NOx."""
+
+TYPICAL_OH = 0.8
+"""Value of the curve in the air of an average day, so that the mean lifetime stays."""
+
 GROUND_LIMIT = 52.0
 """Mean concentration of NO2 [ug m-3] at which half of it would lack ozone to form."""
 
@@ -35,11 +45,62 @@ def loss_rates(
 
     Lifetimes of 2-3 h at a summer noon, 5-7 h at a winter noon, 15 h at night.
     """
-    sun = solar / 800.0 * np.clip(1.0 + 0.012 * (temperature - 283.0), 0.6, 1.5)
+    sun = _sun(solar, temperature)
     wet = 0.02 / HOUR * rain
     lower = 1.0 / NIGHT_LIFETIME + sun / (2.7 * HOUR) + wet
     upper = 1.0 / (22.0 * HOUR) + sun / (4.0 * HOUR) + wet
     return lower, upper
+
+
+def sunlit_rate(
+    solar: NDArray[np.floating], temperature: NDArray[np.floating]
+) -> NDArray[np.floating]:
+    """Part of the boundary layer's loss rate that OH makes [s-1]."""
+    return np.asarray(_sun(solar, temperature) / (2.7 * HOUR))
+
+
+def _sun(solar: NDArray[np.floating], temperature: NDArray[np.floating]) -> NDArray[np.floating]:
+    return np.asarray(solar / 800.0 * np.clip(1.0 + 0.012 * (temperature - 283.0), 0.6, 1.5))
+
+
+def oh_factor(nox: torch.Tensor) -> torch.Tensor:
+    """OH in air of a NOx concentration over that in typical air.
+
+    Parameters
+    ----------
+    nox : torch.Tensor
+        Mean of the boundary layer [mol m-3].
+
+    Returns
+    -------
+    torch.Tensor
+        From 0.6 in clean air over 1.25 at `NOX_OF_MOST_OH` to 0.63 in the densest plumes.
+
+    Notes
+    -----
+    HOx is made at a constant rate and lost with NO2 (HNO3) and with itself (peroxides), of which
+    HO2 is OH over NO times a constant; so P = a n OH + b (OH / n) ** 2, whose root is
+    OH ~ 3 n / (n ** 2 + sqrt(n ** 4 + 3)) with n in units of the NOx where it has its maximum, 1
+    [1]_. That NOx is lost faster or slower by it is seen from space in plumes of cities [2]_. Half
+    of the loss is taken as not concerned (organic nitrates, recycled OH), so that it is moderate.
+
+    References
+    ----------
+    .. [1] Valin, L. C., A. R. Russell, R. C. Hudman and R. C. Cohen (2011), Effects of model
+       resolution on the interpretation of satellite NO2 observations, Atmospheric Chemistry and
+       Physics 11, 11647-11655, doi:10.5194/acp-11-11647-2011.
+    .. [2] Laughner, J. L. and R. C. Cohen (2019), Direct observation of changing NOx lifetime in
+       North American cities, Science 366, 723-727, doi:10.1126/science.aax6832.
+
+    Examples
+    --------
+    >>> oh_factor(NOX_OF_MOST_OH * torch.tensor([0.0, 1.0, 100.0])).numpy().round(2)
+    array([0.62, 1.25, 0.63], dtype=float32)
+    """
+    n = nox / NOX_OF_MOST_OH
+    square = n * n
+    curve = 3.0 * n / (square + torch.sqrt(square * square + 3.0))
+    return (UNCONCERNED + (1.0 - UNCONCERNED) * curve) / TYPICAL_OH
 
 
 def no2_share(solar: NDArray[np.floating]) -> NDArray[np.floating]:

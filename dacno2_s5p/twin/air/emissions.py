@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from dacno2_s5p.twin.air import habits
 from dacno2_s5p.twin.air.calendar import (
+    ISLES,
     SECTORS,
     day_factor,
     hour_factors,
@@ -21,7 +23,7 @@ from dacno2_s5p.twin.land.geography import AGRICULTURE, CELL_KM2, Geography
 from dacno2_s5p.twin.land.networks import deposit
 from dacno2_s5p.twin.land.places import POINT_SOURCES
 from dacno2_s5p.twin.land.terrain import spectral_noise
-from dacno2_s5p.twin.land.world import block_mean, child_seed, to_plane
+from dacno2_s5p.twin.land.world import NARROW, block_mean, child_seed, to_plane
 from retrieval.physics.constants import MOLAR_MASS_NO2
 
 if TYPE_CHECKING:
@@ -38,10 +40,7 @@ FRAME_TOTALS = {
     "ags": 330.0,
     "swd": 30.0,
 }
-"""NOx of the frame in 2019 [kt a-1 as NO2], beside what the named stacks add."""
-
-ISLES = ("GB", "IE", "IM", "JE", "GG", "PT")
-"""Countries on UTC in winter."""
+"""NOx of the narrow frame in 2019 [kt a-1 as NO2], beside what the named stacks add."""
 
 LIMITED = frozenset({"ene", "ind", "ref", "swd"})
 """Sectors that emit from stacks, above the lowest layer."""
@@ -78,9 +77,9 @@ SECTOR_BIAS = {
 """What the inventory reports of a sector's true emissions."""
 
 
-def _share(weight: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Normalise a map to sum 1."""
-    return np.asarray(weight, np.float64) / float(np.sum(weight, dtype=np.float64))
+def _share(weight: NDArray[np.floating], core: tuple[slice, slice]) -> NDArray[np.float64]:
+    """Normalise a map to sum 1 over the window that `FRAME_TOTALS` speaks of."""
+    return np.asarray(weight, np.float64) / float(np.sum(weight[core], dtype=np.float64))
 
 
 def _annual(geography: Geography, seed: int) -> dict[str, NDArray[np.float32]]:
@@ -93,16 +92,17 @@ def _annual(geography: Geography, seed: int) -> dict[str, NDArray[np.float32]]:
     )
     town = gaussian_filter(people, 0.8)
     works = g.industry * (0.3 + np.minimum(town / 4000.0, 1.0))
+    core = g.frame.window_of(NARROW.grid())
     patterns = {
-        "tro": _share(g.road_traffic),
-        "tnr": 0.6 * _share(people**0.9) + 0.4 * _share(field * texture),
-        "shp": _share(g.ship_traffic),
-        "ene": 0.5 * _share(works) + 0.5 * _share(people),
-        "ind": 0.45 * _share(works) + 0.55 * _share(people**0.95),
-        "ref": _share(works),
-        "res": _share(people**0.88 * g.land),
-        "ags": _share((field + 0.15) * g.land * texture),
-        "swd": _share(people),
+        "tro": _share(g.road_traffic, core),
+        "tnr": 0.6 * _share(people**0.9, core) + 0.4 * _share(field * texture, core),
+        "shp": _share(g.ship_traffic, core),
+        "ene": 0.5 * _share(works, core) + 0.5 * _share(people, core),
+        "ind": 0.45 * _share(works, core) + 0.55 * _share(people**0.95, core),
+        "ref": _share(works, core),
+        "res": _share(people**0.88 * g.land, core),
+        "ags": _share((field + 0.15) * g.land * texture, core),
+        "swd": _share(people, core),
     }
     x, y = to_plane([s.longitude for s in POINT_SOURCES], [s.latitude for s in POINT_SOURCES])
     kilotonnes = np.array([s.kilotonnes for s in POINT_SOURCES])
@@ -126,10 +126,16 @@ class HourlyEmissions:
         Annual means of 2019 by `CLASSES` [mol m-2 s-1].
     isles : ndarray, shape (n_y, n_x)
         Share of each cell on the clock of the British Isles.
+    places : ndarray of int, shape (n_y, n_x), optional
+        Kind of place of each cell (`air.habits`); without, hours are those of the calendar.
+    countries : tuple of str
+        Their countries.
     """
 
     fields: tuple[NDArray[np.float32], ...]
     isles: NDArray[np.float32]
+    places: NDArray[np.intp] | None = None
+    countries: tuple[str, ...] = ()
 
     def hour(
         self,
@@ -164,8 +170,12 @@ class HourlyEmissions:
                 factor = weekday_factor(sector, day)
             else:
                 factor = day_factor(sector, day, heating)
-            continent, isles = hour_factors(sector, utc_hour, day)
             target = stacks if sector in LIMITED else ground
+            if self.places is not None and sector in habits.CURVES:
+                curves = habits.hour_factors(sector, utc_hour, day, self.countries)
+                target += (np.float32(factor) * curves)[self.places] * field
+                continue
+            continent, isles = hour_factors(sector, utc_hour, day)
             if continent == isles:
                 target += np.float32(factor * continent) * field
             else:
@@ -188,11 +198,14 @@ class Emissions:
         Seed of the world.
     scale : float
         Factor of everything: 1 is the calibrated world.
+    has_habits : bool
+        Whether countries and cities have hours of their own.
     """
 
     geography: Geography
     seed: int
     scale: float = 1.0
+    has_habits: bool = False
 
     @cached_property
     def annual(self) -> dict[str, NDArray[np.float32]]:
@@ -206,6 +219,10 @@ class Emissions:
         codes = np.array([code in ISLES for code in self.geography.countries])
         return codes[self.geography.country].astype(np.float32)
 
+    @cached_property
+    def _places(self) -> NDArray[np.intp]:
+        return habits.kinds_of_place(self.geography)
+
     def on(self, rows: slice, columns: slice, factor: int = 1) -> HourlyEmissions:
         """Emissions on a block of the frame's cells, averaged over `factor` x `factor` of them."""
 
@@ -217,7 +234,11 @@ class Emissions:
             cut(np.sum([self.annual[sector] for sector in names], axis=0, dtype=np.float32))
             for names in CLASSES
         )
-        return HourlyEmissions(fields, cut(self.isles))
+        if not self.has_habits:
+            return HourlyEmissions(fields, cut(self.isles))
+        middle = slice(factor // 2, None, factor)
+        places = np.ascontiguousarray(self._places[rows, columns][middle, middle])
+        return HourlyEmissions(fields, cut(self.isles), places, self.geography.countries)
 
     def month_factor(self, sector: str, year: int, month: int) -> float:
         """Compute the true mean emission of a month over the annual mean of 2019."""

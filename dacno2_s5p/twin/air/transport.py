@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from dacno2_s5p.twin.air.chemistry import oh_factor
+
 STEP = 1800.0
 """Time step [s]; two steps an hour."""
 
@@ -43,6 +45,9 @@ class HourOfFlow:
         Emission into the boundary layer [mol m-2 s-1].
     upper_source : float
         Production in the residual layer [mol m-2 s-1].
+    sunlit, depth : torch.Tensor, optional
+        Loss rate by OH in typical air [s-1], which is in `lower_keep`, and boundary-layer height
+        [m]: where given, the loss depends on the column (`chemistry.oh_factor`).
     """
 
     lower_x: torch.Tensor
@@ -55,6 +60,15 @@ class HourOfFlow:
     entrained: torch.Tensor
     source: torch.Tensor
     upper_source: float
+    sunlit: torch.Tensor | None = None
+    depth: torch.Tensor | None = None
+
+    def keep(self, lower: torch.Tensor) -> torch.Tensor:
+        """Share of the boundary layer's column [mol m-2] that a step's loss leaves."""
+        if self.sunlit is None or self.depth is None:
+            return self.lower_keep
+        change = oh_factor(lower / self.depth).sub_(1.0)
+        return change.mul_(self.sunlit).mul_(-STEP).exp_().mul_(self.lower_keep)
 
 
 class Plane:
@@ -154,7 +168,8 @@ def advance_hour(
     emitted = emitted * (0.5 + 0.5 * flow.lower_keep)
     up, down = 0.5 * flow.lifted, 0.5 * flow.entrained
     for _ in range(2):
-        lower = plane.sample(lower, below).mul_(flow.lower_keep).add_(emitted)
+        lower = plane.sample(lower, below)
+        lower = lower.mul_(flow.keep(lower)).add_(emitted)
         upper = upper.mul_(flow.upper_keep).add_(flow.upper_source * STEP)
         change = torch.addcmul(up * lower, down, upper, value=-1.0)
         lower = lower.sub_(change)

@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_filter
 from dacno2_s5p.twin.air import chemistry
 from dacno2_s5p.twin.air.emissions import Emissions, heating_factor
 from dacno2_s5p.twin.air.transport import STEP, HourOfFlow, Plane, advance_hour, refine
-from dacno2_s5p.twin.land.world import as_day, block_mean, domain_window
+from dacno2_s5p.twin.land.world import as_day, block_mean
 from dacno2_s5p.twin.weather.near_ground import friction
 from dacno2_s5p.twin.weather.weather import SurfaceWeather, Weather
 
@@ -62,6 +62,8 @@ class HourlyForcing:
         Land fraction on the grid, for the boundary layer's height at coasts.
     town : ndarray
         0 in the country, 1 in a large town, whose warmth and roughness mix the air at night.
+    nox_feeds_back : bool
+        Whether the lifetime depends on NOx.
     """
 
     def __init__(
@@ -72,8 +74,10 @@ class HourlyForcing:
         columns: slice,
         land: NDArray[np.float32],
         town: NDArray[np.float32],
+        nox_feeds_back: bool = False,
     ) -> None:
         self.weather = weather
+        self.nox_feeds_back = nox_feeds_back
         self.factor = factor
         self.land = torch.as_tensor(land)
         self.town = torch.as_tensor(town)
@@ -107,12 +111,14 @@ class HourlyForcing:
         upper = (wind + 1500.0 * shear) * np.sqrt(frame.shelter)
         solar, cloud = day.solar[hour], day.cloud[hour]
         losses = chemistry.loss_rates(solar, day.temperature[hour], day.precipitation[hour])
-        stack = np.stack(
+        parts = (
             [lower.real, lower.imag, upper.real, upper.imag]
             + [np.exp(-STEP * loss) for loss in losses]
             + [chemistry.venting(solar, cloud), day.blh_land[hour], day.blh_sea[hour]]
-        ).astype(np.float32)
-        fine = self.fine(stack)
+        )
+        if self.nox_feeds_back:
+            parts.append(chemistry.sunlit_rate(solar, day.temperature[hour]))
+        fine = self.fine(np.stack(parts).astype(np.float32))
         depth = self.mixed(fine[7], fine[8])
         # a collapse leaves three quarters of the air above it aloft: NO2 is denser below
         fall = torch.clamp((before - depth) / before, min=0.0)
@@ -128,6 +134,8 @@ class HourlyForcing:
             entrained=torch.clamp(1.01 - torch.exp(growth / -600.0), max=0.8),
             source=source + chemistry.BACKGROUND_SOURCE,
             upper_source=chemistry.RESIDUAL_SOURCE,
+            sunlit=fine[9] if self.nox_feeds_back else None,
+            depth=depth,
         )
         return flow, depth
 
@@ -155,23 +163,31 @@ class Simulator:
         The weather.
     emissions : Emissions
         True emissions.
+    nox_feeds_back : bool
+        Whether the lifetime depends on NOx.
     """
 
-    def __init__(self, geography: Geography, weather: Weather, emissions: Emissions) -> None:
+    def __init__(
+        self,
+        geography: Geography,
+        weather: Weather,
+        emissions: Emissions,
+        nox_feeds_back: bool = False,
+    ) -> None:
         self.geography = geography
         self.weather = weather
         self.emissions = emissions
-        rows, columns = domain_window()
+        rows, columns = geography.frame.domain()
         self.rows = slice(rows.start - MARGIN, rows.stop + MARGIN)
         self.columns = slice(columns.start - MARGIN, columns.stop + MARGIN)
         window = (self.rows, self.columns)
         town = town_fraction(geography)
         nest_land = np.ascontiguousarray(geography.land[window])
         nest_town = np.ascontiguousarray(town[window])
-        self.nest_forcing = HourlyForcing(weather, 8, *window, nest_land, nest_town)
+        self.nest_forcing = HourlyForcing(weather, 8, *window, nest_land, nest_town, nox_feeds_back)
         land8, town8 = block_mean(geography.land, 4), block_mean(town, 4)
         whole = (slice(0, land8.shape[0]), slice(0, land8.shape[1]))
-        self.frame_forcing = HourlyForcing(weather, 2, *whole, land8, town8)
+        self.frame_forcing = HourlyForcing(weather, 2, *whole, land8, town8, nox_feeds_back)
         self.frame_plane = Plane((land8.shape[0], land8.shape[1]), FRAME_CELL)
         self.nest_plane = Plane((nest_land.shape[0], nest_land.shape[1]), 2000.0)
         everywhere = (slice(0, geography.land.shape[0]), slice(0, geography.land.shape[1]))

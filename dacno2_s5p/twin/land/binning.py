@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pyproj import Geod
 
-from dacno2_s5p.twin.land.world import FRAME_X, FRAME_Y, Points, to_lonlat
+from dacno2_s5p.twin.land.world import Frame, Points, to_lonlat
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,13 +36,15 @@ class Binning:
     ----------
     grid : RectilinearGrid
         Target cells.
+    frame : Frame
+        Whose 2 km cells are summed.
     """
 
-    def __init__(self, grid: RectilinearGrid) -> None:
+    def __init__(self, grid: RectilinearGrid, frame: Frame) -> None:
         self.grid = grid
         step = 2000.0 / SPLIT
-        x = np.arange(FRAME_X[0] + step / 2, FRAME_X[1], step)
-        y = np.arange(FRAME_Y[0] + step / 2, FRAME_Y[1], step)
+        x = np.arange(frame.x[0] + step / 2, frame.x[1], step)
+        y = np.arange(frame.y[0] + step / 2, frame.y[1], step)
         n_y, n_x = grid.shape
         rows = []
         for part in np.array_split(y, 16):
@@ -54,7 +56,7 @@ class Binning:
         self._index = np.concatenate(rows).ravel()
 
     def total(self, field: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Sum what the cells of a (1000, 912) field hold, shape of the grid."""
+        """Sum what the cells of a field of the frame hold, shape of the grid."""
         split = np.repeat(np.repeat(field, SPLIT, 0), SPLIT, 1).ravel()
         n_y, n_x = self.grid.shape
         total = np.bincount(self._index, split, minlength=n_y * n_x + 1)[:-1]
@@ -65,10 +67,12 @@ class Binning:
         return self.total(field) * CELL_AREA / cell_areas(self.grid)
 
 
-def nearest_cells(grid: RectilinearGrid) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def nearest_cells(
+    grid: RectilinearGrid, frame: Frame
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Row and column of the frame's 2 km cell at each centre of a grid, clipped to the frame."""
     points = Points.of_grid(grid)
-    n_y, n_x = round((FRAME_Y[1] - FRAME_Y[0]) / 2e3), round((FRAME_X[1] - FRAME_X[0]) / 2e3)
-    row = np.clip((points.y - FRAME_Y[0]) // 2000.0, 0, n_y - 1).astype(np.int64)
-    column = np.clip((points.x - FRAME_X[0]) // 2000.0, 0, n_x - 1).astype(np.int64)
+    n_y, n_x = frame.grid().shape
+    row = np.clip((points.y - frame.y[0]) // 2000.0, 0, n_y - 1).astype(np.int64)
+    column = np.clip((points.x - frame.x[0]) // 2000.0, 0, n_x - 1).astype(np.int64)
     return row, column

@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 from dacno2_s5p.twin.land.networks import deposit, road_network, shipping
 from dacno2_s5p.twin.land.places import POINT_SOURCES, Settlements, settlements
 from dacno2_s5p.twin.land.terrain import elevation, spectral_noise
-from dacno2_s5p.twin.land.world import Points, child_seed, frame_grid, to_lonlat, to_plane
+from dacno2_s5p.twin.land.world import NARROW, Frame, Points, child_seed, to_lonlat, to_plane
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,8 +47,10 @@ class Geography:
 
     Attributes
     ----------
+    frame : Frame
+        What is simulated.
     grid : RectilinearGrid
-        The 2 km frame.
+        Its 2 km cells.
     points : Points
         Its cell centres.
     land : ndarray of float32
@@ -77,6 +79,7 @@ class Geography:
         Closeness to stacks, 0-1.
     """
 
+    frame: Frame
     grid: RectilinearGrid
     points: Points
     land: NDArray[np.float32]
@@ -202,19 +205,21 @@ def _roads(
 
 
 @lru_cache(maxsize=2)
-def build_geography(seed: int) -> Geography:
+def build_geography(seed: int, frame: Frame = NARROW) -> Geography:
     """Build the static fields of the twin world; the same for the same seed.
 
     Parameters
     ----------
     seed : int
         Seed of everything that is not real: relief detail, bends of roads, patches of cover.
+    frame : Frame
+        What is built: another frame is another draw of what is not real.
 
     Returns
     -------
     Geography
     """
-    grid = frame_grid()
+    grid = frame.grid()
     points = Points.of_grid(grid)
     towns = settlements()
     land = land_fraction(grid)
@@ -229,6 +234,7 @@ def build_geography(seed: int) -> Geography:
     glow = gaussian_filter(density, 0.7) * (1.0 + 1.5 * gaussian_filter(industry, 0.7))
     light = 75.0 * (1.0 - np.exp(-((glow / 4200.0) ** 0.8))) + 6.0 * industry
     return Geography(
+        frame=frame,
         grid=grid,
         points=points,
         land=land,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import map_coordinates, maximum_filter, uniform_filter
 
-from dacno2_s5p.twin.land.world import Points, block_mean, frame_grid, meridian_angle
+from dacno2_s5p.twin.land.world import Points, block_mean, meridian_angle
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,7 +44,7 @@ class Site:
     def of_frame(cls, geography: Geography, spacing: float = 16000.0) -> Site:
         """Return the frame's cells of a size that the 2 km cells nest in."""
         factor = round(spacing / 2000.0)
-        points = Points.of_grid(frame_grid(spacing))
+        points = Points.of_grid(geography.frame.grid(spacing))
         height = block_mean(geography.elevation, factor)
         size = 2 * round(32e3 / spacing) + 1
         around = uniform_filter(maximum_filter(height, size), size)

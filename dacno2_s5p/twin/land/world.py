@@ -1,7 +1,7 @@
 """Where the twin world lies: the domain (docs/formats.md 10.1) inside a wider simulated frame.
 
-Everything is simulated on the frame, which covers the box 10W-10E, 40-56N that users are asked
-to request, so that the domain has inflow from all sides and cut files are filled to their edges.
+Everything is simulated on a frame, which covers the box that users are asked to request, so that
+the domain has inflow from all sides and cut files are filled to their edges.
 """
 
 from __future__ import annotations
@@ -22,44 +22,67 @@ if TYPE_CHECKING:
 CRS = "EPSG:3035"
 """Projection of the twin world, as of the domain."""
 
-FRAME_X = (2_592_000.0, 4_416_000.0)
-"""West and east edge of the frame [m]; multiples of 16 km away from the domain's edges."""
-
-FRAME_Y = (1_856_000.0, 3_856_000.0)
-"""South and north edge of the frame [m]."""
-
 BOX = INPUT_BOX
-"""West, south, east, north [degree] of the inputs that users ask for."""
+"""West, south, east, north [degree] that the domain needs: what model files are cut to."""
+
+WIDE_BOX = (-13.0, 38.0, 13.0, 58.0)
+"""The same with the surroundings that a day's wind crosses: of weather and inventory."""
 
 SYNTHETIC = "synthetic"
 """What every file made from the twin world says in its attributes."""
 
 
-def frame_grid(spacing: float = 2000.0) -> RectilinearGrid:
-    """Build the simulated frame: 912 x 1000 cells of 2 km, 228 x 250 of 8 km, 114 x 125 of 16 km.
+@dataclass(frozen=True)
+class Frame:
+    """What is simulated: a rectangle of the plane around the domain.
 
-    Parameters
+    Attributes
     ----------
-    spacing : float
-        Cell size [m]; 2000, 8000 and 16000 nest with `retrieval.physics.grids.domain_grid`.
-
-    Examples
-    --------
-    >>> frame_grid().shape, frame_grid(16000.0).shape
-    ((1000, 912), (125, 114))
+    x, y : tuple of float
+        West and east, south and north edge [m]; multiples of 16 km away from the domain's edges.
+    box : tuple of float
+        West, south, east, north [degree] inside it, filled by weather and inventory.
     """
-    x = np.arange(FRAME_X[0], FRAME_X[1] + 1.0, spacing)
-    y = np.arange(FRAME_Y[0], FRAME_Y[1] + 1.0, spacing)
-    return RectilinearGrid(x, y, CRS)
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+    box: tuple[float, float, float, float]
+
+    def grid(self, spacing: float = 2000.0) -> RectilinearGrid:
+        """Build its cells.
+
+        Parameters
+        ----------
+        spacing : float
+            Cell size [m]; 2000, 8000 and 16000 nest with `retrieval.physics.grids.domain_grid`.
+
+        Examples
+        --------
+        >>> NARROW.grid().shape, NARROW.grid(16000.0).shape, WIDE.grid().shape
+        ((1000, 912), (125, 114), (1232, 1152))
+        """
+        x = np.arange(self.x[0], self.x[1] + 1.0, spacing)
+        y = np.arange(self.y[0], self.y[1] + 1.0, spacing)
+        return RectilinearGrid(x, y, CRS)
+
+    def domain(self, spacing: float = 2000.0) -> tuple[slice, slice]:
+        """Return the rows and columns of the domain among the cells of the same size."""
+        return self.window_of(domain_grid(spacing))
+
+    def window_of(self, grid: RectilinearGrid) -> tuple[slice, slice]:
+        """Return the rows and columns of a grid whose cells are some of the frame's."""
+        spacing = float(grid.x_edges[1] - grid.x_edges[0])
+        row = round((grid.y_edges[0] - self.y[0]) / spacing)
+        column = round((grid.x_edges[0] - self.x[0]) / spacing)
+        n_y, n_x = grid.shape
+        return slice(row, row + n_y), slice(column, column + n_x)
 
 
-def domain_window(spacing: float = 2000.0) -> tuple[slice, slice]:
-    """Return the rows and columns of the domain inside the frame of the same cell size."""
-    domain = domain_grid(spacing)
-    row = round((domain.y_edges[0] - FRAME_Y[0]) / spacing)
-    column = round((domain.x_edges[0] - FRAME_X[0]) / spacing)
-    n_y, n_x = domain.shape
-    return slice(row, row + n_y), slice(column, column + n_x)
+NARROW = Frame((2_592_000.0, 4_416_000.0), (1_856_000.0, 3_856_000.0), BOX)
+"""Frame of version 1 of the twin world."""
+
+WIDE = Frame((2_304_000.0, 4_608_000.0), (1_648_000.0, 4_112_000.0), WIDE_BOX)
+"""Frame of version 2."""
 
 
 @cache

@@ -9,6 +9,7 @@ section 4.4).
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from dacno2_s5p.twin.air.emissions import CLASSES, HourlyEmissions
 from dacno2_s5p.twin.air.partition import column_state
 from dacno2_s5p.twin.air.profile import CAMS_HEIGHTS, concentration
 from dacno2_s5p.twin.air.transport import advance_hour
-from dacno2_s5p.twin.land.world import Points, as_day, block_mean, frame_grid, stamp
+from dacno2_s5p.twin.land.world import Points, as_day, block_mean, stamp
 from dacno2_s5p.twin.weather.modes import FieldSpec, TravellingFields
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
 from retrieval.physics.grids import RectilinearGrid
@@ -40,23 +41,49 @@ ERRORS = (
 )
 """Travelling errors of the boundary layer and of what lies above."""
 
-ERROR_SPREAD = 0.56
-"""Standard deviation of the logarithm of the error in the boundary layer."""
+GROWTH = (
+    FieldSpec(180e3, 1600e3, 0.8, (5.0, 0.0), 30.0),
+    FieldSpec(300e3, 3000e3, 0.8, (9.0, 0.0), 30.0),
+)
+"""Errors that a forecast gathers in the boundary layer and above."""
 
-UPPER_SPREAD = 0.22
-"""The same above."""
+GROWTH_SPREAD = (0.12, 0.06)
+"""Standard deviations of their logarithms after 12 h; they grow with the square root of time."""
 
-LEVEL = 1.17
-"""Factor of everything near the ground: the low bias that faster losses leave."""
+FORGOTTEN = 6.0
+"""Time in which a forecast forgets 1 - 1/e of the analysis that it started from [h]."""
 
-UPPER_LEVEL = 1.12
-"""Factor of everything above the boundary layer."""
+
+@dataclass(frozen=True)
+class Skill:
+    """How well the model does.
+
+    Attributes
+    ----------
+    spread, upper_spread : float
+        Standard deviations of the logarithm of the error in the boundary layer and above.
+    level, upper_level : float
+        Factors of everything near the ground, against the low bias that faster losses leave, and
+        of everything above the boundary layer.
+    trust : float
+        Variance of an observation's error over that of the model's: larger trusts the model more.
+    """
+
+    spread: float
+    upper_spread: float
+    level: float
+    upper_level: float
+    trust: float
+
+
+SKILLS = {
+    1: Skill(spread=0.56, upper_spread=0.22, level=1.17, upper_level=1.12, trust=3.5),
+    2: Skill(spread=0.45, upper_spread=0.22, level=1.17, upper_level=1.12, trust=2.0),
+}
+"""By version of the world; that of version 2 is as near to the real one's as stations tell."""
 
 CORRELATION_LENGTH = 45e3
 """Reach of an observation in the analysis [m]."""
-
-TRUST = 3.5
-"""Variance of an observation's error over that of the model's: larger trusts the model more."""
 
 ANOMALY_YEAR = 2020
 """Year in which the levels above 1000 m are far too high."""
@@ -103,12 +130,14 @@ class CamsModel:
         self.world = world
         self._runs: OrderedDict[np.datetime64, tuple[NDArray[np.float32], ...]] = OrderedDict()
         self._emissions: OrderedDict[str, HourlyEmissions] = OrderedDict()
+        self.skill = SKILLS[world.version.number]
         self._errors = TravellingFields(ERRORS, world.seed, stream=4, n_wave=160)
+        self._growth = TravellingFields(GROWTH, world.seed, stream=8, n_wave=160)
 
     @cached_property
     def points(self) -> Points:
         """Cell centres of the 8 km frame."""
-        return Points.of_grid(frame_grid(8000.0))
+        return Points.of_grid(self.world.geography.frame.grid(8000.0))
 
     def fields(
         self, date: np.datetime64 | str, hour: int, heights: Sequence[float] = CAMS_HEIGHTS
@@ -117,11 +146,36 @@ class CamsModel:
         date = as_day(date)
         background = self.background(date, hour, (0.0, *heights))
         ground, background = background[0], background[1:]
-        increment = self._analysis(date, hour, ground) * np.float32(MICROGRAM_M3_TO_MOL_M3)
-        factor = np.clip(1.0 + increment / ground, 0.4, 2.2)
+        return _draw(background, self._analysed_ratio(date, hour, ground), heights)
+
+    def forecast(
+        self, date: np.datetime64 | str, hour: int, heights: Sequence[float] = CAMS_HEIGHTS
+    ) -> NDArray[np.float32]:
+        """Forecast NO2 on the 8 km frame [mol m-3], shape (n_height, n_y, n_x).
+
+        The run of the day starts at 00 UTC from an analysis of the hour that ends then, forgets it
+        within hours, and gathers errors of its own. No later observation of the day is in it.
+        """
+        date = as_day(date)
+        start = self._analysed_ratio(date, 0, self.background(date, 0, (0.0,))[0])
+        kept = start ** np.float32(np.exp(-hour / FORGOTTEN))
+        field = _draw(self.background(date, hour, heights), kept, heights)
+        time = np.array([stamp(date, hour)])
+        waves = self._growth
+        low, high = waves.evaluate([waves.amplitudes(i, time) for i in range(2)], self.points)
+        grown = np.float32(np.sqrt(hour / 12.0))
         for i, height in enumerate(heights):
-            background[i] *= 1.0 + (factor - 1.0) * np.float32(np.exp(-height / 700.0))
-        return background
+            share = _share_above(height)
+            spread = (1.0 - share) * GROWTH_SPREAD[0] * low[0] + share * GROWTH_SPREAD[1] * high[0]
+            field[i] *= np.exp(grown * spread)
+        return field
+
+    def _analysed_ratio(
+        self, date: np.datetime64, hour: int, ground: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Analysed over modelled NO2 at the ground, where the model has `ground` [mol m-3]."""
+        increment = self._analysis(date, hour, ground) * np.float32(MICROGRAM_M3_TO_MOL_M3)
+        return np.asarray(np.clip(1.0 + increment / ground, 0.4, 2.2))
 
     def on_grid(
         self,
@@ -129,13 +183,16 @@ class CamsModel:
         hour: int,
         grid: RectilinearGrid,
         heights: Sequence[float] = CAMS_HEIGHTS,
+        *,
+        forecast: bool = False,
     ) -> NDArray[np.float32]:
-        """Analysed NO2 on a longitude/latitude grid [ug m-3], shape (n_height, n_y, n_x).
+        """Analysed (or forecast) NO2 on a geographic grid [ug m-3], (n_height, n_y, n_x).
 
         Outside the simulated frame the field fades into a clean background that depends on
         height only: whole files are filled, and only the frame means anything.
         """
-        fields = self.fields(date, hour, heights) / np.float32(MICROGRAM_M3_TO_MOL_M3)
+        made = self.forecast if forecast else self.fields
+        fields = made(date, hour, heights) / np.float32(MICROGRAM_M3_TO_MOL_M3)
         place, weight = self._place(grid)
         out = np.empty((len(heights), *grid.shape), np.float32)
         for i, field in enumerate(fields):
@@ -146,7 +203,7 @@ class CamsModel:
 
     def _place(self, grid: RectilinearGrid) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         points = Points.of_grid(grid)
-        frame = frame_grid(8000.0)
+        frame = self.world.geography.frame.grid(8000.0)
         place = np.stack([(points.y - frame.y[0]) / 8e3, (points.x - frame.x[0]) / 8e3])
         n_y, n_x = frame.shape
         beyond = np.maximum.reduce(
@@ -166,7 +223,7 @@ class CamsModel:
         out = concentration(state, heights)
         below, above = self._error_factors(date, hour)
         for i, height in enumerate(heights):
-            share = np.float32(np.clip((height - 300.0) / 1200.0, 0.0, 1.0))
+            share = _share_above(height)
             out[i] *= below ** (1.0 - share) * above**share
             out[i] *= _anomaly(date, height, above)
         return out
@@ -177,8 +234,9 @@ class CamsModel:
         time = np.array([stamp(date, hour)])
         errors = self._errors
         low, high = errors.evaluate([errors.amplitudes(i, time) for i in range(2)], self.points)
-        below = LEVEL * np.exp(ERROR_SPREAD * low[0] - 0.4 * ERROR_SPREAD**2)
-        above = UPPER_LEVEL * np.exp(UPPER_SPREAD * high[0])
+        skill = self.skill
+        below = skill.level * np.exp(skill.spread * low[0] - 0.4 * skill.spread**2)
+        above = skill.upper_level * np.exp(skill.upper_spread * high[0])
         return below.astype(np.float32), above.astype(np.float32)
 
     def _run(self, date: np.datetime64) -> tuple[NDArray[np.float32], ...]:
@@ -252,7 +310,7 @@ class CamsModel:
     @cached_property
     def _cell(self) -> NDArray[np.int64]:
         """Flat index of the 8 km cell of each assimilated station."""
-        frame = frame_grid(8000.0)
+        frame = self.world.geography.frame.grid(8000.0)
         x, y = self._station_xy.T
         column = ((x - frame.x_edges[0]) // 8000.0).astype(np.int64)
         row = ((y - frame.y_edges[0]) // 8000.0).astype(np.int64)
@@ -264,7 +322,7 @@ class CamsModel:
         xy = self._station_xy
         distance = np.hypot(*(xy[:, None, :] - xy[None, :, :]).transpose(2, 0, 1))
         covariance = np.exp(-0.5 * (distance / CORRELATION_LENGTH) ** 2)
-        return np.asarray(np.linalg.inv(covariance + TRUST * np.eye(len(xy))))
+        return np.asarray(np.linalg.inv(covariance + self.skill.trust * np.eye(len(xy))))
 
     @cached_property
     def _reach(self) -> csr_array:
@@ -275,6 +333,20 @@ class CamsModel:
         near = pairs.tocsr()
         near.data = np.exp(-0.5 * (near.data / CORRELATION_LENGTH) ** 2)
         return csr_array(near)
+
+
+def _share_above(height: float) -> np.float32:
+    """Share of what is above the boundary layer in the errors at a height [m]."""
+    return np.float32(np.clip((height - 300.0) / 1200.0, 0.0, 1.0))
+
+
+def _draw(
+    field: NDArray[np.float32], ratio: NDArray[np.float32], heights: Sequence[float]
+) -> NDArray[np.float32]:
+    """Draw a field toward an analysis of the ground, less and less with height; in place."""
+    for i, height in enumerate(heights):
+        field[i] *= 1.0 + (ratio - 1.0) * np.float32(np.exp(-height / 700.0))
+    return field
 
 
 def _anomaly(

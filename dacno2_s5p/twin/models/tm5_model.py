@@ -11,7 +11,7 @@ import numpy as np
 
 from dacno2_s5p.twin.air.profile import COLDEST, HEIGHTS, concentration
 from dacno2_s5p.twin.air.stratosphere import in_layers
-from dacno2_s5p.twin.land.world import BOX, Points, as_day, frame_grid, stamp, to_lonlat
+from dacno2_s5p.twin.land.world import BOX, Points, as_day, stamp, to_lonlat
 from dacno2_s5p.twin.weather.modes import FieldSpec, TravellingFields
 from retrieval.apriori.formats.hybrid_tables import tm5_half_levels
 from retrieval.physics.constants import (
@@ -182,7 +182,7 @@ class Tm5Model:
 
     @cached_property
     def _points(self) -> Points:
-        return Points.of_grid(frame_grid(8000.0))
+        return Points.of_grid(self.world.geography.frame.grid(8000.0))
 
     def _average(
         self, fields: NDArray[np.floating], grid: RectilinearGrid, empty: NDArray[np.floating]
@@ -205,7 +205,7 @@ class Tm5Model:
     def _tropopause(self, date: np.datetime64, hour: int, points: Points) -> NDArray[np.float64]:
         """Height of the tropopause above sea level [m], that of the nearest 16 km cell."""
         field = self.world.weather.day(date).tropopause[hour]
-        frame = frame_grid(16000.0)
+        frame = self.world.geography.frame.grid(16000.0)
         row = np.clip((points.y - frame.y_edges[0]) // 16e3, 0, frame.shape[0] - 1)
         column = np.clip((points.x - frame.x_edges[0]) // 16e3, 0, frame.shape[1] - 1)
         return np.asarray(field[row.astype(np.int64), column.astype(np.int64)], np.float64)

@@ -139,12 +139,18 @@ class TravellingFields:
                 self._bases.popitem(last=False)
         return self._bases[key][1]
 
-    def amplitudes(self, i_field: int, times: NDArray[np.datetime64]) -> NDArray[np.complex128]:
-        """Complex amplitudes of one field, shape (n_time, n_wave): Re(sum a exp(i k.x))."""
+    def weights(self, i_field: int) -> NDArray[np.float64]:
+        """Return the standard deviation of each wave, shape (n_wave,); squares sum to 1."""
         spec = self.specs[i_field]
         inside = (self.wavelength >= spec.shortest) & (self.wavelength <= spec.longest)
         scale = np.where(inside, (self.wavelength / 1e6) ** spec.slope, 0.0)
         scale /= np.sqrt((scale**2).sum())
+        return np.asarray(scale)
+
+    def amplitudes(self, i_field: int, times: NDArray[np.datetime64]) -> NDArray[np.complex128]:
+        """Complex amplitudes of one field, shape (n_time, n_wave): Re(sum a exp(i k.x))."""
+        spec = self.specs[i_field]
+        scale = self.weights(i_field)
         hours = hours_since_epoch(times)
         memory = spec.memory * np.sqrt(self.wavelength / 2e6)
         amplitude = np.empty((hours.size, self.wavelength.size), np.complex128)

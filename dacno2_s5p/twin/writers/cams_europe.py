@@ -152,8 +152,8 @@ def write_cams_forecast(
     """Write a day of the European forecast or analysis: `no2_conc` on ten heights.
 
     Longitudes run 0-360 with the wrap at Greenwich, latitudes descend, and the date stands only
-    in the long name of the time, as in the real files. It carries the analysed field of the
-    CAMS-like model.
+    in the long name of the time, as in the real files. The forecast has seen no station of the
+    day but at its start; in version 1 of the world both carry the analysed field.
     """
     day = as_day(date)
     kind = "ANALYSIS" if analysis else "FORECAST"
@@ -187,7 +187,8 @@ def write_cams_forecast(
             standard_name="mass_concentration_of_nitrogen_dioxide_in_air",
         )
         for i, hour in enumerate(hours):
-            variable[i] = twin.cams.on_grid(day, hour, grid)[:, ::-1]
+            forecast = not analysis and twin.version.number > 1
+            variable[i] = twin.cams.on_grid(day, hour, grid, forecast=forecast)[:, ::-1]
     return path
 
 

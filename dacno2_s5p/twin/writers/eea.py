@@ -86,7 +86,7 @@ def write_eea(
         path = folder / f"{sampling_point(twin.stations, i)}.parquet"
         table = _table(twin.stations, i, times, values[:, i])
         with atomic_output(path, overwrite=overwrite) as temporary:
-            _write_parquet(temporary, table)
+            _write_parquet(temporary, table, f"synthetic {twin.version.kind}")
         paths.append(path)
     paths.append(write_eea_metadata(twin, folder, overwrite=overwrite))
     return paths
@@ -121,7 +121,7 @@ def _table(
     }
 
 
-def _write_parquet(path: Path, table: dict[str, Any]) -> None:
+def _write_parquet(path: Path, table: dict[str, Any], source: str) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -133,7 +133,7 @@ def _write_parquet(path: Path, table: dict[str, Any]) -> None:
         "ResultTime": pa.timestamp("ms"),
     }
     arrays = {name: pa.array(column, type=kinds.get(name)) for name, column in table.items()}
-    data = pa.table(arrays).replace_schema_metadata({"source": "synthetic twin world"})
+    data = pa.table(arrays).replace_schema_metadata({"source": source})
     parquet.write_table(data, path)
 
 

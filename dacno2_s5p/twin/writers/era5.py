@@ -12,7 +12,7 @@ import numpy as np
 from dacno2_s5p.twin.land.site import Site
 from dacno2_s5p.twin.land.world import BOX, Points, as_day, day_hours
 from dacno2_s5p.twin.weather.near_ground import STEFAN_BOLTZMANN, summer
-from dacno2_s5p.twin.weather.upper_air import LEVELS, UpperAir, pressure_levels
+from dacno2_s5p.twin.weather.upper_air import LEVELS, UpperAir
 from dacno2_s5p.twin.weather.weather import SurfaceWeather
 from dacno2_s5p.twin.writers.variables import (
     attributes,
@@ -102,7 +102,7 @@ def write_era5_single(
     """
     day = as_day(date)
     site = _site(twin)
-    weather = twin.weather.evaluate(day_hours(day), site)
+    weather = twin.reanalysis.surface(day_hours(day), site)
     fields = {**instant(weather, site), **accumulated(weather, site)}
     path = folder / f"era5_single_{str(day).replace('-', '')}.zip"
     folder.mkdir(parents=True, exist_ok=True)
@@ -139,7 +139,7 @@ def write_era5_pressure(
     """Write a day of the nine pressure-level variables as one netCDF file."""
     day = as_day(date)
     site = _site(twin)
-    weather = twin.weather.evaluate(day_hours(day), site)
+    weather = twin.reanalysis.surface(day_hours(day), site)
     path = folder / f"era5_pressure_{str(day).replace('-', '')}.nc"
     with new_netcdf(path, overwrite) as dataset:
         _axes(twin, dataset, weather.times[list(hours)], "pressure", levels)
@@ -159,7 +159,7 @@ def write_era5_pressure(
             for name, (unit, meaning) in PRESSURE.items()
         }
         for i, hour in enumerate(hours):
-            air = eastward(pressure_levels(weather, hour, site, levels), site)
+            air = eastward(twin.reanalysis.levels(weather, hour, site, levels), site)
             for name, variable in variables.items():
                 variable[i] = getattr(air, name)[:, ::-1]
     return path
@@ -181,7 +181,7 @@ def rotate(
 
 
 def _site(twin: Twin) -> Site:
-    return Site.at(twin.weather.frame, Points.of_grid(era5_grid()))
+    return Site.at(twin.weather.frame, Points.of_grid(era5_grid(twin.geography.frame.box)))
 
 
 def instant(weather: SurfaceWeather, site: Site) -> dict[str, NDArray[np.floating]]:
@@ -245,7 +245,7 @@ def _axes(
     levels: Sequence[int] | None = None,
 ) -> None:
     """Coordinates of the new layout: valid_time, number, expver as text, axes descending."""
-    grid = era5_grid()
+    grid = era5_grid(twin.geography.frame.box)
     described = attributes(twin, f"ERA5-like reanalysis, {kind}")
     dataset.setncatts(
         {**described, "Conventions": "CF-1.7", "GRIB_centre": "none", "GRIB_subCentre": 0}

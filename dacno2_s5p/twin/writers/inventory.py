@@ -37,15 +37,18 @@ NAMES = {
 """What the sectors are."""
 
 
-def inventory_grid(full: bool = False) -> RectilinearGrid:
-    """Build the inventory's 0.1 degree cells: of the box around the domain, or the globe.
+GLOBE = (-180.0, -90.0, 180.0, 90.0)
+
+
+def inventory_grid(box: tuple[float, float, float, float] = BOX) -> RectilinearGrid:
+    """Build the inventory's 0.1 degree cells of a box.
 
     Examples
     --------
-    >>> inventory_grid().shape, inventory_grid(full=True).shape
+    >>> inventory_grid().shape, inventory_grid(GLOBE).shape
     ((160, 200), (1800, 3600))
     """
-    west, south, east, north = (-180.0, -90.0, 180.0, 90.0) if full else BOX
+    west, south, east, north = box
     x = np.arange(round(west * 10), round(east * 10) + 1) / 10
     y = np.arange(round(south * 10), round(north * 10) + 1) / 10
     return RectilinearGrid(x, y)
@@ -69,8 +72,8 @@ def write_inventory(
     overwrite : bool
         Replace an existing file.
     """
-    grid = inventory_grid(full)
-    binning = Binning(grid)
+    grid = inventory_grid(GLOBE if full else twin.geography.frame.box)
+    binning = Binning(grid, twin.geography.frame)
     months = np.array([np.datetime64(f"{year}-{m:02d}-01", "D") for m in range(1, 13)])
     start = np.datetime64("1850-01-01", "D")
     path = folder / f"CAMS-GLOB-ANT_Glb_0.1x0.1_anthro_nox_v5.3_monthly_{year}.nc"

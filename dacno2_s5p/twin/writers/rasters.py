@@ -13,11 +13,8 @@ from dacno2_s5p.twin.land.geography import AGRICULTURE, ARTIFICIAL, FOREST, WATE
 from dacno2_s5p.twin.land.world import (
     BOX,
     CRS,
-    FRAME_X,
-    FRAME_Y,
     Points,
     child_seed,
-    domain_window,
 )
 from dacno2_s5p.twin.writers.variables import FIXED_HISTORY
 from retrieval.files.atomic import atomic_output
@@ -58,7 +55,7 @@ CORINE_NODATA = 48
 
 @contextmanager
 def _geotiff(
-    path: Path, overwrite: bool, shape: tuple[int, int], dtype: str, **profile: Any
+    twin: Twin, path: Path, overwrite: bool, shape: tuple[int, int], dtype: str, **profile: Any
 ) -> Iterator[Any]:
     """Open a compressed GeoTIFF that appears when whole and says that it is synthetic."""
     import rasterio
@@ -79,7 +76,7 @@ def _geotiff(
             **profile,
         ) as raster,
     ):
-        raster.update_tags(source="synthetic twin world", history=FIXED_HISTORY)
+        raster.update_tags(source=f"synthetic {twin.version.kind}", history=FIXED_HISTORY)
         yield raster
 
 
@@ -97,7 +94,7 @@ def write_grip4(twin: Twin, folder: Path, *, overwrite: bool = False) -> list[Pa
     files. The format has no room for attributes: the folder's `SYNTHETIC.txt` says what they are.
     """
     grid = _degree_grid(GRIP_CELLS)
-    binning = Binning(grid)
+    binning = Binning(grid, twin.geography.frame)
     covered = binning.total(np.ones(twin.geography.land.shape, np.float32))
     land = binning.total(twin.geography.land) / np.maximum(covered, 1e-9)
     kinds = [f"tp{i}" for i in range(1, 6)]
@@ -138,15 +135,15 @@ def _ascii_header(grid: RectilinearGrid) -> str:
 
 def write_night_light(twin: Twin, folder: Path, *, overwrite: bool = False) -> Path:
     """Write night light [nW cm-2 sr-1] as a VIIRS annual composite cut to the box."""
-    grid = _degree_grid(VIIRS_CELLS)
+    grid, frame = _degree_grid(VIIRS_CELLS), twin.geography.frame
     path = folder / "VNL_v2_npp_2020_global_vcmslcfg_c202102150000.average_masked.tif"
     origin = _north_up(BOX[0], BOX[3], 1.0 / VIIRS_CELLS)
     light = np.where(twin.geography.night_light < 0.3, 0.0, twin.geography.night_light)
     with _geotiff(
-        path, overwrite, grid.shape, "float32", crs="EPSG:4326", transform=origin
+        twin, path, overwrite, grid.shape, "float32", crs="EPSG:4326", transform=origin
     ) as raster:
         for rows, strip in _strips(grid, 240):
-            row, column = nearest_cells(strip)
+            row, column = nearest_cells(strip, frame)
             values = light[row, column][::-1].astype(np.float32)
             raster.write(values, 1, window=_window(rows, grid.shape[1]))
     return path
@@ -159,10 +156,11 @@ def write_population(twin: Twin, folder: Path, *, overwrite: bool = False) -> Pa
     # whole people: rounded up or down at random, so that sums stay
     whole = np.floor(people + rng.random(people.shape)).astype(np.float32)
     path = folder / "JRC_1K_POP_2018.tif"
-    origin = _north_up(FRAME_X[0], FRAME_Y[1], 1000.0)
+    frame = twin.geography.frame
+    origin = _north_up(frame.x[0], frame.y[1], 1000.0)
     shape = (whole.shape[0], whole.shape[1])
     with _geotiff(
-        path, overwrite, shape, "float32", crs=CRS, transform=origin, nodata=-1.0
+        twin, path, overwrite, shape, "float32", crs=CRS, transform=origin, nodata=-1.0
     ) as raster:
         raster.write(whole[::-1], 1)
     return path
@@ -173,11 +171,12 @@ def write_land_cover(twin: Twin, folder: Path, *, overwrite: bool = False) -> Pa
 
     Each 2 km cell holds its own class on most of its area and others on some.
     """
-    rows, columns = domain_window()
+    frame = twin.geography.frame
+    rows, columns = frame.domain()
     rows = slice(rows.start - 8, rows.stop + 8)
     columns = slice(columns.start - 8, columns.stop + 8)
     cover = twin.geography.land_cover[rows, columns]
-    left, top = FRAME_X[0] + 2000.0 * columns.start, FRAME_Y[0] + 2000.0 * rows.stop
+    left, top = frame.x[0] + 2000.0 * columns.start, frame.y[0] + 2000.0 * rows.stop
     path = folder / "U2018_CLC2018_V2020_20u1.tif"
     shape = (cover.shape[0] * 20, cover.shape[1] * 20)
     table = np.zeros((5, 3), np.uint8)
@@ -186,7 +185,7 @@ def write_land_cover(twin: Twin, folder: Path, *, overwrite: bool = False) -> Pa
     rng = child_seed(twin.seed, 96)
     origin = _north_up(left, top, 100.0)
     with _geotiff(
-        path, overwrite, shape, "uint8", crs=CRS, transform=origin, nodata=CORINE_NODATA
+        twin, path, overwrite, shape, "uint8", crs=CRS, transform=origin, nodata=CORINE_NODATA
     ) as raster:
         for i, line in enumerate(cover[::-1]):
             patches = _mosaic(line, table, rng)
@@ -256,6 +255,7 @@ def _write_tile(
     path = folder / tile_name(left, lower)
     g = twin.geography
     with _geotiff(
+        twin,
         path,
         overwrite,
         (n, n),
@@ -268,7 +268,7 @@ def _write_tile(
             points = Points.of_grid(strip)
             place = np.stack([(points.y - g.grid.y[0]) / 2e3, (points.x - g.grid.x[0]) / 2e3])
             height = map_coordinates(g.elevation, place, order=1, mode="nearest")
-            row, column = nearest_cells(strip)
+            row, column = nearest_cells(strip, g.frame)
             values = np.where(g.land[row, column] > 0.0, height, MISSING).astype(np.float32)
             raster.write(values[::-1], 1, window=_window(rows, n))
     return path

@@ -30,7 +30,7 @@ def attributes(twin: Twin, title: str, **more: str) -> dict[str, str]:
     return {
         "title": f"{title} (synthetic)",
         "institution": "none: synthetic twin world of dacno2-s5p",
-        "source": f"synthetic twin world, seed {twin.seed}",
+        "source": f"synthetic {twin.name}",
         "history": FIXED_HISTORY,
         "references": "dacno2-s5p, docs on the twin world",
         "training_data": "synthetic",

@@ -15,7 +15,7 @@ from dacno2_s5p.sources.rasters.maps import (
     read_terrain,
 )
 from dacno2_s5p.sources.weather.era5 import Era5
-from dacno2_s5p.twin.land.world import domain_window
+from dacno2_s5p.twin.land.world import NARROW
 from dacno2_s5p.twin.twin import Twin
 from dacno2_s5p.twin.writers.era5 import write_era5_pressure, write_era5_single
 from dacno2_s5p.twin.writers.rasters import (
@@ -34,7 +34,7 @@ COLUMNS = slice((3_840_000 - 3_072_000) // 2000, (3_840_000 - 3_072_000) // 2000
 
 def on_window(field: np.ndarray) -> np.ndarray:
     """Cut a field of the twin world's frame to the window."""
-    rows, columns = domain_window()
+    rows, columns = NARROW.domain()
     return field[rows, columns][ROWS, COLUMNS]
 
 

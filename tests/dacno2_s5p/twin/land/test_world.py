@@ -7,34 +7,36 @@ import pytest
 
 from dacno2_s5p.twin.land.world import (
     BOX,
-    FRAME_X,
-    FRAME_Y,
+    NARROW,
+    WIDE,
+    WIDE_BOX,
     Points,
     block_mean,
     child_seed,
-    domain_window,
-    frame_grid,
     meridian_angle,
     to_plane,
 )
 from retrieval.physics.grids import RectilinearGrid, domain_grid
 
 
+@pytest.mark.parametrize("frame", [NARROW, WIDE])
 @pytest.mark.parametrize("spacing", [2000.0, 8000.0, 16000.0])
-def test_the_domain_is_a_block_of_the_frame(spacing):
-    """Cutting the frame by the window gives exactly the domain's cells, at all three sizes."""
-    cut = frame_grid(spacing).crop(*domain_window(spacing))
+def test_the_domain_is_a_block_of_the_frame(spacing, frame):
+    """Cutting a frame by the window gives exactly the domain's cells, at all three sizes."""
+    cut = frame.grid(spacing).crop(*frame.domain(spacing))
     np.testing.assert_array_equal(cut.x_edges, domain_grid(spacing).x_edges)
     np.testing.assert_array_equal(cut.y_edges, domain_grid(spacing).y_edges)
 
 
-def test_the_frame_holds_the_box_that_users_request():
-    """Every point of 10W-10E, 40-56N lies inside the frame."""
-    west, south, east, north = BOX
+@pytest.mark.parametrize(("frame", "box"), [(NARROW, BOX), (WIDE, WIDE_BOX)])
+def test_the_frame_holds_the_box_that_users_request(frame, box):
+    """Every point of 10W-10E, 40-56N, or of 13W-13E, 38-58N, lies inside the frame."""
+    assert frame.box == box
+    west, south, east, north = box
     lon, lat = np.meshgrid(np.linspace(west, east, 21), np.linspace(south, north, 17))
     x, y = to_plane(lon, lat)
-    assert (x > FRAME_X[0]).all() and (x < FRAME_X[1]).all()
-    assert (y > FRAME_Y[0]).all() and (y < FRAME_Y[1]).all()
+    assert (x > frame.x[0]).all() and (x < frame.x[1]).all()
+    assert (y > frame.y[0]).all() and (y < frame.y[1]).all()
 
 
 def test_meridian_angle_turns_north_into_the_plane():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dacno2_s5p.twin.land.world import Points, frame_grid
+from dacno2_s5p.twin.land.world import NARROW, Points
 from dacno2_s5p.twin.weather.modes import FieldSpec, TravellingFields, smooth_noise
 
 SPEC = FieldSpec(300e3, 4000e3, 1.0, (10.0, 0.0), 24.0)
@@ -33,7 +33,7 @@ def test_noise_has_unit_variance_and_is_smooth():
 def test_fields_have_unit_variance_and_exact_gradients():
     """Variance one over many days; gradients and Laplacian equal finite differences."""
     fields = TravellingFields([SPEC], seed=5, stream=9, n_wave=120)
-    points = Points.of_grid(frame_grid(16000.0))
+    points = Points.of_grid(NARROW.grid(16000.0))
     days = np.datetime64("2019-01-01T00", "s") + np.arange(40) * np.timedelta64(9 * 86400, "s")
     amplitude = fields.amplitudes(0, days)
     field, gx, gy, laplacian = fields.evaluate(
@@ -54,7 +54,7 @@ def test_fields_travel_with_their_drift():
     """An hour later the field is, to a good part, the old one moved 36 km to the east."""
     slow = FieldSpec(300e3, 4000e3, 1.0, (16e3 / 3600.0 * 2, 0.0), 500.0)
     fields = TravellingFields([slow], seed=6, stream=9, n_wave=120)
-    points = Points.of_grid(frame_grid(16000.0))
+    points = Points.of_grid(NARROW.grid(16000.0))
     times = np.array(["2019-05-05T00", "2019-05-05T01"], "datetime64[s]")
     one, two = fields.evaluate([fields.amplitudes(0, times)], points)[0]
     moved = np.abs(two[:, 2:] - one[:, :-2]).mean()
