@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 from dacno2_s5p.twin.land.networks import deposit, road_network, shipping
 from dacno2_s5p.twin.land.places import POINT_SOURCES, Settlements, settlements
 from dacno2_s5p.twin.land.terrain import elevation, spectral_noise
-from dacno2_s5p.twin.land.world import NARROW, Frame, Points, child_seed, to_lonlat, to_plane
+from dacno2_s5p.twin.land.world import Frame, Points, child_seed, to_lonlat, to_plane
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -205,7 +205,7 @@ def _roads(
 
 
 @lru_cache(maxsize=2)
-def build_geography(seed: int, frame: Frame = NARROW) -> Geography:
+def build_geography(seed: int, frame: Frame) -> Geography:
     """Build the static fields of the twin world; the same for the same seed.
 
     Parameters

@@ -106,4 +106,4 @@ def test_shares_and_classes_are_complete(twin):
 
 def test_the_same_seed_is_the_same_world(twin):
     """The geography of a seed is built once and shared; it is not changed by use."""
-    assert build_geography(twin.seed) is twin.geography
+    assert build_geography(twin.seed, twin.version.frame) is twin.geography
