@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from dacno2_s5p.network.checkpoint import CheckpointInfo
     from dacno2_s5p.twin.twin import Twin
     from dacno2_s5p.twin.weather.weather import SurfaceWeather
+    from retrieval.physics.grids import RectilinearGrid
 
     Array = NDArray[np.float32]
 
@@ -199,12 +200,16 @@ class TwinInputs:
     @cached_property
     def _site(self) -> Site:
         """ERA5's points, those of the files."""
-        return Site.at(self.twin.weather.frame, Points.of_grid(era5_grid()))
+        return Site.at(self.twin.weather.frame, Points.of_grid(self._era5_grid))
+
+    @property
+    def _era5_grid(self) -> RectilinearGrid:
+        return era5_grid(self.twin.geography.frame.box)
 
     @cached_property
     def _operator(self) -> regrid.Operator:
         """From ERA5's points to the 16 km cells."""
-        return regrid.bilinear(era5_grid(), self.grid.cells(COARSE_FACTOR), "the twin world")
+        return regrid.bilinear(self._era5_grid, self.grid.cells(COARSE_FACTOR), "the twin world")
 
     @cached_property
     def _angle(self) -> NDArray[np.floating]:
