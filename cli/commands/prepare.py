@@ -14,6 +14,7 @@ from cli.options.network import (
     named_paths,
     source_option,
     station_options,
+    station_zones,
     window_option,
 )
 from cli.options.shared import (
@@ -176,6 +177,7 @@ def _settings(options: dict[str, Any]) -> Settings:
         raise click.UsageError(msg)
     rules = StationRules(
         offset_hours=options["station_offset"],
+        zones=station_zones(options["station_zones"]),
         training_list=options["training_stations"],
         evaluation_list=options["evaluation_stations"],
         draw=options["draw_stations"],

@@ -10,7 +10,7 @@ import rich_click as click
 from cli.options.shared import split_named_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from dacno2_s5p.inputs.grid import ModelGrid
 
@@ -103,6 +103,14 @@ def station_options(training: str, evaluation: str) -> Callable[[Command], Comma
             metavar="HOURS",
             help="Hours by which times of EEA parquet files are ahead of UTC.",
         )(command)
+        command = click.option(
+            "--station-zone",
+            "station_zones",
+            multiple=True,
+            metavar="COUNTRY=ZONE",
+            help="Clocks of a country's EEA parquet files, where they are others: hours ahead of "
+            "UTC (PT=0), or a zone whose clocks change (IT=Europe/Rome). Repeatable.",
+        )(command)
         for flag, text in (
             ("--evaluation-stations", evaluation),
             ("--training-stations", training),
@@ -116,6 +124,21 @@ def station_options(training: str, evaluation: str) -> Callable[[Command], Comma
         return command
 
     return decorate
+
+
+def station_zones(given: Sequence[str]) -> dict[str, str]:
+    """Return what --station-zone gives, by country.
+
+    Raises
+    ------
+    click.BadParameter
+        If one is no country with a zone.
+    """
+    zones = dict(text.partition("=")[::2] for text in given)
+    if not all(country and zone for country, zone in zones.items()):
+        msg = f"{', '.join(given)} must be countries with zones. Write for example IT=Europe/Rome."
+        raise click.BadParameter(msg, param_hint="--station-zone")
+    return zones
 
 
 def grid_option(text: str) -> Callable[[Command], Command]:

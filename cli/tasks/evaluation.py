@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from cli.console import note, progress_bar
+from cli.options.network import station_zones
 from cli.options.orbits import check_order
 from cli.options.shared import PROFILES, STORE, parse_named_path
 
@@ -172,6 +173,7 @@ def _measurements(given: dict[str, Any], grid: ModelGrid) -> Measurements | None
         return None
     rules = StationRules(
         offset_hours=given["station_offset"],
+        zones=station_zones(given["station_zones"]),
         training_list=given["training_stations"],
         evaluation_list=given["evaluation_stations"],
     )

@@ -158,7 +158,8 @@ class Preparer:
 
     @cached_property
     def _measurements(self) -> Measurements:
-        return Measurements(self._paths.eea, self._settings.grid, self._settings.rules)
+        s = self._settings
+        return Measurements(self._paths.eea, s.grid, s.rules, self._inputs.choices)
 
     def plan(self, progress: Progress | None = None) -> Plan:
         """Look for everything; opens files, reads no fields."""

@@ -295,7 +295,9 @@ class EachChoice(NamedTuple):
     rivals: NDArray[np.intp]
 
 
-def choose_each(key: ArrayLike, place: ArrayLike, value: ArrayLike) -> EachChoice:
+def choose_each(
+    key: ArrayLike, place: ArrayLike, value: ArrayLike, tolerance: float = 0.0
+) -> EachChoice:
     """Choose a row for each key of a table: `choose` for millions of rows.
 
     Parameters
@@ -306,6 +308,8 @@ def choose_each(key: ArrayLike, place: ArrayLike, value: ArrayLike) -> EachChoic
         Of its rank, lower first.
     value : array_like, shape (n,)
         Compared among rows of the best place; NaN equals NaN.
+    tolerance : float
+        Values as near as this to the least are equal; the least is used.
 
     Examples
     --------
@@ -320,6 +324,7 @@ def choose_each(key: ArrayLike, place: ArrayLike, value: ArrayLike) -> EachChoic
     best = start[owner.ravel()]
     is_worse = places != places[best]
     is_nan = values != values
-    differs = (values != values[best]) & ~(is_nan & is_nan[best]) & ~is_worse
+    is_equal = (is_nan & is_nan[best]) | (np.abs(values - values[best]) <= tolerance)
+    differs = ~is_equal & ~is_worse
     rivals = np.stack([order[best[differs]], order[differs]], axis=1)
     return EachChoice(order[start], order[is_worse], rivals)

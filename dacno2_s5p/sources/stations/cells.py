@@ -10,21 +10,19 @@ from __future__ import annotations
 
 import csv
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dacno2_s5p.errors import ConfigurationError, DataError
 from dacno2_s5p.inputs.regrid import transform_points
-from dacno2_s5p.sources.stations.files import (
-    PARQUET_OFFSET_HOURS,
-    Station,
-    measurement_files,
-    read_hours,
-    read_metadata,
-)
+from dacno2_s5p.sources.stations.clocks import PARQUET_OFFSET_HOURS, Clocks
+from dacno2_s5p.sources.stations.files import measurement_files, read_rows
+from dacno2_s5p.sources.stations.metadata import Station, read_metadata
+from dacno2_s5p.sources.stations.series import YearSeries
 from dacno2_s5p.sources.weather.windows import target_hours
+from retrieval.files.candidates import Choices
 from retrieval.files.damage import content_errors
 from retrieval.physics.grids import GEOGRAPHIC
 
@@ -64,6 +62,8 @@ class StationRules:
     ----------
     offset_hours : int
         Hours by which the times of parquet files are ahead of UTC.
+    zones : mapping of str to str
+        Other clocks, by country: hours ahead of UTC, or a zone whose clocks change.
     least_valid_share : float
         The 20 % rule.
     training_list, evaluation_list : Path, optional
@@ -76,6 +76,7 @@ class StationRules:
     """
 
     offset_hours: int = PARQUET_OFFSET_HOURS
+    zones: Mapping[str, str] = field(default_factory=dict)
     least_valid_share: float = LEAST_VALID_SHARE
     training_list: Path | None = None
     evaluation_list: Path | None = None
@@ -121,17 +122,27 @@ class Measurements:
         lists.
     grid : ModelGrid
     rules : StationRules
+    choices : Choices, optional
+        Where it is kept which of several values for an hour were used.
 
     Raises
     ------
     DataError
         If metadata or measurements are absent.
     ConfigurationError
-        If background stations are on no list and `draw` is not set.
+        If a clock is none, or background stations are on no list and `draw` is not set.
     """
 
-    def __init__(self, folder: Path, grid: ModelGrid, rules: StationRules | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        grid: ModelGrid,
+        rules: StationRules | None = None,
+        choices: Choices | None = None,
+    ) -> None:
         self._rules = rules or StationRules()
+        self._clocks = Clocks(self._rules.offset_hours, self._rules.zones)
+        self._choices = Choices() if choices is None else choices
         self._grid = grid
         self.folder = folder
         self._files = measurement_files(folder)
@@ -174,22 +185,20 @@ class Measurements:
         return self._values[year]
 
     def _load(self, year: int) -> tuple[list[str], NDArray[np.float32]]:
-        start = np.datetime64(f"{year}-01-01T00", "h")
-        n_hour = int((np.datetime64(f"{year + 1}-01-01T00", "h") - start).astype(int))
-        series: dict[str, NDArray[np.float32]] = {}
+        found = YearSeries(year)
         unknown: set[str] = set()
         for file in self._files:
-            for hours in read_hours(file, self._rules.offset_hours):
+            for hours in read_rows(file, self._clocks):
                 if hours.sampling_point not in self._known:
                     unknown.add(hours.sampling_point)
-                if hours.sampling_point not in self.stations:
-                    continue
-                index = (hours.ends - start).astype("timedelta64[h]").astype(np.int64)
-                inside = (index >= 0) & (index < n_hour)
-                if inside.any():
-                    empty = np.full(n_hour, np.nan, np.float32)
-                    values = series.setdefault(hours.sampling_point, empty)
-                    values[index[inside]] = hours.values[inside]
+                if hours.sampling_point in self.stations:
+                    found.add(file, hours)
+        series = found.values(self._choices)
+        for country in sorted(set(found.countries.values()) & set(self._rules.zones)):
+            logger.info("%d: clocks of %s are %s", year, country, self._rules.zones[country])
+        fixed = {c for c in found.countries.values() if self._clocks.hours_ahead(c) is not None}
+        for sentence in found.civil_times(fixed):
+            logger.warning("%s: %s", self.folder, sentence)
         if unknown:
             logger.warning(
                 "%d sampling points of NO2 are not in the metadata of %s and left out, the first "
@@ -200,7 +209,7 @@ class Measurements:
             )
         names = sorted(series)
         stacked = [series[name] for name in names]
-        return names, np.stack(stacked) if stacked else np.zeros((0, n_hour), np.float32)
+        return names, np.stack(stacked) if stacked else np.zeros((0, found.n_hour), np.float32)
 
     def cells(self, year: int, days: Sequence[np.datetime64]) -> list[StationCell]:
         """Return the cells of a year: stations that pass the 20 % rule over its days.

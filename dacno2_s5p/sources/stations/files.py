@@ -1,128 +1,65 @@
-"""Hourly NO2 of the European Environment Agency: parquet, old CSV, and metadata.
+"""Hourly NO2 of the European Environment Agency: parquet and old CSV.
 
 Layout: docs/formats.md 5.2.
 
-Parquet times carry no zone; by one source they are UTC+01:00, so the offset is an argument. Old
-CSV files state theirs. An hour is known by its end, in UTC.
+Parquet times carry no zone (clocks.py); old CSV files state theirs. An hour is known by its end, in
+UTC. Files hold verified and up-to-date values: each row says which it is.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from dacno2_s5p.errors import DataError
+from dacno2_s5p.sources.stations.clocks import HOUR, PARQUET_OFFSET_HOURS, Clocks
+from dacno2_s5p.sources.stations.metadata import POLLUTANT, bare_point, is_no2
 from dacno2_s5p.sources.text_table import plain_number, read_table
 from retrieval.files.damage import CONTENT_ERRORS, describe_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-POLLUTANT = 8
-"""EEA's code of NO2."""
+logger = logging.getLogger(__name__)
 
-PARQUET_OFFSET_HOURS = 1
-"""Hours by which the times of parquet files are ahead of UTC."""
+VERIFICATIONS = (1, 2, 3)
+"""Codes of `Verification`, the best first: verified, preliminary, not verified."""
 
 VALID_RANGE = (-10.0, 2000.0)
 """Valid hourly values outside [ug m-3] are no NO2. Instruments write small negatives near zero,
 which are kept: means would be biased without them."""
 
 _UNITS = ("ug.m-3", "µg/m3", "ug/m3", "ug m-3")
-STATION_TYPES = ("background", "industrial", "traffic")
-"""What stations are there for. Another word is damage: its station would be left out unseen."""
-
-_REQUIRED = ("SamplingPoint", "Longitude", "Latitude", "AirQualityStationType")
-
-
-@dataclass(frozen=True)
-class Station:
-    """What the metadata say of a sampling point.
-
-    Attributes
-    ----------
-    sampling_point, code : str
-        Sampling point without country prefix, and EoI code of its station.
-    longitude, latitude : float
-        Degrees.
-    kind, area : str
-        `background`, `industrial` or `traffic`; `urban`, `suburban`, `rural` and variants.
-    """
-
-    sampling_point: str
-    code: str
-    longitude: float
-    latitude: float
-    kind: str
-    area: str
 
 
 @dataclass(frozen=True)
 class Hours:
-    """Valid hours of one sampling point: their ends [UTC] and values [ug m-3]."""
+    """Hours of one sampling point in a file.
+
+    Attributes
+    ----------
+    sampling_point, country : str
+        Without the country's prefix, and the prefix.
+    ends : ndarray of datetime64
+        Ends [UTC]; an hour may be there several times.
+    values : ndarray of float64
+        [ug m-3], NaN where the file says that they are not valid.
+    verification : ndarray of int
+        Codes of `Verification`, 0 where the file has none.
+    """
 
     sampling_point: str
+    country: str
     ends: NDArray[np.datetime64]
     values: NDArray[np.float64]
-
-
-def read_metadata(path: Path) -> dict[str, Station]:
-    """Read the TAB-separated metadata, by sampling point.
-
-    A sampling point may have several rows (pollutants, processes); their first NO2 row counts.
-
-    Raises
-    ------
-    DataError
-        If it is no such table, or a place is no number.
-    """
-    stations: dict[str, Station] = {}
-    advice = "Use EEA's PanEuropean_metadata.csv"
-    for row in read_table(path, _REQUIRED, what="station metadata", separator="\t", advice=advice):
-        point = bare_point(row["SamplingPoint"])
-        if point not in stations and _is_no2(row.get("AirPollutantCode", "")):
-            stations[point] = _station(row, point, path)
-    return stations
-
-
-def bare_point(text: str) -> str:
-    """Return a sampling point without its country prefix.
-
-    Examples
-    --------
-    >>> bare_point("PT/SPO-PT02022_00008_100")
-    'SPO-PT02022_00008_100'
-    """
-    return text.strip().rsplit("/", 1)[-1]
-
-
-def _is_no2(code: str) -> bool:
-    """Say whether a pollutant (code, URI or name) is NO2; metadata without one pass."""
-    return code.strip().rsplit("/", 1)[-1] in ("", str(POLLUTANT), "NO2")
-
-
-def _station(row: dict[str, str], point: str, path: Path) -> Station:
-    kind = row["AirQualityStationType"].strip().lower()
-    try:
-        longitude, latitude = plain_number(row["Longitude"]), plain_number(row["Latitude"])
-        is_known = bool(point) and kind in STATION_TYPES
-        if not (is_known and abs(longitude) <= 180.0 and abs(latitude) <= 90.0):
-            raise ValueError(point)
-    except ValueError as error:
-        msg = (
-            f"Invalid station metadata {path}. Places must be degrees, types one of "
-            f"{', '.join(STATION_TYPES)}. Given {row['Longitude'][:40]!r}, "
-            f"{row['Latitude'][:40]!r}, {kind[:40]!r} for {point[:40]!r}. Correct the row."
-        )
-        raise DataError(msg) from error
-    code, area = (row.get(f"AirQualityStation{name}", "") for name in ("EoICode", "Area"))
-    return Station(point, code.strip(), longitude, latitude, kind, area.strip().lower())
+    verification: NDArray[np.int64]
 
 
 def measurement_files(folder: Path) -> list[Path]:
@@ -146,25 +83,65 @@ def read_hours(path: Path, offset_hours: int = PARQUET_OFFSET_HOURS) -> Iterator
     DataError
         If the file is damaged, not in ug m-3, or has values that are no NO2.
     """
+    for hours in read_rows(path, Clocks(offset_hours)):
+        kept = np.isfinite(hours.values)
+        if kept.any():
+            yield Hours(
+                hours.sampling_point,
+                hours.country,
+                hours.ends[kept],
+                hours.values[kept],
+                hours.verification[kept],
+            )
+
+
+def read_rows(path: Path, clocks: Clocks) -> Iterator[Hours]:
+    """Read the hourly NO2 of a file, one sampling point after the other.
+
+    Raises
+    ------
+    DataError
+        If the file is damaged, not in ug m-3, or has values that are no NO2 or times that are none.
+    """
     is_parquet = path.suffix == ".parquet"
-    columns = _read_parquet(path, offset_hours) if is_parquet else _read_csv(path)
-    points, ends, values = columns
-    if not (np.isfinite(values) & (values >= VALID_RANGE[0]) & (values <= VALID_RANGE[1])).all():
+    rows = _read_parquet(path, clocks) if is_parquet else _read_csv(path)
+    valid = rows.values[~np.isnan(rows.values)]
+    if not ((valid >= VALID_RANGE[0]) & (valid <= VALID_RANGE[1])).all():
         msg = (
             f"Invalid station file {path}. Valid values must lie in {VALID_RANGE[0]:g} to "
-            f"{VALID_RANGE[1]:g} ug m-3. Given {values.min():.4g} to {values.max():.4g}. "
+            f"{VALID_RANGE[1]:g} ug m-3. Given {valid.min():.4g} to {valid.max():.4g}. "
             "Check its unit."
         )
         raise DataError(msg)
-    for point in np.unique(points):
-        chosen = points == point
-        yield Hours(bare_point(str(point)), ends[chosen], values[chosen])
+    for point in np.unique(rows.points):
+        chosen = rows.points == point
+        name = bare_point(str(point))
+        columns = rows.ends[chosen], rows.values[chosen], rows.verification[chosen]
+        yield Hours(name, country_of(str(point)), *columns)
 
 
-_Columns = tuple["NDArray[Any]", "NDArray[np.datetime64]", "NDArray[np.float64]"]
+def country_of(text: str) -> str:
+    """Return the country's code of a sampling point, empty where there is none.
+
+    Examples
+    --------
+    >>> country_of("PT/SPO-PT02022_00008_100"), country_of("SPO-A")
+    ('PT', '')
+    """
+    country, separator, _ = text.strip().rpartition("/")
+    return country if separator else ""
 
 
-def _read_parquet(path: Path, offset_hours: int) -> _Columns:
+class _Rows(NamedTuple):
+    """Columns of a file; values are NaN where they are not valid."""
+
+    points: NDArray[Any]
+    ends: NDArray[np.datetime64]
+    values: NDArray[np.float64]
+    verification: NDArray[np.int64]
+
+
+def _read_parquet(path: Path, clocks: Clocks) -> _Rows:
     try:
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -177,17 +154,22 @@ def _read_parquet(path: Path, offset_hours: int) -> _Columns:
         raise DataError(msg) from error
     try:
         with path.open("rb") as file:  # a path in messages of pyarrow may end in its own words
+            there = [name for name in _OPTIONAL if name in parquet.read_schema(file).names]
             table = parquet.read_table(
-                file, columns=list(_COLUMNS), page_checksum_verification=True
+                file, columns=[*_COLUMNS, *there], page_checksum_verification=True
             )
-        _check_columns(table)
+        _check_columns(table, there)
         keep = pc.and_(pc.equal(table["Pollutant"], POLLUTANT), pc.equal(table["AggType"], "hour"))
-        keep = pc.and_(keep, pc.greater(table["Validity"], 0))
-        table = table.filter(pc.and_(keep, pc.is_valid(table["Value"])))
+        table = table.filter(keep)
         ends = table["End"].cast(pa.timestamp("s")).to_numpy()
-        values = table["Value"].cast(pa.float64()).to_numpy()
+        starts = table["Start"].cast(pa.timestamp("s")).to_numpy() if "Start" in there else None
+        values = table["Value"].cast(pa.float64()).to_numpy(zero_copy_only=False).copy()
+        values[table["Validity"].to_numpy() <= 0] = np.nan
+        verification = np.zeros(values.size, dtype=np.int64)
+        if "Verification" in there:
+            verification = table["Verification"].cast(pa.int64()).to_numpy().copy()
         points = np.array(table["Samplingpoint"].to_pylist(), dtype=str)
-        units = table["Unit"].unique().to_pylist()
+        units = table["Unit"].filter(pc.greater(table["Validity"], 0)).unique().to_pylist()
     except (pa.ArrowException, *CONTENT_ERRORS) as error:
         msg = (
             f"Damaged station file {path}. It must be a parquet file of EEA's download service. "
@@ -195,13 +177,39 @@ def _read_parquet(path: Path, offset_hours: int) -> _Columns:
         )
         raise DataError(msg) from error
     _check_units(units, path)
-    return points, ends - np.timedelta64(offset_hours, "h"), values
+    return _in_utc(_Rows(points, ends, values, verification), starts, clocks, path)
+
+
+def _in_utc(
+    rows: _Rows, starts: NDArray[np.datetime64] | None, clocks: Clocks, path: Path
+) -> _Rows:
+    """Bring ends to UTC by the clocks of the rows' countries; hours of which none is known go."""
+    ends = rows.ends.copy()
+    known = np.ones(ends.size, dtype=bool)
+    names, number = np.unique(rows.points, return_inverse=True)
+    countries = np.array([country_of(str(name)) for name in names], dtype=str)[number.ravel()]
+    for country in np.unique(countries):
+        chosen = countries == country
+        # where a clock changes, the start of an hour says more than its end
+        is_fixed = clocks.hours_ahead(country) is not None
+        begun = rows.ends[chosen] - HOUR if starts is None or is_fixed else starts[chosen]
+        groups = 10 * number.ravel()[chosen] + rows.verification[chosen]
+        begun, is_known = clocks.to_utc(str(country), begun, groups, f"in {path}")
+        ends[chosen], known[chosen] = begun + HOUR, is_known
+    if not known.all():
+        logger.warning(
+            "%s: %d hours that the clock shows twice in autumn are there once; they are left out",
+            path,
+            (~known).sum(),
+        )
+    return _Rows(rows.points[known], ends[known], rows.values[known], rows.verification[known])
 
 
 _COLUMNS = ("Samplingpoint", "Pollutant", "End", "Value", "Unit", "AggType", "Validity")
+_OPTIONAL = ("Start", "Verification")
 
 
-def _check_columns(table: Any) -> None:
+def _check_columns(table: Any, there: Sequence[str]) -> None:
     """Refuse columns with gaps, where a row would be passed over, and kinds that mean others.
 
     Raises
@@ -211,7 +219,8 @@ def _check_columns(table: Any) -> None:
     """
     from pyarrow import types
 
-    gaps = [name for name in _COLUMNS if name != "Value" and table[name].null_count]
+    needed = [name for name in (*_COLUMNS, *there) if name != "Value"]
+    gaps = [name for name in needed if table[name].null_count]
     if gaps:
         msg = f"missing entries in {', '.join(gaps)}"
         raise ValueError(msg)
@@ -230,34 +239,40 @@ _CSV_COLUMNS = (
 )
 
 
-def _read_csv(path: Path) -> _Columns:
+def _read_csv(path: Path) -> _Rows:
     """Read an E1a or E2a file; times state their offset to UTC."""
     with path.open("rb") as file:
         encoding = "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    points, ends, values, units = [], [], [], set()
+    points, ends, values, verification, units = [], [], [], [], set()
     advice = "Download it again"
     for row in read_table(
         path, _CSV_COLUMNS, what="station file", advice=advice, encoding=encoding
     ):
-        if row["AveragingTime"] != "hour" or not _is_no2(row.get("AirPollutantCode", "")):
+        if row["AveragingTime"] != "hour" or not is_no2(row.get("AirPollutantCode", "")):
             continue
-        validity, concentration = _numbers(row, path)
-        if validity <= 0.0 or concentration is None:
-            continue
+        validity, concentration, verified = _numbers(row, path)
+        is_valid = validity > 0.0 and concentration is not None
         points.append(row["SamplingPoint"])
         ends.append(_utc(row["DatetimeEnd"], path))
-        values.append(concentration)
-        units.add(row["UnitOfMeasurement"])
+        values.append(concentration if is_valid else np.nan)
+        verification.append(verified)
+        if is_valid:
+            units.add(row["UnitOfMeasurement"])
     _check_units(sorted(units), path)
-    times = np.array(ends, dtype="datetime64[s]")
-    return np.array(points, dtype=str), times, np.array(values, dtype=np.float64)
+    return _Rows(
+        np.array(points, dtype=str),
+        np.array(ends, dtype="datetime64[s]"),
+        np.array(values, dtype=np.float64),
+        np.array(verification, dtype=np.int64),
+    )
 
 
-def _numbers(row: dict[str, str], path: Path) -> tuple[float, float | None]:
-    """Return validity and concentration, None where there is none."""
+def _numbers(row: dict[str, str], path: Path) -> tuple[float, float | None, int]:
+    """Return validity, concentration (None where there is none), and verification."""
     text = row["Concentration"].strip()
     try:
-        return plain_number(row["Validity"]), plain_number(text) if text else None
+        verification = int(plain_number(row.get("Verification", "").strip() or "0"))
+        return plain_number(row["Validity"]), plain_number(text) if text else None, verification
     except ValueError as error:
         msg = (
             f"Invalid station file {path}. Validity and Concentration must be numbers. Given "

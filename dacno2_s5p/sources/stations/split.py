@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from dacno2_s5p.sources.stations.cells import StationCell
-    from dacno2_s5p.sources.stations.files import Station
+    from dacno2_s5p.sources.stations.metadata import Station
 
 
 def training_points(stations: Mapping[str, Sequence[Mapping[str, Any]]]) -> frozenset[str]:

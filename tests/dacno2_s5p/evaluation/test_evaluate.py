@@ -28,7 +28,7 @@ from dacno2_s5p.evaluation.tables import best_rows, markdown, side_by_side, writ
 from dacno2_s5p.inputs.grid import Patch, named_grid
 from dacno2_s5p.inputs.regrid import centres_in
 from dacno2_s5p.sources.stations.cells import StationCell
-from dacno2_s5p.sources.stations.files import Station
+from dacno2_s5p.sources.stations.metadata import Station
 from dacno2_s5p.sources.stations.split import checkpoint_points, refuse_training_stations
 from retrieval.errors import OutputError
 from retrieval.physics.grids import GEOGRAPHIC, RectilinearGrid

@@ -7,7 +7,8 @@ import pytest
 
 from dacno2_s5p.errors import ConfigurationError, DataError
 from dacno2_s5p.sources.stations.cells import Measurements, StationRules
-from dacno2_s5p.sources.stations.files import read_hours, read_metadata
+from dacno2_s5p.sources.stations.files import read_hours
+from dacno2_s5p.sources.stations.metadata import read_metadata
 from tests.builders.source_files import (
     DAY,
     GRID,
@@ -329,7 +330,7 @@ def test_real_stations_fall_into_cells_of_the_domain(real_file):
 
     from dacno2_s5p.inputs.grid import named_grid
     from dacno2_s5p.inputs.regrid import transform_points
-    from dacno2_s5p.sources.stations.files import Station
+    from dacno2_s5p.sources.stations.metadata import Station
 
     grid = named_grid("europe-2km")
     with netCDF4.Dataset(real_file("EEA-CAMS-ENS_no2_stations_20240301_hourly.nc")) as data:
