@@ -67,11 +67,8 @@ def read_metadata(path: Path) -> dict[str, Station]:
         if is_no2(row.get("AirPollutantCode", "")):
             begun = row.get("ObservationDateBegin", "")
             date = _DATE.match(begun.strip())
-            rank = (
-                newest(
-                    "ObservationDateBegin", begun, *([int("".join(date.groups()))] if date else [])
-                ),
-            )
+            numbers = [int(part) for part in date.groups()] if date else []
+            rank = (newest("ObservationDateBegin", begun, *numbers),)
             station = _station(row, point, path)
             found.setdefault(point, []).append(Candidate(station, f"{station}", rank))
     return {

@@ -246,10 +246,10 @@ class YearSeries:
             for hour in range(spring - 1, spring + 4):
                 around = there[:, hour - 1] & there[:, hour + 1]
                 if around.any() and not (there[:, hour] & around).any():
+                    whose = country or "files without a country"
                     yield (
                         f"the hour to {self.start + hour} UTC is missing at all {around.sum()} "
-                        f"points of {country or 'files without a country'}, as clocks of civil "
-                        f"time have it: give its zone (--station-zone {country or 'COUNTRY'}=ZONE) if "
-                        "its times are civil ones"
+                        f"points of {whose}, as clocks of civil time have it: give its zone "
+                        f"(--station-zone {country or 'COUNTRY'}=ZONE) if its times are civil ones"
                     )
                     break
