@@ -211,8 +211,20 @@ SECTOR_NAMES = ("tro", "tnr", "shp", "ene", "ind", "ref", "res", "ags", "swd")
 SECTORS = {name: 1e-11 * (i + 1) for i, name in enumerate(SECTOR_NAMES)}
 
 
+IDLE = (
+    ("EGLL", "United Kingdom"),
+    ("EHAM", "Netherlands"),
+    ("ELLX", "Luxembourg"),
+    ("EDDF", "Germany"),
+    ("LSZH", "Switzerland"),
+    ("LIRF", "Italy"),
+    ("LEMD", "Spain"),
+)
+"""Airports without flights: a sum must be of all states."""
+
+
 def write_flights(folder: Path, days: list[np.datetime64], *, separator: str = ",") -> None:
-    """Write two airports of the nine states and one outside."""
+    """Write two airports with flights, one without in each other of the states, one outside."""
     folder.mkdir(parents=True, exist_ok=True)
     head = "YEAR,MONTH_NUM,MONTH_MON,FLT_DATE,APT_ICAO,APT_NAME,STATE_NAME,FLT_DEP_1,FLT_ARR_1,"
     lines = [head + "FLT_TOT_1,FLT_TOT_IFR_2"]
@@ -221,6 +233,8 @@ def write_flights(folder: Path, days: list[np.datetime64], *, separator: str = "
         for code, state, n in (("LFPG", "France", 1000), ("EBBR", "Belgium", 600)):
             row = f"{year},{month},X,{day}T00:00:00Z,{code},{code},{state},1,1,{n + 7 * i},NA"
             lines.append(row)
+        for code, state in IDLE:
+            lines.append(f"{year},{month},X,{day}T00:00:00Z,{code},{code},{state},0,0,0,NA")
         lines.append(f"{year},{month},X,{day}T00:00:00Z,EIDW,Dublin,Ireland,1,1,500,NA")
     text = "\n".join(lines).replace(",", separator) + "\n"
     (folder / "Airport_Traffic.csv").write_text(text, encoding="utf-8")

@@ -178,7 +178,8 @@ def test_a_state_that_a_day_lacks_is_named(tmp_path):
 
 def test_states_that_are_in_no_file_are_a_named_share(tmp_path, caplog):
     """The sum is of two of nine: said once, and kept."""
-    write_flights(tmp_path, [DAY])
+    rows = [(DAY, "LFPG", "France", 700), (DAY, "EBBR", "Belgium", 200)]
+    write_counts(tmp_path / "a.csv", rows)
     choices = Choices()
     Flights(tmp_path, "FLT_TOT_1", choices=choices)
     assert "the flights are of 2 of 9 states; there are none of United Kingdom" in caplog.text
