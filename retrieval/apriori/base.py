@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from retrieval.physics.time_rules import TimeRule
 
 
-@dataclass
+@dataclass(repr=False)
 class AprioriSet(ABC):
     """A 3-D NO2 field in time, of whatever origin.
 
@@ -61,6 +61,27 @@ class AprioriSet(ABC):
     is_synthetic: bool = False
     attributes: dict[str, str] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        grid, times = self.grid, self.times
+        n_y, n_x = grid.shape
+        when = "no field"
+        if times.size:
+            ends = [str(time).replace("T", " ") for time in times[[0, -1]].astype("datetime64[m]")]
+            when = f"{times.size} field(s), {' to '.join(ends)} UTC"
+        unit = "degrees E, N" if grid.is_geographic else f"m in {grid.crs}"
+        edges = (grid.x_edges[0], grid.x_edges[-1], grid.y_edges[0], grid.y_edges[-1])
+        west, east, south, north = (f"{value:.6g}" for value in edges)
+        return "\n".join(
+            [
+                f"<a-priori set: {self.kind}{', synthetic' if self.is_synthetic else ''}>",
+                f"  when:    {when}; time rule {self.time_rule}",
+                f"  where:   {n_x} x {n_y} cells, {west} to {east}, {south} to {north} ({unit})",
+                f"  levels:  {levels_text(self.vertical)}",
+                f"  what:    {self.quantity.replace('_', ' ')}",
+                f"  files:   {', '.join(path.name for path in self.files) or 'in memory'}",
+            ]
+        )
+
     @abstractmethod
     def read(self, i_time: int, rows: slice, columns: slice) -> NDArray[np.floating]:
         """Return one field, shape (n_level, n_y, n_x) of the slices, in SI, NaN where missing."""
@@ -90,7 +111,7 @@ class AprioriSet(ABC):
         """Release files; reading afterwards is an error."""
 
 
-@dataclass
+@dataclass(repr=False)
 class ArraySet(AprioriSet):
     """A set held in memory: for tests, twins and users' own arrays.
 

@@ -61,7 +61,7 @@ class Slab:
     surface_altitude: str | None = None
 
 
-@dataclass
+@dataclass(repr=False)
 class FileSet(AprioriSet):
     """An a-priori set over files; opening reads coordinates, `read` only the wanted block.
 

@@ -25,6 +25,8 @@ from retrieval.apriori.sidecar import find_sidecar
 from retrieval.errors import AprioriError
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from retrieval.apriori.base import AprioriSet
 
 logger = logging.getLogger(__name__)
@@ -52,15 +54,16 @@ def readers() -> tuple[Reader, ...]:
     return tuple(sorted(found, key=lambda reader: reader.PRIORITY))
 
 
-def open_apriori(path: Path | str, around: np.datetime64 | None = None) -> AprioriSet:
-    """Open a file, a folder of files, or a ZIP archive as an a-priori set.
+def open_apriori(path: Path | str | xr.Dataset, around: np.datetime64 | None = None) -> AprioriSet:
+    """Open a file, a folder of files, a ZIP archive, or a Dataset as an a-priori set.
 
     Only coordinates are read. What the set is, its content says; a TOML beside it may say what
-    its files do not (`sidecar`).
+    its files do not (`sidecar`). Of a Dataset, in memory or lazy as `xarray.open_mfdataset` makes
+    it, only the blocks that an orbit needs are computed.
 
     Parameters
     ----------
-    path : Path
+    path : Path or xarray.Dataset
     around : datetime64, optional
         The time the set is wanted for (an orbit's). Files named for other dates are then left
         closed, and where files differ in grid those of this time are used.
@@ -75,9 +78,11 @@ def open_apriori(path: Path | str, around: np.datetime64 | None = None) -> Aprio
     AprioriError
         In one line: what the input looked like, and what is accepted.
     """
-    path = Path(path)
     if around is not None:
         around = around.astype("datetime64[ms]")
+    if not isinstance(path, (str, Path)):
+        return _open_dataset(path, around)
+    path = Path(path)
     sources = list_sources(path, around)
     request = Request(find_sidecar(path), around)
     try:
@@ -87,6 +92,21 @@ def open_apriori(path: Path | str, around: np.datetime64 | None = None) -> Aprio
         for source in sources:
             source.close()
         raise
+
+
+def _open_dataset(dataset: xr.Dataset, around: np.datetime64 | None) -> AprioriSet:
+    from retrieval.apriori.in_memory import SIDECAR, MemorySource  # only where one is given
+
+    if not hasattr(dataset, "data_vars"):
+        msg = (
+            "Invalid a-priori set. It must be a path or an xarray.Dataset with coordinates. Given "
+            f"{type(dataset).__name__}. Of a DataArray make one with .to_dataset()."
+        )
+        raise AprioriError(msg)
+    source = MemorySource.of(dataset)
+    opened = _open(source.path, [source], Request(SIDECAR, around))
+    opened.files = []
+    return opened
 
 
 def _open(path: Path, sources: list[NetcdfSource], request: Request) -> AprioriSet:

@@ -65,6 +65,38 @@ def _describe(orbit: Orbit) -> dict[str, Any]:
     }
 
 
+def orbit_text(orbit: Orbit) -> str:
+    """Say in some lines what an orbit is, when and where, how many pixels, what is assumed."""
+    names = orbit.names
+    lines = [f"<{names.sensor} {names.product} orbit {orbit.path.name}>"]
+    if not orbit.dataset.isopen():
+        return f"{lines[0]} (closed)"
+    times = orbit.scanline_times(orbit.full)
+    times = np.sort(times[~np.isnat(times)]).astype("datetime64[m]")
+    ends = [str(time).replace("T", " ") for time in times[[0, -1]]] if times.size else ["unknown"]
+    when = " to ".join(ends) + " UTC"
+    area = coverage(*orbit.read_centres(orbit.full))
+    where = "unknown"
+    if area is not None:
+        where = "{west:.1f} to {east:.1f} E, {south:.1f} to {north:.1f} N".format(**area)
+    found = _counts(orbit)
+    good = found.get("pixels_good")
+    with_quality = "" if good is None else f", {good} above {QA_RECOMMENDED} % quality"
+    sets = ", ".join(reretrieved_sets(orbit))
+    n_scanline, n_ground_pixel = orbit.shape
+    return "\n".join(
+        [
+            *lines,
+            f"  when:    {when}",
+            f"  where:   {where}",
+            f"  pixels:  {n_scanline} scanlines x {n_ground_pixel}, "
+            f"{found['pixels_with_column']} with a column{with_quality}",
+            f"  a priori: {sets or 'TM5'}",
+            f"  assumed: {'; '.join(orbit.assumptions) or 'nothing'}",
+        ]
+    )
+
+
 def missing_variables(orbit: Orbit) -> dict[str, list[str]]:
     """Map each job that a file cannot serve to the variables it lacks for that."""
     lacking = {

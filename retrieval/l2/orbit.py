@@ -20,10 +20,11 @@ from retrieval.files.damage import CONTENT_ERRORS, content_errors, describe_faul
 from retrieval.l2.pixels import Crop, Footprints, Tropopause
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    import xarray as xr
     from numpy.typing import NDArray
 
     from retrieval.l2.names import SensorNames
@@ -166,6 +167,22 @@ class Orbit(ABC):
     def read_quality(self, crop: Crop) -> tuple[NDArray[np.integer], NDArray[np.bool_]]:
         """Quality of the pixels of a crop in percent, as whole numbers, and where it is known."""
         return self.read_integer(self.names.quality, crop)
+
+    def to_xarray(
+        self, crop: Crop | None = None, *, variables: Iterable[str] | None = None
+    ) -> xr.Dataset:
+        """Return the orbit, or a crop of it, as a Dataset with CF names and `*_bounds`.
+
+        See `retrieval.l2.labels.orbit_dataset`.
+        """
+        from retrieval.l2.labels import orbit_dataset  # xarray takes half a second
+
+        return orbit_dataset(self, crop, variables=variables)
+
+    def __repr__(self) -> str:
+        from retrieval.l2.inspect import orbit_text  # reads coordinates: only where asked for
+
+        return orbit_text(self)
 
     # --- the file ---------------------------------------------------------------------------
 

@@ -103,11 +103,11 @@ def reretrieve(
     with ExitStack() as stack:
         checksums = stack.enter_context(ThreadPoolExecutor(1))
         opened = stack.enter_context(open_orbit(source))
-        _check_original(opened)
+        check_original(opened)
         found = open_sets(opened, job, stack)
         check_output(target, overwrite=job.overwrite, inputs=[source, *set_files(job, found)])
         inputs = input_paths(opened, job, found)
-        _say_what_is_assumed(opened, found)
+        say_what_is_assumed(opened, found)
         pending = checksums.map(input_file, *zip(*inputs, strict=True))
         result, crop = substitute(
             opened,
@@ -119,7 +119,7 @@ def reretrieve(
         )
         summary = summarise(opened, crop, result, str(target), job.qa_threshold)
         _warn_of_empty_sets(summary)
-        _describe(result, opened, found)
+        describe(result, opened, found)
         files = tuple(pending)
         whole = crop.shape == opened.shape
         opened.close()
@@ -127,7 +127,7 @@ def reretrieve(
             source,
             target,
             result,
-            _provenance(job, files, crop),
+            provenance_of(job, files, crop),
             crop=None if whole else crop,
             layout=job.layout,
             overwrite=job.overwrite,
@@ -171,13 +171,13 @@ def _fingerprint(job: Job, files: Sequence[InputFile]) -> str:
     )
 
 
-def _check_original(orbit: Orbit) -> None:
+def check_original(orbit: Orbit) -> None:
     """Refuse a re-retrieved orbit before anything is computed; the writer would refuse it."""
     if given := reretrieved_sets(orbit):
         raise not_original(orbit.path, " ".join(given))
 
 
-def _say_what_is_assumed(orbit: Orbit, found: OpenedSets) -> None:
+def say_what_is_assumed(orbit: Orbit, found: OpenedSets) -> None:
     """Warn of what the orbit lacks, and where a synthetic set meets a real orbit."""
     for assumption in orbit.assumptions:
         logger.warning("%s: %s", orbit.path.name, assumption)
@@ -205,7 +205,7 @@ def _warn_of_empty_sets(summary: OrbitSummary) -> None:
             )
 
 
-def _describe(result: ProductTable, orbit: Orbit, found: OpenedSets) -> None:
+def describe(result: ProductTable, orbit: Orbit, found: OpenedSets) -> None:
     """Carry what is known of the sets into the file's attributes."""
     for fields, apriori in zip(result.sets, found.sets.values(), strict=True):
         fields.attributes |= {
@@ -217,7 +217,8 @@ def _describe(result: ProductTable, orbit: Orbit, found: OpenedSets) -> None:
         result.attributes["assumptions"] = "; ".join(orbit.assumptions)
 
 
-def _provenance(job: Job, inputs: tuple[InputFile, ...], crop: Crop) -> Provenance:
+def provenance_of(job: Job, inputs: tuple[InputFile, ...], crop: Crop) -> Provenance:
+    """Return what was run on what, for `history` and the attributes of the product."""
     options = job.options
     names = ", ".join(name.upper() for name in job.sets)
     return Provenance(

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from retrieval.files.provenance import Provenance
     from retrieval.l2.names import SensorNames
     from retrieval.l2.product.table import ProductTable
@@ -167,7 +169,9 @@ def _add_results(
     with open_target(path, "r+") as file:
         with FileWriter(file, result.names) as writer:
             _write_variables(writer, result, layout)
-        _write_product_attributes(file[result.names.group], result, layout, provenance, crop, whole)
+        product = file[result.names.group]
+        for name, value in product_attributes(result, layout, provenance, crop, whole).items():
+            set_attribute(product, name, value)
         _write_global_attributes(file, result, layout, provenance)
 
 
@@ -185,36 +189,33 @@ def _write_variables(writer: FileWriter, table: ProductTable, layout: Layout) ->
         writer.write(variable, apriori, values, {ERROR_SOURCE: source} if source else {})
 
 
-def _write_product_attributes(
-    product: h5py.Group,
-    result: ProductTable,
+def product_attributes(
+    table: ProductTable,
     layout: Layout,
     provenance: Provenance,
     crop: Crop,
     whole: tuple[int, int],
-) -> None:
-    """Write what was done into the attributes of the column's group, named `apriori_...`."""
-    set_attribute(product, "apriori_sets", " ".join(item.name for item in result.sets))
-    set_attribute(product, "apriori_primary", result.sets[0].name)
-    set_attribute(product, "apriori_layout", str(layout))
+) -> dict[str, str | int | float | NDArray[np.int32]]:
+    """Return what was done as attributes of the column's group, named `apriori_...`."""
+    found: dict[str, str | int | float | NDArray[np.int32]] = {
+        "apriori_sets": " ".join(one.name for one in table.sets),
+        "apriori_primary": table.sets[0].name,
+        "apriori_layout": str(layout),
+    }
     for name, part, n_whole in (
         ("scanline", crop.scanline, whole[0]),
         ("ground_pixel", crop.ground_pixel, whole[1]),
     ):
         numbers = np.array([part.start, part.stop - 1, n_whole], dtype=np.int32)
-        set_attribute(product, f"apriori_crop_{name}", numbers)
-    set_attribute(
-        product,
-        "apriori_crop_comment",
-        "first and last position kept (from 0) and number of positions in the input file",
+        found[f"apriori_crop_{name}"] = numbers
+    found["apriori_crop_comment"] = (
+        "first and last position kept (from 0) and number of positions in the input file"
     )
-    for name, text in provenance.as_attributes().items():
-        set_attribute(product, f"apriori_{name}", text)
-    for name, value in result.attributes.items():
-        set_attribute(product, f"apriori_{name}", value)
-    for item in result.sets:
-        for name, value in item.attributes.items():
-            set_attribute(product, f"apriori_{item.name}_{name}", value)
+    found |= {f"apriori_{name}": text for name, text in provenance.as_attributes().items()}
+    found |= {f"apriori_{name}": value for name, value in table.attributes.items()}
+    for one in table.sets:
+        found |= {f"apriori_{one.name}_{name}": value for name, value in one.attributes.items()}
+    return found
 
 
 def _write_global_attributes(

@@ -1,0 +1,207 @@
+"""What a notebook calls: files, sets and Datasets in, one `xarray.Dataset` out.
+
+The functions do what the commands of the same names do, by the same code, and label the result.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from retrieval.apriori.base import AprioriSet
+from retrieval.apriori.in_memory import NAME as IN_MEMORY
+from retrieval.apriori.registry import open_apriori
+from retrieval.errors import ProductError
+from retrieval.l2.identity import check_one_generation, one_file_an_orbit
+from retrieval.l2.labels import product_dataset
+from retrieval.l2.open_orbit import open_orbit
+from retrieval.l2.orbit import Orbit
+from retrieval.l2.product.write import Layout, product_attributes
+from retrieval.l2.quality import QA_RECOMMENDED
+from retrieval.l3.add import add_files
+from retrieval.l3.days import DayStore, GridJob
+from retrieval.l3.file import write_l3
+from retrieval.l3.means import period_mean
+from retrieval.l3.pixels import product_labels
+from retrieval.l3.sums import parse_cell, regular_grid
+from retrieval.physics.grids import EUROPE_PLANE, GEOGRAPHIC
+from retrieval.substitution import substitute as chain
+from retrieval.substitution.job import Job, OpenedSets, input_file, input_paths, orbit_time
+from retrieval.substitution.options import Options
+from retrieval.substitution.reretrieve import (
+    check_original,
+    describe,
+    provenance_of,
+    say_what_is_assumed,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from retrieval.apriori.meteorology import Meteo
+    from retrieval.physics.grids import BoundingBox
+
+    Given = str | Path | AprioriSet | xr.Dataset
+
+__all__ = ["grid", "substitute"]
+
+
+def substitute(
+    orbit: Orbit | str | Path,
+    sets: Mapping[str, Given],
+    options: Options | None = None,
+    *,
+    upper: Given | None = None,
+    meteo: str | Path | Meteo | None = None,
+) -> xr.Dataset:
+    """Re-retrieve an orbit with one or more a-priori sets.
+
+    Parameters
+    ----------
+    orbit : Orbit or path
+        An open orbit, which stays open, or a file.
+    sets : mapping of str to path, open set, or xarray.Dataset
+        Sets by name, the primary first. A Dataset is any CF field of NO2, lazy or in memory; of a
+        lazy one only what the orbit needs is computed.
+    options : Options, optional
+        Choices; those of the command by default.
+    upper : path, open set, or xarray.Dataset, optional
+        Global set for `Above.UPPER`, common to all sets.
+    meteo : path or open meteorology, optional
+        Temperatures for layer heights; the standard atmosphere where absent.
+
+    Returns
+    -------
+    xarray.Dataset
+        On (scanline, ground_pixel): the variables that the command `reretrieve` writes, with the
+        same numbers, names, units and meanings of flags; the orbit's own columns; `qa_value` from
+        0 to 1; coordinates, `*_bounds`, `time`; provenance in `attrs`. Columns in mol m-2.
+
+    Raises
+    ------
+    RetrievalError
+        In one line: what is wrong with which input, and what to do.
+
+    Examples
+    --------
+    >>> import retrieval as rt
+    >>> new = rt.substitute(rt.open_orbit(path), {"cams": "cams/2023"})  # doctest: +SKIP
+    >>> new.nitrogendioxide_tropospheric_column_CAMS_apriori.mean()  # doctest: +SKIP
+    """
+    options = options or Options()
+    job = Job(
+        {name: _path_of(one) for name, one in sets.items()},
+        options,
+        upper=None if upper is None else _path_of(upper),
+        meteo=Path(meteo) if isinstance(meteo, (str, Path)) else None,
+        command=f"retrieval.substitute with {', '.join(name.upper() for name in sets)}",
+    )
+    with ExitStack() as stack:
+        if not isinstance(orbit, Orbit):
+            orbit = stack.enter_context(open_orbit(orbit))
+        check_original(orbit)
+        around = orbit_time(orbit)
+
+        def opened(given: Given) -> AprioriSet:
+            if isinstance(given, AprioriSet):
+                return given
+            return stack.enter_context(closing(open_apriori(given, around)))
+
+        found = OpenedSets(
+            {name: opened(one) for name, one in sets.items()},
+            None if upper is None else opened(upper),
+            _meteorology(meteo, around, stack),
+        )
+        say_what_is_assumed(orbit, found)
+        table, crop = chain.substitute(
+            orbit, found.sets, options, upper=found.upper, meteo=found.meteo
+        )
+        describe(table, orbit, found)
+        named = [
+            (role, path) for role, path in input_paths(orbit, job, found) if path != Path(IN_MEMORY)
+        ]
+        provenance = provenance_of(job, tuple(input_file(*one) for one in named), crop)
+        attributes = product_attributes(table, Layout.EXTEND, provenance, crop, orbit.shape)
+        return product_dataset(orbit, crop, orbit.read_footprints(crop), table, attributes)
+
+
+def _path_of(given: object) -> Path:
+    """Return what stands for a set in the provenance: its path, or that it was in memory."""
+    return Path(given) if isinstance(given, (str, Path)) else Path(IN_MEMORY)
+
+
+def _meteorology(
+    meteo: str | Path | Meteo | None, around: np.datetime64, stack: ExitStack
+) -> Meteo | None:
+    if not isinstance(meteo, (str, Path)):
+        return meteo
+    from retrieval.apriori.meteorology import open_meteo  # only where one is given
+
+    return stack.enter_context(closing(open_meteo(Path(meteo), around)))
+
+
+def grid(
+    files: Sequence[str | Path],
+    cell: str = "2km",
+    bbox: BoundingBox | None = None,
+    *,
+    crs: str = EUROPE_PLANE,
+    products: Sequence[str] | None = None,
+    qa_threshold: int = QA_RECOMMENDED,
+    days: str | Path | None = None,
+) -> xr.Dataset:
+    """Average the columns of orbits over the cells of a grid, on one pixel set for all products.
+
+    Parameters
+    ----------
+    files : sequence of path
+        Original or re-retrieved L2 NO2 files.
+    cell : str
+        Size of the cells: "2km" in the plane of `crs`, "0.1deg" on longitude and latitude.
+    bbox : tuple of float, optional
+        West, south, east, north [degrees]; the defaults of the command `grid`.
+    crs : str
+        Plane of cells in km or m.
+    products : sequence of str, optional
+        Labels of the columns, such as "TM5"; all of the first file by default.
+    qa_threshold : int
+        Pixels with a quality above it [percent] take part.
+    days : path, optional
+        Folder that keeps the sums of each day, to add more orbits later; none is kept by default.
+
+    Returns
+    -------
+    xarray.Dataset
+        What the command `grid` writes: a mean column a product [mol m-2], counts, coverage and
+        weights, with time and its bounds.
+
+    Raises
+    ------
+    RetrievalError
+        If a file cannot be read, or files do not belong in one map.
+    """
+    chosen, _ = one_file_an_orbit([Path(file) for file in files])
+    if not chosen:
+        msg = "Invalid files. A map is made of one orbit at least. Given none. Name some files."
+        raise ProductError(msg)
+    check_one_generation(chosen)
+    size, is_degrees = parse_cell(cell)
+    cells = regular_grid(size, bbox, GEOGRAPHIC if is_degrees else crs)
+    labels = tuple(products) if products is not None else product_labels(chosen[0])
+    job = GridJob(cells, labels, qa_threshold=qa_threshold)
+    with TemporaryDirectory() as scratch:
+        folder = Path(days) if days is not None else Path(scratch) / "days"
+        report = add_files(DayStore.open(folder, job), chosen)
+        if report.failed:
+            name, error = report.failed[0]
+            msg = f"{name} could not be gridded: {error}"
+            raise ProductError(msg)
+        path = write_l3(Path(scratch) / "l3.nc", period_mean(folder))
+        with xr.open_dataset(path) as made:
+            loaded: Any = made.load()
+    return loaded  # type: ignore[no-any-return]
