@@ -10,6 +10,7 @@ import rich_click as click
 from cli.console import note, print_json, print_table, progress_bar
 from cli.options.network import (
     grid_option,
+    group_options,
     model_grid,
     named_paths,
     source_option,
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
     metavar="TOML",
     help="Another table of inputs.  [default: the 38 shipped]",
 )
+@group_options
 @station_options(
     "Stations that CAMS assimilates (EoI codes or sampling points).",
     "Stations that are held back.",
@@ -125,7 +127,7 @@ def prepare(workspace: Path, output: Path | None, as_json: bool, **options: Any)
     """
     folder = output or workspace / STORE
     if options["what_to_download"]:
-        _say_requests(_table(options["inputs"]), _preparation(options), as_json)
+        _say_requests(_table(options), _preparation(options), as_json)
         return
     if options["first"] is None:
         if options["is_screen"]:
@@ -186,8 +188,8 @@ def _settings(options: dict[str, Any]) -> Settings:
         days=days,
         held_years=frozenset(options["held"]),
         grid=model_grid(options["grid"]),
-        table=_table(options["inputs"]),
-        preparation=_preparation(options),
+        table=_table(options),
+        preparation=_carried(options),
         rules=rules,
         raster_year=options["raster_year"],
         with_targets=not options["no_targets"],
@@ -217,10 +219,22 @@ def _preparation(options: dict[str, Any]) -> Preparation:
     return Preparation.from_dict({**preparation.to_dict(), "heights": heights})
 
 
-def _table(path: Path | None) -> InputTable:
+def _carried(options: dict[str, Any]) -> Preparation:
+    """Return the preparation with the constants of the transport, if that is asked for."""
+    from dacno2_s5p.store.transported import with_transport
+    from dacno2_s5p.transport.constants import TransportConstants
+
+    path = options["constants"]
+    constants = TransportConstants() if path is None else TransportConstants.read(path)
+    return with_transport(_preparation(options), _table(options), constants.to_dict())
+
+
+def _table(options: dict[str, Any]) -> InputTable:
     from dacno2_s5p.inputs.variables import InputTable
 
-    return InputTable.default() if path is None else InputTable.read(path)
+    path: Path | None = options["inputs"]
+    table = InputTable.default() if path is None else InputTable.read(path)
+    return table.with_groups(options["groups"])
 
 
 def _say_missing(plan: Plan, n_day: int) -> None:

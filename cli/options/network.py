@@ -91,6 +91,24 @@ def window_option(text: str) -> Callable[[Command], Command]:
     return click.option("--window", default="11-13", show_default=True, metavar="HOURS", help=text)
 
 
+def group_options(command: Command) -> Command:
+    """Add --group, optional groups of inputs, and --constants, of the transport."""
+    command = click.option(
+        "--constants",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        metavar="TOML",
+        help="Constants of the transport, as calibrate --transport writes them.",
+    )(command)
+    return click.option(
+        "--group",
+        "groups",
+        multiple=True,
+        type=click.Choice(["transport", "cams"]),
+        help="Group of inputs beyond the table's: emissions carried by the wind, the day's CAMS "
+        "forecast. Repeatable.",
+    )(command)
+
+
 def station_options(training: str, evaluation: str) -> Callable[[Command], Command]:
     """Add the two lists of stations, and the offset of the times in their files."""
 

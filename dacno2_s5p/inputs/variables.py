@@ -203,6 +203,12 @@ class InputTable:
         """The five groups and the optional ones that have rows, in the order of `Inputs`."""
         return (*GROUPS, *(group for group in OPTIONAL_GROUPS if self.group(group)))
 
+    def with_groups(self, optional: Iterable[str]) -> InputTable:
+        """Return the table and the shipped rows of optional groups that it has not."""
+        lacking = [group for group in optional if group not in self.groups]
+        rows = (_row(row) for row in _shipped("optional_inputs.toml"))
+        return InputTable((*self.variables, *(row for row in rows if row.group in lacking)))
+
     def select(self, optional: Iterable[str]) -> InputTable:
         """Return the table with some of its optional groups only."""
         wanted = (*GROUPS, *optional)

@@ -13,7 +13,7 @@ from dacno2_s5p.errors import DataError
 from dacno2_s5p.sources.day import InputSources
 from dacno2_s5p.sources.paths import training_data_of
 from dacno2_s5p.store.store import day_path
-from dacno2_s5p.store.transported import Transported
+from dacno2_s5p.store.transported import TransportedFiles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from dacno2_s5p.inputs.grid import ModelGrid
     from dacno2_s5p.inputs.samples import Inputs
-    from dacno2_s5p.inputs.variables import InputTable, Preparation
     from dacno2_s5p.network.checkpoint import CheckpointInfo
     from dacno2_s5p.sources.paths import SourcePaths
     from dacno2_s5p.store.store import Store
@@ -127,11 +126,9 @@ class FileDays:
         self._paths = paths
         self.grid = grid
         self._sources = InputSources(paths, info.inputs, info.preparation, grid)
+        self._has_forecast = "cams" in info.inputs.groups
         self._static: dict[str, NDArray[np.float32]] | None = None
-        self._carried = Transported(
-            self._hourly, self._rasters, grid, info.inputs, info.preparation
-        )
-        self._others: list[InputSources] = []
+        self._carried = TransportedFiles(paths, self._rasters, grid, info.inputs, info.preparation)
         lacking = self._sources.missing_static()
         if lacking:
             msg = (
@@ -147,7 +144,7 @@ class FileDays:
 
     def missing(self, day: np.datetime64) -> list[str]:
         """Say what a day lacks."""
-        return self._sources.missing(day)
+        return self._sources.missing(day) + self._carried.missing(day)
 
     def read(self, day: np.datetime64) -> Inputs:
         """Return a day's inputs; rasters are read once."""
@@ -160,19 +157,16 @@ class FileDays:
             self._static = self._sources.static_maps()
         return self._static
 
-    def _hourly(self, table: InputTable, preparation: Preparation, grid: ModelGrid) -> InputSources:
-        self._others.append(InputSources(self._paths, table, preparation, grid))
-        return self._others[-1]
-
     def names(self, day: np.datetime64) -> list[str]:
         """Name the files of each source that concern the day."""
-        wanted = [name for name in self._paths.names() if name not in ("cams", "eea")]
+        unread = {"cams", "eea", *(() if self._has_forecast else ("cams_forecast",))}
+        wanted = [name for name in self._paths.names() if name not in unread]
         return [f"{name}: {_files_of_day(getattr(self._paths, name), day)}" for name in wanted]
 
     def close(self) -> None:
         """Close files."""
-        for sources in (self._sources, *self._others):
-            sources.close()
+        self._sources.close()
+        self._carried.close()
 
 
 SHOWN_FILES = 12

@@ -14,6 +14,7 @@ import torch
 
 from dacno2_s5p.errors import ConfigurationError
 from dacno2_s5p.inputs.samples import Inputs
+from dacno2_s5p.sources.cams.fields import CamsTargets
 from dacno2_s5p.sources.checks import check_values
 from dacno2_s5p.sources.emissions import Inventory
 from dacno2_s5p.sources.flights import Flights
@@ -133,6 +134,16 @@ class InputSources:
         column = next(v for v in self.table.group("temporal") if v.source == "eurocontrol")
         return Flights(self.paths.flights, column.source_variables[0], choices=self.choices)
 
+    @cached_property
+    def forecast(self) -> CamsTargets:
+        """The day's CAMS forecast."""
+        return CamsTargets(self.paths.cams_forecast, self.preparation, self.grid, forecasts=True)
+
+    def files(self, day: np.datetime64) -> set[Path]:
+        """Return the files that a day's weather and forecast are read from."""
+        forecast = self.forecast.files(day) if self.table.group("cams") else set()
+        return self.era5.files(day) | forecast
+
     def missing(self, day: np.datetime64) -> list[str]:
         """Say what a day lacks; a source without any files lacks every day."""
         asked: list[Callable[[], list[str]]] = [lambda: self.era5.missing(day)]
@@ -140,6 +151,8 @@ class InputSources:
             asked.append(lambda: self.inventory.missing(day.astype("datetime64[M]")))
         if any(v.source == "eurocontrol" for v in self.table.group("temporal")):
             asked.append(lambda: self.flights.missing(day))
+        if self.table.group("cams"):
+            asked.append(lambda: self.forecast.missing(day))
         lacking: list[str] = []
         for ask in asked:
             try:
@@ -204,18 +217,21 @@ class InputSources:
         return {v.name: field[None] for v, field in zip(self.monthly, fields, strict=True)}
 
     def day_arrays(self, day: np.datetime64) -> dict[str, NDArray[np.float32]]:
-        """Read what belongs to a day: the groups temporal, single and multi.
+        """Read what belongs to a day: the groups temporal, single and multi, and cams if wanted.
 
         Raises
         ------
         DataError
             If anything is missing or not finite.
         """
-        return {
+        arrays = {
             "temporal": self.temporal(day),
             "single": self.era5.single(day),
             "multi": self.era5.multi(day),
         }
+        if self.table.group("cams"):
+            arrays["cams"] = self.forecast.target(day).no2
+        return arrays
 
     def temporal(self, day: np.datetime64) -> NDArray[np.float32]:
         """Return a day's calendar and flights, shape (n_channel,)."""
@@ -244,7 +260,7 @@ class InputSources:
 
     def close(self) -> None:
         """Close the files."""
-        for name in ("era5", "inventory"):
+        for name in ("era5", "inventory", "forecast"):
             if name in self.__dict__:
                 getattr(self, name).close()
 

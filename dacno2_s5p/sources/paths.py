@@ -31,6 +31,8 @@ class SourcePaths:
     ----------
     era5, cams, eea, emissions, flights, grip4, geostat, viirs, merit, corine : Path
         By default the folder of that name.
+    cams_forecast : Path
+        The same, read with the group of inputs `cams` only.
 
     Examples
     --------
@@ -48,6 +50,7 @@ class SourcePaths:
     viirs: Path
     merit: Path
     corine: Path
+    cams_forecast: Path
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

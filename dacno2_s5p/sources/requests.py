@@ -115,6 +115,10 @@ def requests(table: InputTable, preparation: Preparation) -> list[Request]:
     ]
 
 
+TRANSPORT_BOX = (-13.0, 38.0, 13.0, 58.0)
+"""West, south, east, north [degree] that emissions are carried from."""
+
+
 def merit_tiles() -> list[str]:
     """Return the names of the 5 degree tiles of the box, after their lower-left corner.
 
@@ -132,9 +136,12 @@ def merit_tiles() -> list[str]:
 
 
 def _weather(table: InputTable, preparation: Preparation) -> list[Request]:
-    west, south, east, north = INPUT_BOX
+    is_carried = "transport" in table.groups
+    west, south, east, north = TRANSPORT_BOX if is_carried else INPUT_BOX
     area = f"[{north:g}, {west:g}, {south:g}, {east:g}] (north, west, south, east)"
     hours = weather_hours(preparation)
+    if is_carried:
+        hours = "00 to 23 UTC, from the day before the first on"
     surface, columns, levels = weather_variables(table, preparation)
     return [
         Request(

@@ -22,16 +22,19 @@ from dacno2_s5p.sources.cams.fields import CamsTargets
 from dacno2_s5p.sources.day import InputSources
 from dacno2_s5p.sources.paths import identity_of, training_data_of
 from dacno2_s5p.sources.stations.cells import Measurements, StationCell, StationRules, cell_record
-from dacno2_s5p.store.chunks import read_about
+from dacno2_s5p.store.chunks import read_about, read_array
 from dacno2_s5p.store.store import Store, day_path, month_path, static_path
+from dacno2_s5p.store.transported import TransportedFiles
 from dacno2_s5p.store.write import ONE_WRITER, StoreWriter
 from retrieval.errors import RetrievalError
 from retrieval.files.candidates import Choices
 from retrieval.files.locks import alone_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from dacno2_s5p.sources.paths import Identity, SourcePaths
 
@@ -145,7 +148,12 @@ class Preparer:
         self._paths, self._settings = paths, settings
         s = settings
         self._inputs = InputSources(paths, s.table, s.preparation, s.grid, _raster_year(s))
+        self._carried = TransportedFiles(paths, self._rasters, s.grid, s.table, s.preparation)
         self._folder = folder
+
+    def _rasters(self) -> Mapping[str, NDArray[np.float32]]:
+        rows = [v.name for v in self._inputs.static]
+        return {name: read_array(static_path(self._folder), name) for name in rows}
 
     @cached_property
     def _writer(self) -> StoreWriter:
@@ -167,7 +175,11 @@ class Preparer:
         files: dict[np.datetime64, Identity] = {}
         days = self._settings.days
         for i, day in enumerate(days):
-            lacking = self._inputs.missing(day) + self._missing_targets(day)
+            lacking = [
+                *self._inputs.missing(day),
+                *self._carried.missing(day),
+                *self._missing_targets(day),
+            ]
             if lacking:
                 missing[str(day)] = lacking
             else:
@@ -180,7 +192,7 @@ class Preparer:
     def _day_files(self, day: np.datetime64) -> Identity:
         """Say what a day is read from, while its files are open."""
         targets = self._cams.files(day) if self._settings.with_targets else set()
-        return identity_of(self._inputs.era5.files(day) | targets)
+        return identity_of(self._inputs.files(day) | self._carried.files(day) | targets)
 
     def _missing_stations(self) -> list[str]:
         if not self._settings.with_stations:
@@ -305,7 +317,7 @@ class Preparer:
         logger.info("day %s", day)
         self._writer.write_day(
             day,
-            self._inputs.day_arrays(day),
+            {**self._inputs.day_arrays(day), **self._carried.day(day)},
             self._cams.target(day) if target else None,
             means,
             mark,
@@ -336,5 +348,6 @@ class Preparer:
     def close(self) -> None:
         """Close all files."""
         self._inputs.close()
+        self._carried.close()
         if "_cams" in self.__dict__:
             self._cams.close()

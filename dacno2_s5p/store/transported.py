@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from dacno2_s5p.errors import DataError
+from dacno2_s5p.errors import ConfigurationError, DataError
+from dacno2_s5p.sources.day import InputSources
 from dacno2_s5p.sources.weather.windows import target_hours
 from dacno2_s5p.transport.constants import TransportConstants
 from dacno2_s5p.transport.days import (
@@ -20,15 +22,18 @@ from dacno2_s5p.transport.days import (
     hourly_table,
     surrounding,
 )
+from retrieval.errors import RetrievalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
     from dacno2_s5p.inputs.grid import ModelGrid
     from dacno2_s5p.inputs.variables import InputTable, Preparation
+    from dacno2_s5p.sources.paths import SourcePaths
     from dacno2_s5p.transport.days import HourlySource
 
     Maps = Mapping[str, NDArray[np.float32]]
@@ -36,6 +41,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 GROUP = "transport"
+
+Source = TypeVar("Source", bound="HourlySource")
 
 
 def with_transport(
@@ -53,7 +60,7 @@ def with_transport(
     return replace(preparation, transport=TransportConstants.from_dict(constants).to_dict())
 
 
-class Transported:
+class Transported(Generic[Source]):
     """Maps of the transport, if the table of inputs asks for them.
 
     Parameters
@@ -69,7 +76,7 @@ class Transported:
 
     def __init__(
         self,
-        make: Callable[[InputTable, Preparation, ModelGrid], HourlySource],
+        make: Callable[[InputTable, Preparation, ModelGrid], Source],
         rasters: Callable[[], Maps],
         grid: ModelGrid,
         table: InputTable,
@@ -120,10 +127,74 @@ class Transported:
 
     def _days_with(self, margin: int) -> CarriedDays:
         hours = target_hours(self._preparation.target_window)
-        source = self._make(
+        constants = TransportConstants.from_dict(self._preparation.transport)
+        source = self._source(margin)
+        return CarriedDays(self._grid, margin, source, self._rasters(), hours, constants)
+
+    def _source(self, margin: int) -> Source:
+        hours = target_hours(self._preparation.target_window)
+        return self._make(
             hourly_table(self._table),
             hourly_preparation(self._preparation, hours),
             surrounding(self._grid, margin),
         )
-        constants = TransportConstants.from_dict(self._preparation.transport)
-        return CarriedDays(self._grid, margin, source, self._rasters(), hours, constants)
+
+
+class _HourlyFiles(InputSources):
+    """Emissions and weather of the users' files."""
+
+    def day_arrays(self, day: np.datetime64) -> dict[str, NDArray[np.float32]]:
+        """Read the weather alone: no calendar, no flights."""
+        return {"single": self.era5.single(day), "multi": self.era5.multi(day)}
+
+
+class TransportedFiles(Transported[_HourlyFiles]):
+    """Maps of the transport from the users' files.
+
+    Parameters
+    ----------
+    paths : SourcePaths
+    rasters, grid, table, preparation
+        As of `Transported`.
+    """
+
+    def __init__(
+        self,
+        paths: SourcePaths,
+        rasters: Callable[[], Maps],
+        grid: ModelGrid,
+        table: InputTable,
+        preparation: Preparation,
+    ) -> None:
+        super().__init__(self._open, rasters, grid, table, preparation)
+        self._paths = paths
+        self._opened: list[_HourlyFiles] = []
+
+    def _open(self, table: InputTable, preparation: Preparation, grid: ModelGrid) -> _HourlyFiles:
+        self._opened.append(_HourlyFiles(self._paths, table, preparation, grid))
+        return self._opened[-1]
+
+    @cached_property
+    def _near(self) -> _HourlyFiles:
+        """Of the grid alone, which must be there."""
+        return self._source(0)
+
+    def missing(self, day: np.datetime64) -> list[str]:
+        """Say what a day lacks of the hourly weather."""
+        if not self.is_wanted:
+            return []
+        try:
+            return [f"for the transport: {what}" for what in self._near.era5.missing(day)]
+        except ConfigurationError:
+            raise
+        except RetrievalError as error:
+            return [str(error)]
+
+    def files(self, day: np.datetime64) -> set[Path]:
+        """Return the files that a day's hourly weather is read from."""
+        return self._near.era5.files(day) if self.is_wanted else set()
+
+    def close(self) -> None:
+        """Close the files."""
+        for sources in self._opened:
+            sources.close()

@@ -189,7 +189,8 @@ class CarriedDays:
         n_y, n_x = (n // constants.factor for n in self._outer.shape)
         self._plane = Plane((n_y, n_x), grid.spacing * constants.factor)
         self._window = tuple(slice(margin, margin + n) for n in grid.shape)
-        self._month: tuple[np.datetime64, HourlyInventory, HourlyInventory] | None = None
+        self._month: np.datetime64 | None = None
+        self._wide = self._fine = HourlyInventory({}, np.zeros((0, 0), np.float32))
 
     def day(self, day: np.datetime64) -> Array:
         """Return the four maps of a day, shape (4, n_y, n_x), as `Inputs.transport`.
@@ -199,6 +200,7 @@ class CarriedDays:
         DataError
             If the source lacks something.
         """
+        self._of_month(day.astype("datetime64[M]"))
         hours = self._hours(day)
         wide = [
             torch.stack(
@@ -235,14 +237,13 @@ class CarriedDays:
 
     def _emission(self, time: np.datetime64, *, is_fine: bool) -> torch.Tensor:
         """Return NO2 emitted in an hour [ug m-2 s-1]: on the plane, or the grid's fine cells."""
-        # the hour that ends at midnight is of the day before
-        month = (time - np.timedelta64(1, "h")).astype("datetime64[M]")
-        if self._month is None or self._month[0] != month:
-            self._month = (month, *self._inventories(month))
-        inventory = self._month[2] if is_fine else self._month[1]
+        inventory = self._fine if is_fine else self._wide
         return torch.from_numpy(inventory.hour(time)) + NATURAL
 
-    def _inventories(self, month: np.datetime64) -> tuple[HourlyInventory, HourlyInventory]:
+    def _of_month(self, month: np.datetime64) -> None:
+        """Read the inventory of a day's month, which counts for the evening before, too."""
+        if self._month == month:
+            return
         scale = 1e9 * NO2_SHARE * MOLAR_MASS_NO2 / MOLAR_MASS_NO
         maps = self.source.month_maps(month)
         wide = {name: scale * np.asarray(field[0]) for name, field in maps.items()}
@@ -253,10 +254,9 @@ class CarriedDays:
         factor = self.constants.factor
         coarse = {name: _mean(field, factor) for name, field in wide.items()}
         western = self._western
-        return (
-            HourlyInventory(coarse, _mean(western, factor)),
-            HourlyInventory(fine, western[self._window]),
-        )
+        self._wide = HourlyInventory(coarse, _mean(western, factor))
+        self._fine = HourlyInventory(fine, western[self._window])
+        self._month = month
 
     @cached_property
     def _western(self) -> Array:

@@ -67,6 +67,8 @@ class CamsTargets:
         Heights and target window.
     grid : ModelGrid
         The model grid; targets are on its parent of 8 km.
+    forecasts : bool
+        Whether the files are of the day's forecast, all levels in each: an input, no target.
 
     Raises
     ------
@@ -74,12 +76,18 @@ class CamsTargets:
         If there are no files, models are mixed, or a month has a level twice.
     """
 
-    def __init__(self, path: Path, preparation: Preparation, grid: ModelGrid) -> None:
+    def __init__(
+        self, path: Path, preparation: Preparation, grid: ModelGrid, *, forecasts: bool = False
+    ) -> None:
         self._path = path
         self._sources = list_sources(path)
         self._hours = target_hours(preparation.target_window)
-        self._months = MonthFiles(self._sources, preparation.heights, self._hours)
-        self._whole = WholeFiles(self._sources, preparation.heights, self._hours)
+        self._forecasts = forecasts
+        months = [] if forecasts else self._sources
+        self._months = MonthFiles(months, preparation.heights, self._hours)
+        self._whole = WholeFiles(
+            self._sources, preparation.heights, self._hours, forecasts=forecasts
+        )
         self._cells = grid.cells(CAMS_FACTOR)
         self._operators: dict[bytes, regrid.Operator] = {}
         self._warned: set[str] = set()
@@ -99,6 +107,8 @@ class CamsTargets:
 
     def _choose(self, day: np.datetime64) -> tuple[LevelFiles, list[str]]:
         """Return the layout a day is read from and what it lacks; names tell more than content."""
+        if self._forecasts:
+            return self._whole, self._whole.missing(day)
         lacking = self._months.missing(day)
         if not lacking or self._whole.is_empty:
             return self._months, lacking

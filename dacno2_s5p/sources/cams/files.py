@@ -20,6 +20,7 @@ from retrieval.apriori.cams_europe_layout import (
     is_forecast,
     level_field,
     months_of,
+    run_of,
 )
 from retrieval.apriori.formats.names import parse_cams_europe
 
@@ -170,13 +171,22 @@ class WholeFiles:
         Wanted levels [m].
     hours : sequence of int
         Wanted hours of a day.
+    forecasts : bool
+        Whether forecasts are wanted, those of the day's own run, or what was.
     """
 
     def __init__(
-        self, sources: Sequence[NetcdfSource], heights: Sequence[float], hours: Sequence[int]
+        self,
+        sources: Sequence[NetcdfSource],
+        heights: Sequence[float],
+        hours: Sequence[int],
+        *,
+        forecasts: bool = False,
     ) -> None:
         self._sources = [s for s in sources if parse_cams_europe(s.name) is None]
         self._heights, self._hours = heights, hours
+        self._forecasts = forecasts
+        self._what = "CAMS forecast" if forecasts else "CAMS reanalysis"
 
     @cached_property
     def _files(self) -> list[_Whole]:
@@ -185,7 +195,8 @@ class WholeFiles:
         Raises
         ------
         DataError
-            If a file is a forecast: a target is what was, as far as it is known.
+            If a file is a forecast: a target is what was, as far as it is known. Or if one is
+            none where forecasts are wanted: what was knows the stations of the day.
         """
         found = []
         for source in self._sources:
@@ -193,11 +204,11 @@ class WholeFiles:
             if opened is None:
                 logger.debug("%s holds no European NO2 on heights", source)
                 continue
-            if is_forecast(source):
-                msg = (
-                    f"Invalid target file {source}. Targets must be of a reanalysis or analysis. "
-                    "Given a forecast. Put it elsewhere."
-                )
+            if is_forecast(source) != self._forecasts:
+                rule = "Targets must be of a reanalysis or analysis. Given a forecast"
+                if self._forecasts:
+                    rule = "The input must be a forecast. Given a reanalysis or analysis"
+                msg = f"Invalid file {source}. {rule}. Put it elsewhere."
                 raise DataError(msg)
             found.append(_Whole(*opened))
         return found
@@ -214,16 +225,24 @@ class WholeFiles:
     def missing(self, day: np.datetime64) -> list[str]:
         """Say what a day lacks, one sentence for each gap."""
         stamps = stamps_of(day, self._hours)
-        timely = [f for f in self._files if f.has_times(stamps)]
+        timely = self._timely(day)
         if any(not f.lacking(self._heights) for f in timely):
             return []
         if timely:
             return [
-                f"CAMS reanalysis of {day} at {', '.join(f.lacking(self._heights))} "
+                f"{self._what} of {day} at {', '.join(f.lacking(self._heights))} "
                 f"({f.located.source.name})"
                 for f in timely
             ]
-        return [f"CAMS reanalysis of {day}: no one file has {stamps[0]} .. {stamps[-1]} UTC"]
+        return [f"{self._what} of {day}: no one file has {stamps[0]} .. {stamps[-1]} UTC"]
+
+    def _timely(self, day: np.datetime64) -> list[_Whole]:
+        """Return the files with all hours of a day; of forecasts those that started that day."""
+        found = [f for f in self._files if f.has_times(stamps_of(day, self._hours))]
+        if not self._forecasts:
+            return found
+        runs = [(f, run_of(f.located.source)) for f in found]
+        return [f for f, run in runs if run is None or run.astype("datetime64[D]") == day]
 
     def locate(self, day: np.datetime64) -> Located:
         """Return where a day is that lacks nothing.
@@ -233,7 +252,7 @@ class WholeFiles:
         DataError
             If several files have it.
         """
-        timely = [f for f in self._files if f.has_times(stamps_of(day, self._hours))]
+        timely = self._timely(day)
         complete = [f for f in timely if not f.lacking(self._heights)]
         names = [f.located.source.name for f in complete]
         if len(complete) > 1:

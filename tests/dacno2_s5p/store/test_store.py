@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import netCDF4
 import numpy as np
@@ -14,16 +15,21 @@ from dacno2_s5p.inputs.grid import Patch
 from dacno2_s5p.inputs.normalisation import Normaliser
 from dacno2_s5p.inputs.samples import read_targets
 from dacno2_s5p.inputs.variables import InputTable, Preparation
+from dacno2_s5p.prediction.days import FileDays
+from dacno2_s5p.sources.cams.fields import CamsTargets
+from dacno2_s5p.sources.day import InputSources
 from dacno2_s5p.sources.paths import SourcePaths
 from dacno2_s5p.store.chunks import write_chunk
 from dacno2_s5p.store.prepare import Preparer, Settings, days_of
 from dacno2_s5p.store.screen import LevelYear, distance, screen, sentences
 from dacno2_s5p.store.store import Store, day_path, month_path
+from dacno2_s5p.store.transported import with_transport
 from dacno2_s5p.training.sampling import SamplingRecipe, make_sampler
 from tests.builders.source_files import (
     DAY,
     GRID,
     SECTORS,
+    as_one_file,
     smooth_cams,
     write_all,
     write_cams,
@@ -379,3 +385,64 @@ def test_two_years_name_no_outlier():
     """With two years nobody knows which is the odd one."""
     rows = [LevelYear(0.0, y, 1, 1.0, (1.0, 1.0, 1.0), 0.9, False) for y in (2019, 2020)]
     assert "at least 3" in sentences(rows)[0]
+
+
+def test_the_transport_is_prepared_as_it_is_predicted_from(files, tmp_path):
+    """Maps of a store and those made from files for a prediction are the same, as half floats."""
+    table = InputTable.default(["transport"])
+    preparation = with_transport(STEPS, table, {"wind_height": 0.3})
+    store = make(files, tmp_path / "store", table=table, preparation=preparation, days=DAYS[1:])
+    assert store.preparation.transport["wind_height"] == 0.3
+    info = SimpleNamespace(inputs=store.table, preparation=store.preparation)
+    days = FileDays(SourcePaths.in_folder(files), info, GRID)
+    try:
+        given = days.read(DAYS[1])
+    finally:
+        days.close()
+    stored = store.day_inputs(0).transport
+    assert stored.shape == (4, *GRID.shape)
+    assert float(stored[0].std()) > 0.0
+    np.testing.assert_allclose(stored, given.transport, rtol=2.0**-10)
+
+
+def test_hourly_weather_that_is_not_there_is_told(files, tmp_path):
+    """The first day of the files has no evening before: its transport is missing, by name."""
+    table = InputTable.default(["transport"])
+    preparation = with_transport(STEPS, table, {})
+    preparer = Preparer(
+        SourcePaths.in_folder(files),
+        tmp_path / "store",
+        settings(table=table, preparation=preparation, days=(DAY - 1, DAY)),
+    )
+    try:
+        plan = preparer.plan()
+    finally:
+        preparer.close()
+    assert plan.complete == (DAY,)
+    assert "for the transport: ERA5 blh" in " ".join(plan.missing[str(DAY - 1)])
+
+
+def test_the_forecast_of_the_day_is_an_input(files, tmp_path):
+    """It comes from its own folder, forecasts only; the target stays what it is."""
+    folder = tmp_path / "forecast"
+    folder.mkdir()
+    as_one_file(files / "cams", folder / "forecast.nc", scheme="FORECAST")
+    table = InputTable.default(["cams"])
+    paths = SourcePaths.in_folder(files, {"cams_forecast": folder})
+    sources = InputSources(paths, table, STEPS, GRID)
+    try:
+        assert sources.missing(DAY) == []
+        # the run of DAY knows the next day, too: it is not that day's own
+        assert sources.missing(DAY + 1) == [
+            f"CAMS forecast of {DAY + 1}: no one file has {DAY + 1}T11 .. {DAY + 1}T13 UTC"
+        ]
+        assert folder / "forecast.nc" in sources.files(DAY)
+        found = sources.inputs(DAY)
+    finally:
+        sources.close()
+    # the same field by another name; stored as float32 in both
+    target = CamsTargets(files / "cams", STEPS, GRID).target(DAY).no2
+    np.testing.assert_allclose(found.cams, target, rtol=1e-5)
+    as_one_file(files / "cams", folder / "forecast.nc", scheme="ANALYSIS")
+    again = InputSources(paths, table, STEPS, GRID)
+    assert "Given a reanalysis or analysis" in again.missing(DAY)[0]
