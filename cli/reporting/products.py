@@ -27,7 +27,7 @@ from cli.reporting.tables import (
     numbers_table,
     scores_tables,
 )
-from cli.tasks.grid import STRATA_SUFFIX
+from retrieval.l3.intervals import STRATA_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable

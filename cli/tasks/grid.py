@@ -124,12 +124,10 @@ def _remove_without_days(folder: Path) -> None:
             folder.rmdir()
 
 
-STRATA_SUFFIX = "_strata.csv"
-"""Means by kind of pixel beside OUTPUT.nc: OUTPUT_strata.csv."""
-
-
 def strata_path(output: Path) -> Path:
     """Return the table of means by kind of pixel that goes with a map."""
+    from retrieval.l3.intervals import STRATA_SUFFIX
+
     return output.with_name(f"{output.stem}{STRATA_SUFFIX}")
 
 

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 N_REPLICATE = 200
 INTERVAL = (2.5, 97.5)
 """Percentiles of the interval: 95 %."""
+STRATA_SUFFIX = "_strata.csv"
+"""Means by kind of pixel beside OUTPUT.nc: OUTPUT_strata.csv."""
 LEAST_DAYS = 5
 """Fewer days say nothing of the scatter between days."""
 LEAST_IN_MONTH = 2
