@@ -17,7 +17,7 @@ from dacno2_s5p.prediction.profile_files import profile_name, profiles_of_day
 from dacno2_s5p.sources.paths import SourcePaths
 from dacno2_s5p.store.chunks import MANIFEST
 from dacno2_s5p.store.store import Store
-from retrieval.apriori.formats.profile_file import write_profile_file
+from retrieval.apriori.profile_file import write_profile_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -24,11 +24,11 @@ from retrieval.l2.orbit import Orbit
 from retrieval.l2.product.write import Layout, product_attributes
 from retrieval.l2.quality import QA_RECOMMENDED
 from retrieval.l3.add import add_files
+from retrieval.l3.cells import parse_cell, regular_grid
 from retrieval.l3.days import DayStore, GridJob
 from retrieval.l3.file import write_l3
 from retrieval.l3.means import period_mean
 from retrieval.l3.pixels import product_labels
-from retrieval.l3.sums import parse_cell, regular_grid
 from retrieval.physics.grids import EUROPE_PLANE, GEOGRAPHIC
 from retrieval.substitution import substitute as chain
 from retrieval.substitution.job import Job, OpenedSets, input_file, input_paths, orbit_time

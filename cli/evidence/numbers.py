@@ -22,9 +22,8 @@ from retrieval.substitution.options import Above
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
+    from retrieval.typing import Bool
 
-    Bool = NDArray[np.bool_]
     Pair = tuple[str, str]
 
 QUARTERS = ("01-01", "04-01", "07-01", "10-01")

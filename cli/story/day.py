@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from dacno2_s5p.twin.twin import Twin
     from retrieval.simulate.swath import Swath
+    from retrieval.typing import Float
 
-    Float = NDArray[np.floating]
     Say = Callable[[str], None]
 
 DATE = "2023-06-01"

@@ -29,13 +29,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import PolyCollection
     from matplotlib.figure import FigureBase
-    from numpy.typing import NDArray
 
     from cli.story.day import Columns
     from retrieval.l3.means import L3
     from retrieval.maps.axes import MapAxes
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 CITY, SEA = (2.35, 48.86), (3.0, 53.3)
 """Where profiles are drawn: Paris, and the southern North Sea (longitude, latitude)."""

@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from dacno2_s5p.inputs.normalisation import Normaliser, TargetScaling
     from dacno2_s5p.inputs.samples import Crop, DaySource
     from dacno2_s5p.inputs.variables import InputTable
+    from retrieval.typing import Float
 
-    Float = NDArray[np.floating]
     Progress = Callable[[int, int], None]
 
 __all__ = [

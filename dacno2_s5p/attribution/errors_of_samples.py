@@ -20,11 +20,8 @@ from dacno2_s5p.inputs.samples import GROUPS, Inputs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from dacno2_s5p.inputs.normalisation import TargetScaling
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 Kind = Literal["stations", "cams"]
 """What predictions are compared with."""

@@ -15,15 +15,13 @@ from dacno2_s5p.inputs.samples import Inputs, read_targets
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from numpy.typing import NDArray
     from torch import Tensor
 
     from dacno2_s5p.attribution.errors_of_samples import ErrorTarget, PathRmse, SquaredErrors
     from dacno2_s5p.inputs.normalisation import Normaliser
     from dacno2_s5p.inputs.samples import Crop, DaySource
     from dacno2_s5p.inputs.variables import InputTable
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 METHOD = "gausslegendre"
 """Rule of the integral, as captum names it; the nodes of `ErrorPath` are its own."""

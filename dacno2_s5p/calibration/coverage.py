@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     from dacno2_s5p.evaluation.evidence import Evidence
     from retrieval.apriori.base import AprioriSet
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 
 TABLE = "coverage"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 ONE_SIGMA = math.erf(math.sqrt(0.5))
 """Share of a normal distribution within one standard deviation, 0.6827."""

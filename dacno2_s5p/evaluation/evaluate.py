@@ -32,12 +32,8 @@ from dacno2_s5p.evaluation.stations import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from dacno2_s5p.evaluation.evidence import Evidence
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 __all__ = ["Row", "evaluate", "station_groups"]
 

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from dacno2_s5p.inputs.grid import ModelGrid
     from dacno2_s5p.sources.stations.cells import Measurements, StationCell
     from retrieval.physics.grids import RectilinearGrid
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 
 logger = logging.getLogger(__name__)

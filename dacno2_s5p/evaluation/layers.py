@@ -13,11 +13,8 @@ from dacno2_s5p.evaluation.metrics import LEAST_DAYS, N_DRAW, bootstrap, centred
 from dacno2_s5p.evaluation.rows import Row, score_rows
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from dacno2_s5p.evaluation.evidence import Evidence
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 ALL_LAYERS = "all layers"
 ANOMALIES = "all layers, layer means removed"

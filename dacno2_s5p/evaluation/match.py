@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from dacno2_s5p.evaluation.sets import FieldSet
     from dacno2_s5p.inputs.grid import ModelGrid
     from retrieval.physics.grids import RectilinearGrid
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 
 class Match:

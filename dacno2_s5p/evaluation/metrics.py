@@ -16,7 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 METRICS = ("rmse", "r", "r2", "bias")
 """The paper's metrics, in the order of its tables."""

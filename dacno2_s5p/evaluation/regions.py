@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from dacno2_s5p.evaluation.evidence import Evidence
     from dacno2_s5p.inputs.grid import ModelGrid
+    from retrieval.typing import Float
 
-    Float = NDArray[np.floating]
     Bool = NDArray[np.bool_]
 
 logger = logging.getLogger(__name__)

@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from dacno2_s5p.inputs.grid import ModelGrid
     from retrieval.apriori.base import AprioriSet
     from retrieval.physics.grids import RectilinearGrid
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 
 @dataclass(frozen=True)

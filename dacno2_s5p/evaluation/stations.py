@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from dacno2_s5p.evaluation.evidence import Evidence
     from dacno2_s5p.sources.stations.cells import StationCell
+    from retrieval.typing import Float
 
-    Float = NDArray[np.floating]
     Bool = NDArray[np.bool_]
 
 AREAS = ("urban", "suburban", "rural")

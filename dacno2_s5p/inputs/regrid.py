@@ -20,7 +20,7 @@ from retrieval.physics.overlap import overlap_areas, polygon_area
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 LEAST_COVERAGE = 1.0 - 1e-6
 """Share of a target cell that the source must cover; less is round-off of edges that meet."""

@@ -21,7 +21,7 @@ from retrieval.physics.grids import GEOGRAPHIC, RectilinearGrid, corners_in_degr
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 logger = logging.getLogger(__name__)
 

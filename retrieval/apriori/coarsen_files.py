@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
     from retrieval.apriori.base import AprioriSet
     from retrieval.apriori.formats.containers import NetcdfSource
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 logger = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from retrieval.l2.orbit import Orbit
     from retrieval.l2.pixels import Footprints
+    from retrieval.typing import Float
 
-    Float = NDArray[np.floating]
     Bool = NDArray[np.bool_]
 
 SLAB_BYTES = 128 * 2**20

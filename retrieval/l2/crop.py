@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     from retrieval.l2.orbit import Orbit
     from retrieval.physics.grids import RectilinearGrid
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 PIXEL_REACH = 0.5
 """Corners lie within this latitude difference of their centre [degree] (widest pixels: 15 km)."""

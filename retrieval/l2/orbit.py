@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from retrieval.l2.names import SensorNames
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 ALL = slice(None)
 COLUMNS = ("column", "precision_kernel", "stratospheric_column")

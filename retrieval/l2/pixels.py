@@ -14,7 +14,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
+
     Bool = NDArray[np.bool_]
     Shapes = dict[str, tuple[int, ...]]
 

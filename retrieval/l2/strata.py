@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from retrieval.l2.orbit import Orbit
     from retrieval.l2.pixels import Crop
+    from retrieval.typing import Float
 
-    Float = NDArray[np.floating]
     Bool = NDArray[np.bool_]
 
 logger = logging.getLogger(__name__)

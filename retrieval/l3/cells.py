@@ -18,9 +18,7 @@ from retrieval.physics.grids import (
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 MOST_ALONG = 10_000_000
 """Cells along a side of a grid; whether all of them fit into memory is another question."""

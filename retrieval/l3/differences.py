@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from retrieval.l3.means import L3
     from retrieval.maps.regions import Region
     from retrieval.physics.grids import RectilinearGrid
+    from retrieval.typing import Float
 
-    Float = NDArray[np.floating]
     Bool = NDArray[np.bool_]
 
 MINIMUM_COLUMN = 0.3e15 / MOLEC_CM2_PER_MOL_M2

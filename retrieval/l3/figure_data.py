@@ -23,11 +23,8 @@ from retrieval.maps.regions import DOMAIN, REGIONS, Region, background, hotspots
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
-
     from retrieval.l3.means import L3
-
-    Bool = NDArray[np.bool_]
+    from retrieval.typing import Bool
 
 logger = logging.getLogger(__name__)
 

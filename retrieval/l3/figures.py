@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
     from retrieval.l3.figure_data import MapData
     from retrieval.physics.grids import RectilinearGrid
+    from retrieval.typing import Float
 
-    Float = NDArray[np.floating]
     Bool = NDArray[np.bool_]
 
 WIDTHS = {1: 9.0, 2: 13.0}

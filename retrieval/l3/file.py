@@ -21,7 +21,7 @@ from retrieval.physics.constants import FILL_FLOAT
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 PREFIX = "tropospheric_column_"
 TITLE = "TROPOMI tropospheric NO2 columns on a grid, one pixel set for all a priori"

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from retrieval.l3.means import Average
+    from retrieval.typing import Float
 
-    Float = NDArray[np.floating]
     Bool = NDArray[np.bool_]
 
 

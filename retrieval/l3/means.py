@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from retrieval.physics.grids import RectilinearGrid
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 Average = Literal["pooled", "months"]
 

@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from retrieval.l2.orbit import Orbit
     from retrieval.l2.pixels import Crop
     from retrieval.physics.grids import RectilinearGrid
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 logger = logging.getLogger(__name__)
 

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
     from retrieval.l2.orbit import Orbit
     from retrieval.l2.pixels import Crop
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 DIMENSIONS = ("scanline", "ground_pixel")
 

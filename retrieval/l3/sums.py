@@ -24,7 +24,7 @@ from retrieval.physics.grids import RectilinearGrid, cell_areas, same_grid
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 
 logger = logging.getLogger(__name__)

@@ -37,11 +37,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import PolyCollection, QuadMesh
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
     from retrieval.maps.colours import ColourScale
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 CM_PER_INCH = 2.54
 MISSING = "0.86"

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from retrieval.physics.grids import RectilinearGrid
+    from retrieval.typing import Float
 
-    Float = NDArray[np.floating]
     Bool = NDArray[np.bool_]
 
 INPUT_BOX: BoundingBox = (-10.0, 40.0, 10.0, 56.0)

@@ -45,8 +45,7 @@ if TYPE_CHECKING:
     from retrieval.simulate.scene import SurfaceScene
     from retrieval.simulate.swath import Swath
     from retrieval.simulate.tm5 import OperationalModel
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 UNCERTAINTY = Uncertainty(
     slant=0.55e15 / MOLEC_CM2_PER_MOL_M2, stratosphere=0.2e15 / MOLEC_CM2_PER_MOL_M2

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from retrieval.simulate.l2_file.layout import Variant
     from retrieval.simulate.scene import SurfaceScene
     from retrieval.simulate.swath import Swath
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 PROCESSING_DELAY = np.timedelta64(8, "D")
 """Time from the end of the orbit to the creation of the file."""

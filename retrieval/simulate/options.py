@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from retrieval.simulate.l2_file.layout import Variant
     from retrieval.simulate.scene import SurfaceScene
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 POLYGON, SUPER_GAUSSIAN = "polygon", "super-gaussian"
 STANDARD, MODEL = "standard", "model"

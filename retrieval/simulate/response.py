@@ -21,11 +21,8 @@ from retrieval.physics.grids import project
 from retrieval.physics.quadrilaterals import unwrap_longitudes
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from retrieval.physics.grids import RectilinearGrid
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 ACROSS_EXPONENT, ALONG_EXPONENT = 4.0, 2.0
 REACH_ACROSS, REACH_ALONG = 0.9, 1.4

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
     from retrieval.physics.grids import RectilinearGrid
     from retrieval.simulate.swath import Swath
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 SNOW, PERMANENT_ICE, OCEAN, LAND = 103, 101, 255, 0
 """NISE codes of `snow_ice_flag`."""

@@ -22,17 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from retrieval.apriori.base import AprioriSet
     from retrieval.physics.time_rules import TimeRule
     from retrieval.simulate.l2_file.content import L2Content
     from retrieval.simulate.scene import SurfaceScene
     from retrieval.simulate.swath import Swath
     from retrieval.simulate.tm5 import OperationalModel
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 __all__ = ["SimulatedOrbit", "SimulationOptions", "simulate_orbit"]
 

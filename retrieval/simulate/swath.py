@@ -19,7 +19,8 @@ from retrieval.physics.sun import solar_angles, solar_position
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
+
     Times = NDArray[np.datetime64]
 
 EARTH_RADIUS = 6371.0e3

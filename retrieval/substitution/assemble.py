@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from retrieval.substitution.options import Options
     from retrieval.substitution.recompute import SetColumns
+    from retrieval.typing import Float
 
-    Float = NDArray[np.floating]
     Stored = NDArray[np.float32]
 
 ENSEMBLE = "standard deviation of 1/M' over the sets and TM5"

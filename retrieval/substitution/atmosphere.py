@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from retrieval.apriori.meteorology import Meteo
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 
 @dataclass

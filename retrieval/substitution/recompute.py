@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from retrieval.l2.pixels import Pixels
     from retrieval.substitution.collocate import Profiles
+    from retrieval.typing import Float
 
-    Float = NDArray[np.floating]
     Bool = NDArray[np.bool_]
 
 MINIMUM_COVERAGE = 0.99

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from retrieval.l2.orbit import Orbit
     from retrieval.l2.pixels import Crop
     from retrieval.l2.product.table import ProductTable
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 
 @dataclass(frozen=True)

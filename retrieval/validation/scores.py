@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
+
     Bool = NDArray[np.bool_]
 
 

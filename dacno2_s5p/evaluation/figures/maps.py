@@ -22,11 +22,9 @@ from retrieval.physics.grids import GEOGRAPHIC
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
     from dacno2_s5p.evaluation.evidence import Evidence
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 SHOWN_HEIGHTS = (0.0, 250.0, 1000.0, 3000.0)
 """Heights of the layer maps [m], of those that all sets have."""

@@ -28,12 +28,10 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
     from dacno2_s5p.evaluation.evidence import Evidence
     from dacno2_s5p.evaluation.rows import Row
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 __all__ = ["COLOURS", "UNIT", "add_note", "figures", "plain_axes", "save"]
 

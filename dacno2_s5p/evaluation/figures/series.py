@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
     from dacno2_s5p.evaluation.evidence import Evidence
     from dacno2_s5p.evaluation.rows import Row
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 STATION_COLOUR = "0.45"
 LONGEST_GAP = np.timedelta64(100, "D")

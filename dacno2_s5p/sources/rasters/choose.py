@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from retrieval.physics.grids import RectilinearGrid
 
     Ends = tuple[float, float, float, float]
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
+
     Marks = Callable[[str, "int | None"], tuple[Mark, ...] | None]
     Read = Callable[[Sequence[Path]], NDArray[np.generic]]
 

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dacno2_s5p.sources.rasters.raster_file import Raster
-
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 STRIP_CELLS = 2_000_000
 """Cells of a raster that are read at once: some 300 MB with all that overlaps need."""

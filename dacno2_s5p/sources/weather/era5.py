@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from retrieval.physics.grids import RectilinearGrid
 
     Wanted = dict[str, tuple[list[np.datetime64], Which]]
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 logger = logging.getLogger(__name__)
 

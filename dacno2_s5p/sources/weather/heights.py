@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 
 def lowest_above_ground(pressure: Float, surface_pressure: Float) -> NDArray[np.intp]:

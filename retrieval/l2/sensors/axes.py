@@ -17,7 +17,7 @@ from retrieval.physics.constants import STANDARD_PRESSURE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 L2_ADVICE = "Give a file in the layout of the operational product."
 """The advice to whoever gives another kind of L2 file."""

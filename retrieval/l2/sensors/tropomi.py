@@ -30,7 +30,7 @@ from retrieval.physics.layers import pressure_edges
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 PRODUCT_NAME = "L2__NO2___"
 

@@ -32,7 +32,7 @@ from retrieval.simulate.light.radiative_transfer import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 TABLE_NAME = "box_amf_437nm.nc"
 

@@ -25,7 +25,8 @@ from retrieval.simulate.light.box_amf import layer_box_amf
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
+
     Bool = NDArray[np.bool_]
 
 CLOUD_ALBEDO = 0.8

@@ -24,9 +24,9 @@ import numpy as np
 from retrieval.physics.constants import STANDARD_PRESSURE
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
-    Float = NDArray[np.floating]
+    from retrieval.typing import Float
 
 RAYLEIGH_OPTICAL_DEPTH = 0.248
 """Of the whole atmosphere at 1013.25 hPa and 437.5 nm (Nicolet 1984)."""
