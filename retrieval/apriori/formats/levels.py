@@ -42,6 +42,8 @@ HEIGHT_UNITS = {"m": 1.0, "metre": 1.0, "metres": 1.0, "meter": 1.0, "meters": 1
 _PRESSURE_NAMES = ("pressure_level", "isobaricinhpa", "plev", "pressure")
 _HEIGHT_NAMES = ("height", "heights")
 MODEL_LEVEL_NAMES = ("model_level", "hybrid")
+_LARGEST_COEFFICIENT_HPA = 1100.0
+"""Coefficients without a unit that exceed this cannot be in hPa, nor numbers: they are in Pa."""
 
 
 @dataclass(frozen=True)
@@ -244,19 +246,19 @@ def _hybrid(
 ) -> tuple[Float, Float] | None:
     """Return interface coefficients in file order, (n_level + 1,), or None when not hybrid."""
     if "hyai" in dataset.variables and dataset.variables["hyai"].size == n_level + 1:
-        a, b = dataset.variables["hyai"], dataset.variables["hybi"]
-        return _in_pascal(a), np.asarray(b[:], dtype=np.float64)
+        a = _pressure_term(dataset, "hyai", _p0_beside(dataset, "hyai"), where)
+        return a, np.asarray(dataset.variables["hybi"][:], dtype=np.float64)
     if name not in dataset.variables:
         return None
     variable = dataset.variables[name]
     bounds = text_attribute(variable, "bounds")
     holders = [bounds, name] if bounds in dataset.variables else [name]
     for holder in holders:
-        terms = _formula_terms(dataset, holder)
+        terms = _formula_terms(dataset, holder, where)
         found = None if terms is None else _joined(*terms, n_level)
         if found is not None:
             return found
-    if _formula_terms(dataset, name) is not None:
+    if _formula_terms(dataset, name, where) is not None:
         msg = (
             f"Invalid hybrid levels {where}. Layers need their interfaces. Given coefficients at "
             "mid-levels only. Add bounds with formula_terms (CF 7.1)."
@@ -265,21 +267,60 @@ def _hybrid(
     return None
 
 
-def _formula_terms(dataset: netCDF4.Dataset, holder: str) -> tuple[Float, Float] | None:
+def _terms(dataset: netCDF4.Dataset, holder: str) -> dict[str, str]:
     text = text_attribute(dataset.variables[holder], "formula_terms")
-    terms = dict(re.findall(r"(\w+):\s*(\S+)", text))
+    return dict(re.findall(r"(\w+):\s*(\S+)", text))
+
+
+def _formula_terms(dataset: netCDF4.Dataset, holder: str, where: str) -> tuple[Float, Float] | None:
+    terms = _terms(dataset, holder)
     if "b" not in terms or not ("ap" in terms or "a" in terms):
         return None
     names = [terms.get("ap", terms.get("a", "")), terms["b"]]
     if any(n not in dataset.variables for n in names):
         return None
-    a = _in_pascal(dataset.variables[names[0]])
-    if "ap" not in terms and terms.get("p0") in dataset.variables:
-        # a is dimensionless only together with p0 (CF Appendix D)
-        a = np.asarray(dataset.variables[names[0]][:], dtype=np.float64) * _in_pascal(
-            dataset.variables[terms["p0"]]
-        )
+    p0 = terms.get("p0", "") if "ap" not in terms else ""
+    a = _pressure_term(dataset, names[0], p0, where)
     return a, np.asarray(dataset.variables[names[1]][:], dtype=np.float64)
+
+
+def _p0_beside(dataset: netCDF4.Dataset, a: str) -> str:
+    """Return the reference pressure of a coefficient: of the formula it stands in, else by name."""
+    for holder in dataset.variables:
+        terms = _terms(dataset, holder)
+        if a in (terms.get("a"), terms.get("ap")):
+            return terms.get("p0", "") if terms.get("a") == a else ""
+    return next((name for name in ("P0", "p0") if name in dataset.variables), "")
+
+
+def _pressure_term(dataset: netCDF4.Dataset, name: str, p0: str, where: str) -> Float:
+    """Return the first hybrid coefficient [Pa]: with a unit of pressure, or times p0 without one.
+
+    CF appendix D has both: `ap` is a pressure, `a` a number that p0 makes one.
+
+    Raises
+    ------
+    AprioriError
+        If it is neither: without a unit, without p0, and too small to be in Pa.
+    """
+    variable = dataset.variables[name]
+    units = text_attribute(variable, "units").lower()
+    values = np.asarray(variable[...], dtype=np.float64)
+    if units in PRESSURE_UNITS:
+        return values * PRESSURE_UNITS[units]
+    if p0 in dataset.variables:
+        reference = float(np.ravel(_in_pascal(dataset.variables[p0]))[0])
+        if 5e4 < reference < 1.2e5 and np.abs(values).max() <= 1.0:
+            return values * reference
+    elif np.abs(values).max() > _LARGEST_COEFFICIENT_HPA:
+        return values
+    msg = (
+        f"Invalid hybrid levels {where}. The coefficient {name} must have a unit of pressure, or "
+        f"none and a reference pressure p0 (CF appendix D). Given the largest, "
+        f"{np.abs(values).max():g}, with unit {units or 'none'!r} and "
+        f"{f'p0 = {p0}' if p0 else 'no p0'}. Correct its unit."
+    )
+    raise AprioriError(msg)
 
 
 def _joined(a: Float, b: Float, n_level: int) -> tuple[Float, Float] | None:

@@ -249,6 +249,49 @@ def test_hybrid_levels(tmp_path, style, is_top_first):
     np.testing.assert_allclose(opened.read(0, ALL, ALL), SI[0] * 1e-2, rtol=2e-7)
 
 
+def cesm(terms, p0=1e5, a=A / 1e5, unit=""):
+    """Hybrid levels as CESM writes them: numbers without a unit, and the pressure they are of."""
+
+    def add(ds):
+        ds.createDimension("ilev", 4)
+        ds.createVariable("hyai", "f8", ("ilev",))[:] = a[::-1]
+        ds.createVariable("hybi", "f8", ("ilev",))[:] = B[::-1]
+        if unit:
+            ds["hyai"].units = unit
+        if p0 is not None:
+            ds.createVariable("P0", "f8", ())[...] = p0
+        if terms:
+            ds["level"].formula_terms = terms
+
+    return add
+
+
+@pytest.mark.parametrize(
+    ("terms", "p0", "a", "unit"),
+    [
+        ("a: hyai b: hybi p0: P0 ps: PS", 1e5, A / 1e5, ""),
+        ("a: hyam b: hybm p0: P0 ps: PS", 1e5, A / 1e5, "1"),
+        ("", 1e5, A / 1e5, ""),
+        ("ap: hyai b: hybi ps: PS", None, A, "Pa"),
+        ("", None, A / 100.0, "hPa"),
+        ("a: hyai b: hybi p0: P0 ps: PS", 1e5, A, "Pa"),
+    ],
+)
+def test_coefficients_without_a_unit_are_of_their_reference_pressure(tmp_path, terms, p0, a, unit):
+    """CESM's `hyai` times P0 = 1e5 Pa are the interfaces that `ap` in Pa gives (CF appendix D)."""
+    path = write_field(
+        tmp_path / "f.nc",
+        level=(np.arange(1.0, 4.0), HYBRID),
+        units="mol mol-1",
+        values=SI[:, ::-1] * 1e-2,
+        extra=cesm(terms, p0, a, unit),
+    )
+    opened = open_apriori(path)
+    np.testing.assert_allclose(opened.vertical.a, A, rtol=1e-12)  # float64 round-off
+    assert opened.vertical.b.tolist() == B.tolist()
+    np.testing.assert_allclose(opened.read(0, ALL, ALL), SI[0] * 1e-2, rtol=2e-7)
+
+
 def mid_levels_only(ds):
     ds.createVariable("ap", "f8", ("level",))[:] = 0.5 * (A[:-1] + A[1:])
     ds.createVariable("b", "f8", ("level",))[:] = 0.5 * (B[:-1] + B[1:])
@@ -268,6 +311,11 @@ def mid_levels_only(ds):
         ({"level": (np.array([1.0, 0.7, 0.3]), {"units": "hPa"})}, "between 10 and 1200 hPa"),
         ({"level": (np.array([0.0, 50.0, 50.0]), {"units": "m"})}, "must be distinct"),
         ({"level": (np.arange(3.0), HYBRID), "extra": mid_levels_only}, "need their interfaces"),
+        ({"level": (np.arange(3.0), HYBRID), "extra": cesm("", None)}, "hyai must have a unit of"),
+        (
+            {"level": (np.arange(3.0), HYBRID), "extra": cesm("", None, A / 100.0)},
+            "Given the largest, 100, with unit 'none' and no p0",
+        ),
         (
             {"extra": lambda ds: bounds(ds, [[0, 100], [200, 500], [500, 2500]])},
             "Layers must touch",
