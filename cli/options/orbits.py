@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 ENDINGS = (".nc", ".nc4", ".h5")
+SEARCHED = (*ENDINGS, ".zip")
 """Of files that are looked for in folders."""
 
 
@@ -115,7 +116,7 @@ def _search(path: Path) -> list[Path]:
     return sorted(
         one
         for one in found
-        if one.suffix.lower() in ENDINGS and not one.name.startswith(".") and one.is_file()
+        if one.suffix.lower() in SEARCHED and not one.name.startswith(".") and one.is_file()
     )
 
 

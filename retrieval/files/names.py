@@ -19,7 +19,7 @@ _STAMP = r"\d{8}T\d{6}"
 _S5P = re.compile(
     rf"(?P<stem>S5P_(?P<stream>[A-Z]{{3}}[A-Z_])_(?P<product>.{{10}})_(?P<start>{_STAMP})_"
     rf"(?P<end>{_STAMP})_(?P<orbit>\d{{5}})_(?P<collection>\d{{2}})_(?P<processor>\d{{6}})_"
-    rf"(?P<created>{_STAMP}))(?P<suffix>.*?)(?:\.nc4?)?$"
+    rf"(?P<created>{_STAMP}))(?P<suffix>.*?)(?:\.(?:nc4?|zip))?$"
 )
 _CTM = re.compile(
     rf"S5P_(?P<stream>[A-Z]{{4}})_(?P<product>AUX_CTM(?:ANA|FCT))_(?P<start>{_STAMP})_"

@@ -10,11 +10,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
 
+from retrieval.errors import ProductError
+from retrieval.files.archives import is_zip, orbit_content, orbit_members
+from retrieval.files.names import parse_s5p
 from retrieval.l2.names import ORIGINAL_SUFFIX, TM5
 from retrieval.l2.open_orbit import sensors
 
@@ -67,6 +71,14 @@ def orbit_kind(path: Path) -> OrbitKind:
         with path.open("rb") as file:
             if file.read(3) == b"CDF":  # classic netCDF: a model's file
                 return OrbitKind.OTHER
+        if is_zip(path):
+            members = orbit_members(path)
+            if len(members) != 1:
+                return OrbitKind.OTHER
+            name = parse_s5p(PurePosixPath(members[0]).name)
+            if name is not None and not name.suffix:  # as delivered: not unpacked to be looked at
+                return OrbitKind.ORIGINAL if name.product == "L2__NO2___" else OrbitKind.OTHER
+            path = orbit_content(path).path
         with h5py.File(path, "r") as content:
             groups = [
                 content[one.names.group]
@@ -76,7 +88,7 @@ def orbit_kind(path: Path) -> OrbitKind:
             if not groups:
                 return OrbitKind.OTHER
             is_ours = any("apriori_sets" in group.attrs for group in groups)
-    except (OSError, RuntimeError, KeyError):
+    except (OSError, RuntimeError, KeyError, ProductError):
         return OrbitKind.DAMAGED
     return OrbitKind.RERETRIEVED if is_ours else OrbitKind.ORIGINAL
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retrieval.errors import ProductError
+from retrieval.files.candidates import Candidate, Mark, choose, listed, newest
 from retrieval.files.names import S5P_STEM_LENGTH, parse_s5p
+from retrieval.files.provenance import checksum
 from retrieval.l2.open_orbit import open_lenient
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy as np
 
     from retrieval.l2.orbit import Orbit
 
@@ -114,6 +117,8 @@ def identify(path: str | Path, orbit: Orbit | None = None) -> OrbitIdentity:
 def one_file_an_orbit(paths: Sequence[Path]) -> tuple[list[Path], list[tuple[Path, Path]]]:
     """Choose one file of each orbit: reprocessed before offline before near real time.
 
+    Of one stream the newer processor counts, and of one processor the newer file.
+
     Near-real-time granules of an orbit are different measurements; all of them stay unless a
     whole orbit is there.
 
@@ -132,30 +137,51 @@ def one_file_an_orbit(paths: Sequence[Path]) -> tuple[list[Path], list[tuple[Pat
     Raises
     ------
     ProductError
-        If an orbit is there twice in one stream: which one is meant, only the user knows.
+        If an orbit is there twice and nothing ranks the two, re-retrieved and not, or with other
+        sets: which one is meant, only the user knows; both in a map would have double weight.
     """
-    groups: dict[str, list[tuple[int, str, Path]]] = {}
+    groups: dict[str, dict[str, list[Candidate[Path]]]] = {}
     for path in paths:
         found = identify(path)
-        rank = STREAMS.index(found.stream) if found.stream in STREAMS else len(STREAMS)
-        groups.setdefault(found.number, []).append((rank, found.orbit, path))
-    chosen, passed_over = [], []
-    for number in sorted(groups):
-        group = sorted(groups[number], key=lambda item: item[:2])
-        best = [item for item in group if item[0] == group[0][0]]
-        for one, other in pairwise(best):
-            if one[1] == other[1]:
-                raise ProductError(_twice(number, one[2], other[2]))
-        chosen += [item[2] for item in best]
-        passed_over += [(item[2], best[0][2]) for item in group[len(best) :]]
+        part = found.orbit if found.stream == NEAR_REAL_TIME else ""
+        candidate = Candidate(path, str(path), _rank(path, found))
+        groups.setdefault(found.number, {}).setdefault(part, []).append(candidate)
+    chosen: list[Path] = []
+    passed_over: list[tuple[Path, Path]] = []
+    for number, parts in sorted(groups.items()):
+        if "" in parts and len(parts) > 1:  # a whole orbit beside granules of it
+            parts = {"": [one for part in parts.values() for one in part]}
+        for part, files in sorted(parts.items()):
+            best = choose(
+                f"orbit {part or number} of a map", files, same=_are_equal, error=ProductError
+            ).chosen.value
+            chosen.append(best)
+            passed_over += [(one.value, best) for one in files if one.value != best]
     return chosen, passed_over
 
 
-def _twice(number: str, one: Path, other: Path) -> str:
+def _rank(path: Path, found: OrbitIdentity) -> tuple[Mark, ...]:
+    """Rank by stream, then the newer processor, then the newer file of one processor."""
+    version = [int(part) for part in found.processor_version.split(".") if part.isdigit()]
+    created = _created(path)
     return (
-        f"Invalid files. An orbit may be in a map once, else it has double weight. Given orbit "
-        f"{number} as {one} and {other}. Leave one of them out."
+        listed("stream", found.stream, STREAMS),
+        newest("processor", found.processor_version, *version),
+        newest("creation", str(created or ""), *([] if created is None else [created.astype(int)])),
     )
+
+
+def _created(path: Path) -> np.datetime64 | None:
+    """Return when a file was made: by its name, else by the name it keeps within."""
+    name = parse_s5p(path.name)
+    if name is None:
+        with open_lenient(path) as orbit:
+            name = parse_s5p(orbit.attribute("id")[:S5P_STEM_LENGTH])
+    return None if name is None else name.created
+
+
+def _are_equal(one: Path, other: Path) -> bool:
+    return checksum(one) == checksum(other)
 
 
 def check_one_generation(paths: Sequence[Path]) -> None:

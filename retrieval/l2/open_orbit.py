@@ -14,6 +14,7 @@ from pathlib import Path
 import netCDF4
 
 from retrieval.errors import ProductError
+from retrieval.files.archives import orbit_content
 from retrieval.files.damage import CONTENT_ERRORS
 from retrieval.files.hdf5_safety import refuse_unsafe
 from retrieval.l2 import sensors as package
@@ -37,7 +38,7 @@ def open_orbit(path: str | Path) -> Orbit:
     Parameters
     ----------
     path : path
-        An orbit or granule of a sensor that is known.
+        An orbit or granule of a sensor that is known, or a ZIP archive with one in it.
 
     Returns
     -------
@@ -53,9 +54,10 @@ def open_orbit(path: str | Path) -> Orbit:
     if not path.is_file():
         msg = f"{path} is not a file. Expected a TROPOMI L2 NO2 orbit. Check the path."
         raise ProductError(msg)
-    refuse_unsafe(path, ProductError)
+    content = orbit_content(path)
+    refuse_unsafe(content.path, ProductError)
     try:
-        dataset = netCDF4.Dataset(path)
+        dataset = netCDF4.Dataset(content.path)
         dataset.set_auto_maskandscale(False)
     except CONTENT_ERRORS as error:
         msg = (
@@ -63,7 +65,7 @@ def open_orbit(path: str | Path) -> Orbit:
             f"the library says: {_first_line(error)}. Download the file again."
         )
         raise ProductError(msg) from error
-    orbit = _sensor_of(dataset)(path, dataset)
+    orbit = _sensor_of(dataset)(path, dataset, content)
     try:
         with orbit.reading("its variables"):
             orbit.check()
@@ -84,9 +86,10 @@ def open_lenient(path: Path) -> Orbit:
     if not path.is_file():
         msg = f"Invalid file {path}. It must exist. Given a name without a file. Check the path."
         raise ProductError(msg)
-    refuse_unsafe(path, ProductError)
+    content = orbit_content(path)
+    refuse_unsafe(content.path, ProductError)
     try:
-        dataset = netCDF4.Dataset(path)
+        dataset = netCDF4.Dataset(content.path)
     except CONTENT_ERRORS as error:
         words = " ".join(str(error).split())
         msg = (
@@ -95,7 +98,7 @@ def open_lenient(path: Path) -> Orbit:
         )
         raise ProductError(msg) from error
     dataset.set_auto_maskandscale(False)
-    orbit = _sensor_of(dataset)(path, dataset)
+    orbit = _sensor_of(dataset)(path, dataset, content)
     names = orbit.names
     missing = [n for n in (names.latitude, names.longitude, names.column) if not orbit.has(n)]
     product = _product_of(orbit)
@@ -117,8 +120,9 @@ def open_lenient(path: Path) -> Orbit:
 def looks_like_l2(path: str | Path) -> bool:
     """Tell whether a file has the groups of a level-2 product of a known sensor."""
     try:
-        refuse_unsafe(Path(path), ProductError)
-        with netCDF4.Dataset(path) as dataset:
+        content = orbit_content(Path(path))
+        refuse_unsafe(content.path, ProductError)
+        with netCDF4.Dataset(content.path) as dataset:
             return any(sensor.matches(dataset) for sensor in sensors())
     except (*CONTENT_ERRORS, ProductError):
         return False

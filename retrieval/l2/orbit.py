@@ -16,6 +16,7 @@ import netCDF4
 import numpy as np
 
 from retrieval.errors import ProductError
+from retrieval.files.archives import Content
 from retrieval.files.damage import CONTENT_ERRORS, content_errors, describe_fault
 from retrieval.l2.pixels import Crop, Footprints, Tropopause
 
@@ -50,7 +51,7 @@ class Orbit(ABC):
     Attributes
     ----------
     path : Path
-        The file.
+        The file, as it was given.
     dataset : netCDF4.Dataset
         Open for reading, with automatic masking and scaling off.
     assumptions : list of str
@@ -66,9 +67,17 @@ class Orbit(ABC):
     advice: ClassVar[str]
     """What to do with a file that is laid out otherwise."""
 
-    def __init__(self, path: Path, dataset: netCDF4.Dataset) -> None:
+    def __init__(
+        self, path: Path, dataset: netCDF4.Dataset, content: Content | None = None
+    ) -> None:
         self.path, self.dataset = path, dataset
+        self._held = content or Content(path)
         self.assumptions: list[str] = []
+
+    @property
+    def content(self) -> Path:
+        """The netCDF file that is read: itself, or unpacked from the archive that it is."""
+        return self._held.path
 
     # --- what a sensor is asked for -----------------------------------------------------------
 

@@ -124,7 +124,7 @@ def reretrieve(
         whole = crop.shape == opened.shape
         opened.close()
         write_product(
-            source,
+            opened.content,
             target,
             result,
             provenance_of(job, files, crop),

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import shutil
 import weakref
-import zipfile
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import netCDF4
@@ -22,9 +20,9 @@ from retrieval.apriori.formats.classic import ClassicHeaderError, expected_size
 from retrieval.apriori.formats.grib import GribFile, hint, is_available
 from retrieval.apriori.formats.names import is_near
 from retrieval.errors import AprioriError
+from retrieval.files.archives import Archive
 from retrieval.files.damage import CONTENT_ERRORS, describe_fault
 from retrieval.files.hdf5_safety import refuse_unsafe
-from retrieval.files.owners import scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,27 +31,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MAX_ARCHIVE_BYTES = 64 * 2**30
-"""Archives that would unpack to more are refused: a year of CAMS months is below this."""
-
-MAX_ARCHIVE_MEMBERS = 10_000
-"""Archives with more members are refused."""
-
-MAX_INFLATION = 200
-"""Members that grow by more than this are refused when they are large: compression bombs reach a
-thousand, classic netCDF with many fills some tens."""
-
-LARGE_MEMBER_BYTES = 2**30
-"""Members below this may grow by any factor."""
-
 NEAR_DAYS = 2
 """Files whose names give dates farther than this from the wanted time are not opened."""
 
 _FEW_FILES = 4
-
-_MEMBER_ENDINGS = (".nc", ".nc4", ".cdf", ".h5", ".grib", ".grib2", ".grb", ".grb2", "")
-"""What members of an archive may end in to be data."""
-
 
 MAX_OPEN_FILES = 128
 """More files than this are not held open: a year of daily files must not use up descriptors."""
@@ -169,73 +150,6 @@ _OPEN: weakref.WeakValueDictionary[int, NetcdfSource] = weakref.WeakValueDiction
 """Sources with an open file, the least recently used first."""
 
 
-@dataclass
-class Archive:
-    """A ZIP file whose members are unpacked one by one, when needed, to a temporary folder."""
-
-    path: Path
-    _folder: Path | None = field(default=None, repr=False)
-    _unpacked: dict[str, Path] = field(default_factory=dict, repr=False)
-
-    def members(self) -> list[str]:
-        """Return the names of the files inside, checked.
-
-        Raises
-        ------
-        AprioriError
-            If the archive is damaged, too large, or a name would leave the target folder.
-        """
-        with self._opened() as archive:
-            infos = [info for info in archive.infolist() if not info.is_dir()]
-        total = sum(info.file_size for info in infos)
-        if len(infos) > MAX_ARCHIVE_MEMBERS or total > MAX_ARCHIVE_BYTES:
-            msg = (
-                f"Invalid archive {self.path}. It may hold at most {MAX_ARCHIVE_MEMBERS} files and "
-                f"{MAX_ARCHIVE_BYTES / 2**30:.0f} GiB. Given {len(infos)} files and "
-                f"{total / 2**30:.1f} GiB. Unpack it yourself and give the folder."
-            )
-            raise AprioriError(msg)
-        for info in infos:
-            _check_member_name(info.filename, self.path)
-            _check_inflation(info, self.path)
-        return [info.filename for info in infos]
-
-    def extract(self, member: str) -> Path:
-        """Unpack one member and return its path; the folder goes with this object."""
-        _check_member_name(member, self.path)
-        if self._folder is None:
-            self._folder = scratch_folder(self)
-        if member not in self._unpacked:
-            # a number of ours: no name from an archive ever becomes a path
-            target = self._folder / f"{len(self._unpacked)}.nc"
-            self._unpack(member, target)
-            self._unpacked[member] = target
-        return self._unpacked[member]
-
-    def _unpack(self, member: str, target: Path) -> None:
-        with self._opened() as archive:
-            size = archive.getinfo(member).file_size
-            free = shutil.disk_usage(target.parent).free
-            if size > free:
-                msg = (
-                    f"Invalid archive {self.path}. Its members must fit the temporary folder. "
-                    f"Given {member} of {size} bytes, {free} bytes free. Set TMPDIR elsewhere."
-                )
-                raise AprioriError(msg)
-            try:
-                # a member may be longer than the directory of the archive says
-                with archive.open(member) as packed, target.open("wb") as unpacked:
-                    shutil.copyfileobj(packed, unpacked, 2**20)
-            except BaseException:
-                target.unlink(missing_ok=True)
-                raise
-
-    @contextlib.contextmanager
-    def _opened(self) -> Iterator[zipfile.ZipFile]:
-        with damage_as_error(str(self.path)), zipfile.ZipFile(self.path) as archive:
-            yield archive
-
-
 def list_sources(path: Path | str, around: np.datetime64 | None = None) -> list[NetcdfSource]:
     """List the netCDF files behind a file, a folder of files, or a ZIP archive.
 
@@ -322,9 +236,7 @@ def _file_sources(path: Path, kind: FileKind) -> list[NetcdfSource]:
     archive = Archive(path)
     return [
         NetcdfSource(path, PurePosixPath(member).name, archive, member)
-        for member in sorted(archive.members())
-        if not PurePosixPath(member).name.startswith(".")
-        and PurePosixPath(member).suffix.lower() in _MEMBER_ENDINGS
+        for member in archive.data_members()
     ]
 
 
@@ -358,25 +270,3 @@ def _check_length(path: Path, where: str) -> None:
         f"Given {reason}. Download it again."
     )
     raise AprioriError(msg)
-
-
-def _check_inflation(info: zipfile.ZipInfo, path: Path) -> None:
-    growth = info.file_size / max(info.compress_size, 1)
-    if info.file_size > LARGE_MEMBER_BYTES and growth > MAX_INFLATION:
-        msg = (
-            f"Invalid archive {path}. A large member may grow at most {MAX_INFLATION} times. Given "
-            f"{info.filename!r} of {info.compress_size} bytes, which would become "
-            f"{info.file_size}. Do not use this archive."
-        )
-        raise AprioriError(msg)
-
-
-def _check_member_name(name: str, path: Path) -> None:
-    posix, windows = PurePosixPath(name), PureWindowsPath(name)
-    is_unsafe = posix.is_absolute() or windows.drive or windows.is_absolute()
-    if is_unsafe or ".." in posix.parts or ".." in windows.parts or not name:
-        msg = (
-            f"Invalid archive {path}. Its members must stay inside the folder they are unpacked "
-            f"to. Given member {name!r}. Do not use this archive."
-        )
-        raise AprioriError(msg)

@@ -128,7 +128,7 @@ def test_one_orbit_twice_is_one_line(grid, season):
     """Original and re-retrieved file of an orbit together are refused."""
     done = grid(files=[season.originals[0], season.outputs[0]])
     assert done.status == 1
-    assert "An orbit may be in a map once" in done.error
+    assert "Two candidates for orbit" in done.error
 
 
 def test_one_bad_file_does_not_stop_the_rest(grid, season, tmp_path):

@@ -138,13 +138,33 @@ def test_granules_of_near_real_time_are_different_measurements(built, tmp_path):
     shutil.copy(first, later)
     assert len(one_file_an_orbit([first, later])[0]) == 2
     same = Path(shutil.copy(first, tmp_path / first.name.replace(".nc", "_b.nc")))
-    with pytest.raises(ProductError, match="Leave one of them out"):
+    chosen, passed_over = one_file_an_orbit([first, same])
+    assert (len(chosen), len(passed_over)) == (1, 1)  # a copy is no rival
+    with h5py.File(same, "a") as file:
+        file.attrs["note"] = "changed"
+    with pytest.raises(ProductError, match=r"Two candidates for orbit .* Leave one of them"):
         one_file_an_orbit([first, same])
+
+
+@pytest.mark.parametrize("changed", ["processor", "creation"])
+def test_of_one_stream_the_newer_file_counts(built, tmp_path, changed):
+    """A newer processor first, then a newer file of one processor, whatever the folder's order."""
+    parts = built.path.name.split("_")
+    older = shutil.copy(built.path, tmp_path / built.path.name)
+    place, newer = (-2, "020901") if changed == "processor" else (-1, "20330101T000000.nc")
+    name = "_".join([*parts[:place], newer, *parts[len(parts) + place + 1 :]])
+    path = Path(shutil.copy(built.path, tmp_path / name))
+    with h5py.File(path, "a") as file:
+        if changed == "processor":
+            file.attrs["processor_version"] = "2.9.1"
+        file.attrs["note"] = "other content"
+    for files in ([Path(older), path], [path, Path(older)]):
+        assert one_file_an_orbit(files)[0] == [path]
 
 
 def test_two_files_of_a_stream_are_refused(season):
     """The original and the re-retrieved file of an orbit are one measurement."""
-    with pytest.raises(ProductError, match="An orbit may be in a map once"):
+    with pytest.raises(ProductError, match="Two candidates for orbit"):
         one_file_an_orbit([season.originals[0], season.outputs[0]])
 
 

@@ -13,10 +13,12 @@ import pytest
 
 from retrieval.apriori.formats import containers
 from retrieval.apriori.formats.classic import expected_size
-from retrieval.apriori.formats.containers import Archive, FileKind, list_sources, sniff
+from retrieval.apriori.formats.containers import FileKind, list_sources, sniff
 from retrieval.apriori.profile_file import write_profile_file
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError
+from retrieval.files import archives
+from retrieval.files.archives import Archive
 from tests.builders.set_builders import (
     write_cams_forecast,
     write_cams_month,
@@ -119,7 +121,7 @@ def test_archives_without_netcdf_and_too_large_ones_are_refused(tmp_path, monkey
         archive.writestr("readme.txt", "nothing")
     with pytest.raises(AprioriError, match="must hold netCDF files"):
         open_apriori(path)
-    monkeypatch.setattr(containers, "MAX_ARCHIVE_BYTES", 3)
+    monkeypatch.setattr(archives, "MAX_ARCHIVE_BYTES", 3)
     with pytest.raises(AprioriError, match="may hold at most"):
         open_apriori(path)
 
@@ -130,7 +132,7 @@ def test_a_compression_bomb_is_refused_before_unpacking(tmp_path, monkeypatch):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.nc", b"CDF\x01" + bytes(2**20))
     assert Archive(path).members() == ["a.nc"]
-    monkeypatch.setattr(containers, "LARGE_MEMBER_BYTES", 2**19)
+    monkeypatch.setattr(archives, "LARGE_MEMBER_BYTES", 2**19)
     with pytest.raises(AprioriError, match=r"may grow at most 200 times. Given 'a.nc'"):
         open_apriori(path)
 
