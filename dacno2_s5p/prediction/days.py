@@ -147,7 +147,9 @@ class FileDays:
         return self._sources.missing(day) + self._carried.missing(day)
 
     def read(self, day: np.datetime64) -> Inputs:
-        """Return a day's inputs; rasters are read once."""
+        """Return a day's inputs; rasters are read once, of the first day's year or the nearest."""
+        if self._static is None:
+            self._sources.year = int(str(day)[:4])
         inputs = self._sources.inputs(day, self._rasters())
         carried = {name: torch.from_numpy(maps) for name, maps in self._carried.day(day).items()}
         return replace(inputs, **carried)
@@ -161,7 +163,8 @@ class FileDays:
         """Name the files of each source that concern the day."""
         unread = {"cams", "eea", *(() if self._has_forecast else ("cams_forecast",))}
         wanted = [name for name in self._paths.names() if name not in unread]
-        return [f"{name}: {_files_of_day(getattr(self._paths, name), day)}" for name in wanted]
+        named = [f"{name}: {_files_of_day(getattr(self._paths, name), day)}" for name in wanted]
+        return [*named, *self._sources.choices_of(day)]
 
     def close(self) -> None:
         """Close files."""

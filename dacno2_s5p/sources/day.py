@@ -242,6 +242,17 @@ class InputSources:
             channels += encode(checked, variable)
         return np.asarray(channels, dtype=np.float32)
 
+    def choices_of(self, day: np.datetime64) -> list[str]:
+        """Say which of several files served for a day, and whether its weather is preliminary."""
+        month = str(day.astype("datetime64[M]"))
+        lines = ["era5: preliminary"] if day in self.era5.preliminary else []
+        for choices in (self.choices, self.monthly_choices, self.static_choices):
+            for record in choices.records():
+                if not record["at"] or {str(day), month} & set(record["at"]):
+                    others = "; ".join(f"{p['label']} ({p['why']})" for p in record["passed_over"])
+                    lines.append(f"{record['what']}: {record['chosen']}, not {others}")
+        return lines
+
     def inputs(self, day: np.datetime64, static: Maps | None = None) -> Inputs:
         """Return a day's inputs on the whole grid, for prediction.
 

@@ -162,7 +162,8 @@ class Preparer:
 
     @cached_property
     def _cams(self) -> CamsTargets:
-        return CamsTargets(self._paths.cams, self._settings.preparation, self._settings.grid)
+        s = self._settings
+        return CamsTargets(self._paths.cams, s.preparation, s.grid, self._inputs.choices)
 
     @cached_property
     def _measurements(self) -> Measurements:

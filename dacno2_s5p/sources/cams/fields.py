@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from dacno2_s5p.inputs.variables import Preparation
     from retrieval.apriori.formats.field import Field
+    from retrieval.files.candidates import Choices
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +68,8 @@ class CamsTargets:
         Heights and target window.
     grid : ModelGrid
         The model grid; targets are on its parent of 8 km.
+    choices : Choices, optional
+        Where it is kept which of several files was used.
     forecasts : bool
         Whether the files are of the day's forecast, all levels in each: an input, no target.
 
@@ -77,7 +80,13 @@ class CamsTargets:
     """
 
     def __init__(
-        self, path: Path, preparation: Preparation, grid: ModelGrid, *, forecasts: bool = False
+        self,
+        path: Path,
+        preparation: Preparation,
+        grid: ModelGrid,
+        choices: Choices | None = None,
+        *,
+        forecasts: bool = False,
     ) -> None:
         self._path = path
         self._sources = list_sources(path)
@@ -86,7 +95,7 @@ class CamsTargets:
         months = [] if forecasts else self._sources
         self._months = MonthFiles(months, preparation.heights, self._hours)
         self._whole = WholeFiles(
-            self._sources, preparation.heights, self._hours, forecasts=forecasts
+            self._sources, preparation.heights, self._hours, choices, forecasts=forecasts
         )
         self._cells = grid.cells(CAMS_FACTOR)
         self._operators: dict[bytes, regrid.Operator] = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -22,7 +22,9 @@ from retrieval.apriori.cams_europe_layout import (
     months_of,
     run_of,
 )
+from retrieval.apriori.file_set import same_grid
 from retrieval.apriori.formats.names import parse_cams_europe
+from retrieval.files.candidates import Candidate, Choices, listed, newest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from retrieval.apriori.formats.containers import NetcdfSource
     from retrieval.apriori.formats.field import Field
+    from retrieval.files.candidates import Mark
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +78,12 @@ def index_of(located: Field, stamp: np.datetime64) -> int | None:
     apart = np.abs(located.times - stamp.astype(located.times.dtype))
     nearest = int(apart.argmin())
     return nearest if apart[nearest] < np.timedelta64(60, "s") else None
+
+
+def _stream(found: _Whole) -> str:
+    """Return the stream that the name of a file with all levels says, empty without one."""
+    name = found.located.source.name.lower()
+    return next((word for mark, word in STREAMS.items() if mark in name), "")
 
 
 class MonthFiles:
@@ -171,6 +180,8 @@ class WholeFiles:
         Wanted levels [m].
     hours : sequence of int
         Wanted hours of a day.
+    choices : Choices, optional
+        Where it is kept which of several files was used.
     forecasts : bool
         Whether forecasts are wanted, those of the day's own run, or what was.
     """
@@ -180,11 +191,13 @@ class WholeFiles:
         sources: Sequence[NetcdfSource],
         heights: Sequence[float],
         hours: Sequence[int],
+        choices: Choices | None = None,
         *,
         forecasts: bool = False,
     ) -> None:
         self._sources = [s for s in sources if parse_cams_europe(s.name) is None]
         self._heights, self._hours = heights, hours
+        self._choices = Choices() if choices is None else choices
         self._forecasts = forecasts
         self._what = "CAMS forecast" if forecasts else "CAMS reanalysis"
 
@@ -250,18 +263,43 @@ class WholeFiles:
         Raises
         ------
         DataError
-            If several files have it.
+            If several files have it, differ, and no stream of theirs tells which to use.
         """
+        stamps = stamps_of(day, self._hours)
         timely = self._timely(day)
         complete = [f for f in timely if not f.lacking(self._heights)]
-        names = [f.located.source.name for f in complete]
-        if len(complete) > 1:
-            msg = (
-                f"Invalid target of {day}. One file must hold it. Given {', '.join(names)}. Keep "
-                "one of them."
+        candidates = [
+            Candidate(found, str(found.located.source), self._rank(found)) for found in complete
+        ]
+        chosen = self._choices.choose(
+            self._what, candidates, same=partial(self._is_same, stamps), at=str(day)
+        )
+        slices = self._slices(chosen)
+        return Located(slices, _stream(chosen) or "unstated")
+
+    def _rank(self, found: _Whole) -> tuple[Mark, ...]:
+        """Rank forecasts by their run, the latest first, others by their stream."""
+        if self._forecasts:
+            run = run_of(found.located.source)
+            numbers = [] if run is None else [float(run.astype("datetime64[h]").astype(np.int64))]
+            return (newest("run", "" if run is None else str(run), *numbers),)
+        return (listed("stream", _stream(found), tuple(STREAMS.values())),)
+
+    def _slices(self, found: _Whole) -> list[Slice]:
+        where = dict(zip(found.heights.tolist(), found.order.tolist(), strict=True))
+        return [Slice(found.located, where[float(h)]) for h in self._heights]
+
+    def _is_same(self, stamps: Sequence[np.datetime64], one: _Whole, other: _Whole) -> bool:
+        if not same_grid(one.located, other.located):
+            return False
+        everything = slice(None), slice(None)
+        for stamp in stamps:
+            a, b = (
+                found.located.read(index_of(found.located, stamp) or 0, *everything)[
+                    [s.level for s in self._slices(found)]
+                ]
+                for found in (one, other)
             )
-            raise DataError(msg)
-        where = dict(zip(complete[0].heights.tolist(), complete[0].order.tolist(), strict=True))
-        slices = [Slice(complete[0].located, where[float(h)]) for h in self._heights]
-        said = (word for mark, word in STREAMS.items() if mark in names[0].lower())
-        return Located(slices, next(said, "unstated"))
+            if not np.array_equal(a, b, equal_nan=True):
+                return False
+        return True

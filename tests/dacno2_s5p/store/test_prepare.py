@@ -9,6 +9,7 @@ import shutil
 import netCDF4
 import numpy as np
 import pytest
+import rasterio
 
 from dacno2_s5p.inputs.variables import Preparation
 from dacno2_s5p.sources.paths import SourcePaths, files_below, identity_of
@@ -165,3 +166,38 @@ def test_an_identity_is_of_name_size_and_time(tmp_path):
     os.utime(tmp_path / "two.nc", ns=(1, 1))
     assert identity_of(found) != before
     assert np.array_equal([size for _, size, _ in before], [3, 3])
+
+
+def test_what_was_chosen_is_in_the_manifest_of_every_run(files, tmp_path):
+    """A night light of 2013 passed over and a preliminary day; kept where chunks are kept, too."""
+    shutil.copytree(files, tmp_path / "files")
+    (light,) = (tmp_path / "files" / "viirs").iterdir()
+    shutil.copy(light, light.with_name(light.name.replace("2020", "2013")))
+    with rasterio.open(light.with_name(light.name.replace("2020", "2013")), "r+") as file:
+        file.write(2.0 * file.read(1), 1)
+    early = str(DAYS[1]).replace("-", "")
+    with netCDF4.Dataset(tmp_path / "files" / "era5" / f"era5_pressure_{early}.nc", "a") as file:
+        versions = file.createVariable("expver", str, ("valid_time",))
+        for i in range(versions.size):
+            versions[i] = "0005"
+    paths, folder = SourcePaths.in_folder(tmp_path / "files"), tmp_path / "store"
+    manifest = make(paths, folder).manifest
+    assert manifest["preliminary_weather"] == [str(DAYS[1])]
+    (record,) = manifest["choices"]
+    assert record["chosen"] == str(light)
+    assert [p["why"] for p in record["passed_over"]] == ["year 2020 before 2013"]
+    before = chunks(folder)
+    again = make(paths, folder).manifest
+    assert written(folder, before) == set()
+    assert (again["choices"], again["preliminary_weather"]) == (
+        manifest["choices"],
+        manifest["preliminary_weather"],
+    )
+    make(paths, folder, raster_year=2012)
+    assert "static" in written(folder, before)
+
+
+def test_a_store_without_choices_says_nothing_of_them(store):
+    """Its manifest is as it was."""
+    manifest = Store.open(store[0]).manifest
+    assert "choices" not in manifest and "preliminary_weather" not in manifest

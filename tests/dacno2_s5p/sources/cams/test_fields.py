@@ -14,6 +14,7 @@ from dacno2_s5p.inputs import regrid
 from dacno2_s5p.inputs.variables import Preparation
 from dacno2_s5p.sources.cams.fields import CamsTargets
 from retrieval.errors import AprioriError
+from retrieval.files.candidates import Choices
 from tests.builders.source_files import DAY, GRID, HEIGHTS, as_one_file, smooth_cams, write_cams
 
 PREPARATION = Preparation()
@@ -138,7 +139,7 @@ def test_an_incomplete_mixture_is_refused(tmp_path):
 
 
 def test_forecasts_and_doubles_are_no_targets(tmp_path):
-    """A forecast is refused by what it says of itself; of two files none is chosen silently."""
+    """A forecast is refused by what it says of itself; of two files that differ, both are named."""
     write_cams(tmp_path / "months", "2019-07", [DAY], smooth)
     for folder in ("forecast", "double"):
         (tmp_path / folder).mkdir()
@@ -147,8 +148,31 @@ def test_forecasts_and_doubles_are_no_targets(tmp_path):
         CamsTargets(tmp_path / "forecast", PREPARATION, GRID).missing(DAY)
     for name in ("a.nc", "b.nc"):
         as_one_file(tmp_path / "months", tmp_path / "double" / name)
-    with pytest.raises(DataError, match=r"Given a\.nc, b\.nc"):
+    copies = CamsTargets(tmp_path / "double", PREPARATION, GRID)
+    assert copies.target(DAY).no2.min() > 0.0
+    copies.close()
+    with netCDF4.Dataset(tmp_path / "double" / "b.nc", "a") as file:
+        file["no2"][:] = 2.0 * file["no2"][:]
+    with pytest.raises(DataError, match=r"Two candidates for CAMS reanalysis.*a\.nc and .*b\.nc"):
         CamsTargets(tmp_path / "double", PREPARATION, GRID).target(DAY)
+
+
+@pytest.mark.parametrize("order", [("a", "z"), ("z", "a")])
+def test_validated_files_with_all_levels_win_over_interim_ones(tmp_path, order):
+    """Whatever comes first in the folder: the stream that the name says."""
+    folder = tmp_path / "double"
+    folder.mkdir()
+    write_cams(tmp_path / "months", "2019-07", [DAY], smooth)
+    as_one_file(tmp_path / "months", folder / f"{order[0]}_vra.nc")
+    interim = as_one_file(tmp_path / "months", folder / f"{order[1]}_ira.nc")
+    with netCDF4.Dataset(interim, "a") as file:
+        file["no2"][:] = 2.0 * file["no2"][:]
+    choices = Choices()
+    found = CamsTargets(folder, PREPARATION, GRID, choices).target(DAY)
+    expected = CamsTargets(tmp_path / "months", PREPARATION, GRID).target(DAY)
+    np.testing.assert_allclose(found.no2, expected.no2, rtol=1e-6)  # float32
+    assert found.stream == "validated"
+    assert choices.records()[0]["passed_over"][0]["why"] == "stream validated before interim"
 
 
 def test_coordinates_that_are_no_numbers_are_one_line(tmp_path):
