@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from retrieval.apriori.base import ArraySet as ArraySet
     from retrieval.apriori.registry import open_apriori as open_apriori
     from retrieval.door import grid as grid
+    from retrieval.door import sample as sample
     from retrieval.door import substitute as substitute
     from retrieval.l2.open_orbit import open_orbit as open_orbit
     from retrieval.l2.orbit import Orbit as Orbit
@@ -39,7 +40,7 @@ _MODULES = {
     "apriori.registry": ("open_apriori",),
     "apriori.base": ("AprioriSet", "ArraySet"),
     # an orbit in, a Dataset or a file out
-    "door": ("substitute", "grid"),
+    "door": ("substitute", "grid", "sample"),
     "substitution.options": ("Options", "Above"),
     "substitution.job": ("Job",),
     "substitution.reretrieve": ("reretrieve",),

@@ -48,7 +48,29 @@ if TYPE_CHECKING:
 
     Given = str | Path | AprioriSet | xr.Dataset
 
-__all__ = ["grid", "substitute"]
+__all__ = ["grid", "sample", "substitute"]
+
+_DATA = Path(__file__).parent / "data"
+SAMPLES = {
+    "orbit": _DATA
+    / "S5P_RPRO_L2__NO2____20230601T113338_20230601T131507_29185_03_020400_20230609T131507.nc",
+    "model": _DATA / "model_20230601.nc",
+}
+"""Packaged files, both synthetic: some pixels over Paris, and a model's NO2 around them."""
+
+
+def sample(name: str) -> Path:
+    """Return a packaged file to try things with: "orbit" or "model".
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name.
+    """
+    if name not in SAMPLES:
+        msg = f"Invalid sample. It is one of {', '.join(SAMPLES)}. Given {name!r}. Choose one."
+        raise ValueError(msg)
+    return SAMPLES[name]
 
 
 def substitute(

@@ -10,6 +10,8 @@ import netCDF4
 import numpy as np
 import pytest
 
+import retrieval as rt
+
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 
@@ -20,6 +22,21 @@ def load(name):
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def test_five_lines_on_the_packaged_orbit(tmp_path, capsys):
+    """The first example needs nothing but the package: new columns over Paris, and a picture."""
+    module = load("01_five_lines")
+    figure = module.main(tmp_path)
+    assert figure.stat().st_size > 20_000
+    assert "144 with a column" in capsys.readouterr().out
+    new = module.new_columns()
+    change = new.relative_change_MYMODEL_vs_TM5
+    # the fine model has Paris in its pixels, the coarse a priori does not: columns rise there
+    assert float(change.sel(scanline=slice(3, 8)).mean()) > 10.0
+    assert rt.sample("orbit").stat().st_size < 200_000
+    with pytest.raises(ValueError, match="one of orbit, model"):
+        rt.sample("nothing")
 
 
 @pytest.mark.real
