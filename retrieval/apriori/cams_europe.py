@@ -22,6 +22,7 @@ from retrieval.apriori.formats.names import parse_cams_europe
 from retrieval.apriori.generic import no2_of
 from retrieval.apriori.locating import Request, check_column_unit, locate
 from retrieval.errors import AprioriError
+from retrieval.files.candidates import listed, newest
 from retrieval.physics.levels import HeightLevels
 from retrieval.physics.time_rules import TimeRule
 
@@ -163,4 +164,9 @@ def _whole_candidate(source: NetcdfSource, request: Request) -> Candidate:
     run = layout.run_of(source)
     if run is None:
         run = min(located.slab.times, default=np.datetime64(0, "ms"))
-    return replace(located, rank=(not layout.is_analysis(source), -int(run.astype(int))))
+    product = "analysis" if layout.is_analysis(source) else "forecast"
+    marks = (
+        listed("product", product, ("analysis", "forecast")),
+        newest("run", str(run), int(run.astype(int))),
+    )
+    return replace(located, rank=marks)

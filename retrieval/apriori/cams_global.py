@@ -16,6 +16,7 @@ from retrieval.apriori.formats.hybrid_tables import MODEL_LEVELS
 from retrieval.apriori.formats.levels import MODEL_LEVEL_NAMES, PRESSURE_UNITS, Levels, model_levels
 from retrieval.apriori.generic import no2_of
 from retrieval.apriori.locating import Request, locate
+from retrieval.files.candidates import newest
 from retrieval.physics.time_rules import TimeRule
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ def _candidate(source: NetcdfSource, request: Request) -> Candidate:
     located = locate(source, variable, request, levels=_model_levels(source, variable))
     times = located.slab.times
     # the later run first: its lead is the shorter one
-    return replace(located, rank=(-int(times[0].astype(int)) if times.size else 0,))
+    started = [int(times[0].astype(int))] if times.size else []
+    return replace(located, rank=(newest("run", str(times[0]) if started else "", *started),))
 
 
 def _model_levels(source: NetcdfSource, variable: str) -> Levels | None:

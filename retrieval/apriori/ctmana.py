@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from retrieval.apriori.file_set import FileSet, build_set, provenance
 from retrieval.apriori.formats.units import Unit
 from retrieval.apriori.locating import Request, locate
+from retrieval.files.candidates import listed, newest
 from retrieval.files.names import parse_ctm
 from retrieval.physics.levels import Quantity
 from retrieval.physics.time_rules import TimeRule
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import netCDF4
 
     from retrieval.apriori.formats.containers import NetcdfSource
+    from retrieval.files.candidates import Mark
 
 logger = logging.getLogger(__name__)
 
@@ -30,12 +32,20 @@ def is_ctmana(dataset: netCDF4.Dataset, variable: str = "no2") -> bool:
     return needed <= set(dataset.variables) and dataset.variables[variable].ndim == 4
 
 
-def preference(name: str) -> tuple[bool, int]:
-    """Sort key of file names: analyses before forecasts, later versions before earlier ones."""
-    parsed = parse_ctm(name)
-    if parsed is None:
-        return True, 0
-    return parsed.product != "AUX_CTMANA", -int(parsed.created.astype(int))
+PRODUCTS = ("AUX_CTMANA", "AUX_CTMFCT")
+"""Analyses before forecasts."""
+
+
+def rank(source: NetcdfSource) -> tuple[Mark, Mark]:
+    """Rank files of one time: analyses before forecasts, later versions before earlier ones.
+
+    Both are in the file's own name only (docs/formats.md 4); one renamed ranks nowhere.
+    """
+    name = parse_ctm(source.name)
+    if name is None:
+        return listed("product", "", PRODUCTS), newest("creation", "")
+    created = int(name.created.astype(int))
+    return listed("product", name.product, PRODUCTS), newest("creation", str(name.created), created)
 
 
 def surface_altitude_name(dataset: netCDF4.Dataset) -> str | None:
@@ -67,9 +77,8 @@ def open_set(sources: list[NetcdfSource], request: Request) -> FileSet:
     AprioriError
         If a file is damaged or differs from the others in grid or layers.
     """
-    ordered = sorted(sources, key=lambda s: preference(s.name))
     candidates = []
-    for source in ordered:
+    for source in sources:
         dataset = source.dataset()
         candidates.append(
             locate(
@@ -78,11 +87,11 @@ def open_set(sources: list[NetcdfSource], request: Request) -> FileSet:
                 request,
                 unit=_unit(source, request),
                 surface_altitude=surface_altitude_name(dataset),
-                rank=preference(source.name),
+                rank=rank(source),
             )
         )
     rule = TimeRule.NEAREST
-    return build_set(KIND, candidates, rule, ordered, provenance(ordered[0]), around=request.around)
+    return build_set(KIND, candidates, rule, sources, provenance(sources[0]), around=request.around)
 
 
 def _unit(source: NetcdfSource, request: Request) -> Unit:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from retrieval.apriori.base import AprioriSet
 from retrieval.apriori.formats.units import check_plausible
+from retrieval.apriori.joining import join_times
 from retrieval.errors import AprioriError
 from retrieval.files.provenance import checksum
 from retrieval.physics.time_rules import TimeRule
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from retrieval.apriori.formats.containers import NetcdfSource
     from retrieval.apriori.formats.field import Field
     from retrieval.apriori.formats.units import Unit
+    from retrieval.files.candidates import Mark
     from retrieval.physics.levels import Vertical
 
 logger = logging.getLogger(__name__)
@@ -166,15 +169,15 @@ class Candidate:
     ----------
     slab, located, vertical
         Its fields, where they lie, their levels.
-    rank : tuple of int
-        Of two that hold a field of the same time the one of lower rank is used. Of one rank they
-        must not differ: nothing says which is meant.
+    rank : tuple of Mark
+        By what their content says two that hold a field of the same time are ranked
+        (`retrieval.files.candidates`); what nothing ranks must not differ.
     """
 
     slab: Slab
     located: Field
     vertical: Vertical
-    rank: tuple[int, ...] = ()
+    rank: tuple[Mark, ...] = ()
 
 
 def build_set(
@@ -191,7 +194,7 @@ def build_set(
     Parameters
     ----------
     candidates : list of Candidate
-        In any order; where two hold a field of the same time, that of lower rank is used.
+        In any order.
     time_rule : TimeRule or None
         Of the kind of files; None to tell it from the spacing of the times. A set with one field
         a day is `DAILY` whatever its kind, but for `NEAREST`, which is as strict.
@@ -204,10 +207,9 @@ def build_set(
         If the files differ in grid, levels or quantity and no time tells which to use, or two are
         of one time and nothing tells which.
     """
-    candidates = sorted(candidates, key=lambda candidate: candidate.rank)
     kept = _consistent(kind, candidates, around)
-    _refuse_rivals(kind, candidates)
-    times, places = join_times([c.slab.times for c in kept], kind)
+    _join(kind, candidates)  # rivals on other grids are refused, too
+    times, places = _join(kind, kept)
     if times.size == 0:
         msg = (
             f"Invalid a-priori set {candidates[0].located.source}. It must hold at least one "
@@ -237,61 +239,20 @@ def build_set(
     )
 
 
-def join_times(
-    parts: list[NDArray[np.datetime64]], kind: str
+def _join(
+    kind: str, candidates: list[Candidate]
 ) -> tuple[NDArray[np.datetime64], list[tuple[int, int]]]:
-    """Join the times of files to one ascending axis; of equal times the first file's is used.
+    @cache
+    def same(one: int, other: int) -> bool:
+        return _same_content(candidates[one], candidates[other])
 
-    Returns
-    -------
-    times : ndarray of datetime64[ms]
-    places : list of (int, int)
-        For each time, which part and where in it.
-    """
-    times = np.concatenate(parts)
-    numbers = np.concatenate([np.full(part.size, i) for i, part in enumerate(parts)])
-    inner = np.concatenate([np.arange(part.size) for part in parts])
-    order = np.lexsort((numbers, times))
-    unique, first = np.unique(times[order], return_index=True)
-    if unique.size < times.size:
-        logger.info(
-            "%s: %d field(s) are in two files; the preferred file's are used",
-            kind,
-            times.size - unique.size,
-        )
-    places = [(int(numbers[i]), int(inner[i])) for i in order[first]]
-    return unique.astype("datetime64[ms]"), places
-
-
-def _refuse_rivals(kind: str, candidates: list[Candidate]) -> None:
-    """Refuse two different files of one rank with fields of the same times.
-
-    The last time of a file may be the first of another's: days from midnight to midnight.
-    """
-    times = np.concatenate([candidate.slab.times for candidate in candidates])
-    if np.unique(times).size == times.size:  # years of daily files need no look at each pair
-        return
-    for i, one in enumerate(candidates):
-        for other in candidates[i + 1 :]:
-            if one.rank != other.rank:
-                continue
-            common = np.intersect1d(one.slab.times, other.slab.times)
-            if common.size == 0 or _only_meet(one, other, common) or _same_content(one, other):
-                continue
-            first, second = sorted(str(c.located.source) for c in (one, other))
-            msg = (
-                f"Invalid {kind}. A time must be in one file. Given "
-                f"{common[0].astype('datetime64[m]')} in {first} and {second}, which differ. Give "
-                "one of them, or put the other into a folder of its own."
-            )
-            raise AprioriError(msg)
-
-
-def _only_meet(one: Candidate, other: Candidate, common: NDArray[np.datetime64]) -> bool:
-    ends = [(c.slab.times.min(), c.slab.times.max()) for c in (one, other)]
-    is_end = ends[0][1] == ends[1][0] or ends[1][1] == ends[0][0]
-    has_others = min(one.slab.times.size, other.slab.times.size) > 1
-    return common.size == 1 and is_end and has_others
+    return join_times(
+        kind,
+        [candidate.slab.times for candidate in candidates],
+        [str(candidate.located.source) for candidate in candidates],
+        rank=lambda i, _: candidates[i].rank,
+        same=lambda one, other: same(one[0], other[0]),
+    )
 
 
 def _same_content(one: Candidate, other: Candidate) -> bool:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import netCDF4
 
     from retrieval.apriori.formats.containers import NetcdfSource
+    from retrieval.files.candidates import Mark
 
 _STANDARD_NAMES = (
     "mass_concentration_of_nitrogen_dioxide_in_air",
@@ -93,7 +94,7 @@ def locate(
     levels: Levels | None = None,
     unit: Unit | None = None,
     surface_altitude: str | None = None,
-    rank: tuple[int, ...] = (),
+    rank: tuple[Mark, ...] = (),
 ) -> Candidate:
     """Locate the field of one file that holds all levels; reads coordinates only.
 
@@ -101,7 +102,7 @@ def locate(
     ----------
     levels, unit : optional
         What the kind of file already tells; else read from the file (the user's TOML wins).
-    rank : tuple of int
+    rank : tuple of Mark
         Its preference among the files of a set (`Candidate`).
 
     Raises

@@ -13,12 +13,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.apriori import ctmana
-from retrieval.apriori.file_set import is_synthetic, join_times, same_grid
-from retrieval.apriori.formats.containers import NetcdfSource, damage_as_error, list_sources
+from retrieval.apriori.file_set import is_synthetic, same_grid
+from retrieval.apriori.formats.containers import (
+    NetcdfSource,
+    damage_as_error,
+    holds,
+    list_sources,
+)
 from retrieval.apriori.formats.coordinates import role_of, text_attribute
+from retrieval.apriori.formats.expver import ORDER
 from retrieval.apriori.formats.field import Field, find_field
 from retrieval.apriori.formats.levels import Levels, find_levels
+from retrieval.apriori.joining import join_times
 from retrieval.errors import AprioriError
+from retrieval.files.candidates import listed
 from retrieval.physics.levels import HybridLayers, PressureLevels
 from retrieval.physics.time_rules import TimeRule
 
@@ -28,6 +36,7 @@ if TYPE_CHECKING:
     import netCDF4
     from numpy.typing import NDArray
 
+    from retrieval.files.candidates import Mark
     from retrieval.physics.grids import RectilinearGrid
 
 
@@ -60,10 +69,10 @@ HUMIDITY_RANGE = (-0.01, 0.1)
 
 @dataclass(frozen=True)
 class _Series:
-    """One variable over files, in time."""
+    """One variable over files, in time; each file has its own order of the common levels."""
 
     fields: list[Field]
-    levels: Levels
+    levels: list[Levels]
     times: NDArray[np.datetime64]
     places: list[tuple[int, int]]
 
@@ -77,7 +86,7 @@ class _Series:
         i_field, index = self.places[i_time]
         located = self.fields[i_field]
         with damage_as_error(str(located.source)):
-            values = located.read(index, rows, columns)[self.levels.order]
+            values = located.read(index, rows, columns)[self.levels[i_field].order]
         finite = values[np.isfinite(values)]
         if finite.size and not (allowed[0] <= finite.min() and finite.max() <= allowed[1]):
             msg = (
@@ -171,7 +180,17 @@ def open_meteo(path: Path | str, around: np.datetime64 | None = None) -> Meteo:
     path = Path(path)
     if around is not None:
         around = around.astype("datetime64[ms]")
-    sources = list_sources(path, around)
+    opened = _open_sources(path, list_sources(path, around))
+    if holds(opened.times, around):
+        return opened
+    everything = list_sources(path)
+    if len(everything) == len(list_sources(path, around)):
+        return opened
+    opened.close()
+    return _open_sources(path, everything)
+
+
+def _open_sources(path: Path, sources: list[NetcdfSource]) -> Meteo:
     try:
         with damage_as_error(str(path)):
             return _open(path, sources)
@@ -184,9 +203,8 @@ def open_meteo(path: Path | str, around: np.datetime64 | None = None) -> Meteo:
 def _open(path: Path, sources: list[NetcdfSource]) -> Meteo:
     is_tm5 = [s for s in sources if ctmana.is_ctmana(s.dataset(), "t")]
     if is_tm5:
-        used = sorted(is_tm5, key=lambda s: ctmana.preference(s.name))
-        temperature = _series([(s, "t") for s in used], "CTMANA temperature")
-        return _meteo("TM5-MP CTMANA", temperature, None, TimeRule.NEAREST, used)
+        temperature = _series([(s, "t") for s in is_tm5], "CTMANA temperature")
+        return _meteo("TM5-MP CTMANA", temperature, None, TimeRule.NEAREST, is_tm5)
     with_t = [(s, n) for s in sources if (n := find_profile(s.dataset(), "temperature"))]
     with_q = [(s, n) for s in sources if (n := find_profile(s.dataset(), "humidity"))]
     if not with_t:
@@ -210,7 +228,7 @@ def _meteo(
     rule: TimeRule,
     used: list[NetcdfSource],
 ) -> Meteo:
-    vertical = temperature.levels.vertical
+    vertical = temperature.levels[0].vertical
     if not isinstance(vertical, HybridLayers | PressureLevels):
         msg = (
             f"Invalid meteorology {used[0]}. Temperature must be on pressures or hybrid layers. "
@@ -248,22 +266,49 @@ def _series(found: list[tuple[NetcdfSource, str]], kind: str) -> _Series:
                 "their own."
             )
             raise AprioriError(msg)
-    times, places = join_times([f.times for f in fields], kind)
-    return _Series(fields, levels[0], times, places)
+    times, places = _join(fields, levels, kind)
+    return _Series(fields, levels, times, places)
+
+
+def _join(
+    fields: list[Field], levels: list[Levels], kind: str
+) -> tuple[NDArray[np.datetime64], list[tuple[int, int]]]:
+    """Join times; of two files with one time the content decides, else they must be equal."""
+
+    def values(place: tuple[int, int]) -> NDArray[np.floating]:
+        i, index = place
+        return fields[i].read(index, slice(None), slice(None))[levels[i].order]
+
+    def same(one: tuple[int, int], other: tuple[int, int]) -> bool:
+        step = sum(float(fields[i].attribute("scale_factor") or 0.0) for i, _ in (one, other))
+        return np.allclose(values(one), values(other), rtol=0.0, atol=step, equal_nan=True)
+
+    return join_times(
+        kind,
+        [located.times for located in fields],
+        [located.where for located in fields],
+        rank=lambda i, index: _rank(fields[i], index),
+        same=same,
+    )
+
+
+def _rank(located: Field, i_time: int) -> tuple[Mark, ...]:
+    """Rank TM5-MP by analysis and creation, ERA5 by its version."""
+    version = located.expver(i_time)
+    said = "" if version is None else str(version)
+    return (*ctmana.rank(located.source), listed("expver", said, [str(v) for v in ORDER]))
 
 
 def _same_levels(one: Levels, other: Levels) -> bool:
     if type(one.vertical) is not type(other.vertical):
         return False
     pairs = zip(vars(one.vertical).values(), vars(other.vertical).values(), strict=True)
-    same = all(a.shape == b.shape and np.allclose(a, b, rtol=1e-5) for a, b in pairs)
-    # the order of levels in the file belongs to the series
-    return same and np.array_equal(one.order, other.order)
+    return all(a.shape == b.shape and np.allclose(a, b, rtol=1e-5) for a, b in pairs)
 
 
 def _agree(one: _Series, other: _Series) -> bool:
     return (
         same_grid(one.fields[0], other.fields[0])
-        and _same_levels(one.levels, other.levels)
+        and _same_levels(one.levels[0], other.levels[0])
         and np.array_equal(one.times, other.times)
     )

@@ -18,7 +18,12 @@ from typing import TYPE_CHECKING, Protocol, cast
 import numpy as np
 
 import retrieval.apriori as package
-from retrieval.apriori.formats.containers import NetcdfSource, damage_as_error, list_sources
+from retrieval.apriori.formats.containers import (
+    NetcdfSource,
+    damage_as_error,
+    holds,
+    list_sources,
+)
 from retrieval.apriori.formats.names import parse_cams_europe
 from retrieval.apriori.locating import Request, find_no2
 from retrieval.apriori.sidecar import find_sidecar
@@ -83,8 +88,18 @@ def open_apriori(path: Path | str | xr.Dataset, around: np.datetime64 | None = N
     if not isinstance(path, (str, Path)):
         return _open_dataset(path, around)
     path = Path(path)
-    sources = list_sources(path, around)
     request = Request(find_sidecar(path), around)
+    opened = _open_sources(path, list_sources(path, around), request)
+    if holds(opened.times, around):
+        return opened
+    everything = list_sources(path)
+    if len(everything) == len(list_sources(path, around)):
+        return opened
+    opened.close()
+    return _open_sources(path, everything, request)
+
+
+def _open_sources(path: Path, sources: list[NetcdfSource], request: Request) -> AprioriSet:
     try:
         with damage_as_error(str(path)):
             return _open(path, sources, request)

@@ -14,9 +14,9 @@ import numpy as np
 
 from retrieval.apriori import ctmana
 from retrieval.apriori.base import AprioriSet
-from retrieval.apriori.file_set import join_times
 from retrieval.apriori.formats.containers import list_sources
 from retrieval.apriori.formats.field import find_field
+from retrieval.apriori.joining import join_times
 from retrieval.apriori.meteorology import open_meteo
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError
@@ -138,10 +138,7 @@ def open_operational(path: str | Path, around: np.datetime64) -> OperationalMode
 
 def _open_tropopause(path: str | Path, around: np.datetime64) -> ModelField:
     """Open the tropopause index of all files on one time axis."""
-    sources = sorted(
-        (s for s in list_sources(path, around) if ctmana.is_ctmana(s.dataset())),
-        key=lambda s: ctmana.preference(s.name),
-    )
+    sources = [s for s in list_sources(path, around) if ctmana.is_ctmana(s.dataset())]
     missing = [s.name for s in sources if TROPOPAUSE not in s.dataset().variables]
     if missing or not sources:
         msg = (
@@ -150,7 +147,17 @@ def _open_tropopause(path: str | Path, around: np.datetime64) -> ModelField:
         )
         raise AprioriError(msg)
     fields = [find_field(s, TROPOPAUSE, wanted="tropopause") for s in sources]
-    times, places = join_times([f.times for f in fields], "CTMANA tropopause")
+
+    def whole(place: tuple[int, int]) -> NDArray[np.floating]:
+        return fields[place[0]].read(place[1], slice(None), slice(None))
+
+    times, places = join_times(
+        "CTMANA tropopause",
+        [f.times for f in fields],
+        [f.where for f in fields],
+        rank=lambda i, _: ctmana.rank(fields[i].source),
+        same=lambda one, other: np.array_equal(whole(one), whole(other), equal_nan=True),
+    )
 
     def read(i_time: int, rows: slice, columns: slice) -> NDArray[np.floating]:
         i_field, index = places[i_time]

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import netCDF4
+import numpy as np
 
 from retrieval.apriori.formats.classic import ClassicHeaderError, expected_size
 from retrieval.apriori.formats.grib import GribFile, hint, is_available
@@ -27,7 +28,7 @@ from retrieval.files.hdf5_safety import refuse_unsafe
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy as np
+    from numpy.typing import NDArray
 
 logger = logging.getLogger(__name__)
 
@@ -179,6 +180,21 @@ def list_sources(path: Path | str, around: np.datetime64 | None = None) -> list[
     if around is None or len(sources) <= _FEW_FILES:
         return sources
     return [source for source in sources if is_near(source.name, around, NEAR_DAYS)] or sources
+
+
+REACH = np.timedelta64(3, "h")
+"""A set whose nearest field is farther than this from the wanted time may be in files whose names
+tell another time than their content."""
+
+
+def holds(times: NDArray[np.datetime64], around: np.datetime64 | None) -> bool:
+    """Tell whether a wanted time lies among times, or within `REACH` of them.
+
+    Where it does not, files that were left closed for their names are looked into.
+    """
+    if around is None or times.size == 0:
+        return True
+    return bool(times.min() - REACH <= around <= times.max() + REACH)
 
 
 def _all_sources(path: Path) -> list[NetcdfSource]:

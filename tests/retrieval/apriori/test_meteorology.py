@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import ExitStack, closing
 
 import netCDF4
@@ -132,6 +133,71 @@ def test_final_and_preliminary_months_are_merged(tmp_path, opened):
         assert np.array_equal(
             merged.read_temperature(i, ALL, ALL), plain.read_temperature(i, ALL, ALL)
         )
+
+
+def rewritten(path, target, *, by=0.0, version=None, flip=False, hours=0):
+    """Copy an ERA5 file with other values, version or order of levels."""
+    with netCDF4.Dataset(shutil.copy(path, target), "a") as ds:
+        for name in ("t", "q"):
+            ds[name][:] = (ds[name][:] + (by if name == "t" else 0.0))[:, :: -1 if flip else 1]
+        ds["pressure_level"][:] = ds["pressure_level"][:][:: -1 if flip else 1]
+        ds["valid_time"][:] = ds["valid_time"][:] + 3600 * hours
+        if version:
+            written = ds.createVariable("expver", str, ("valid_time",))
+            written[:] = np.array([version] * 2, dtype=object)
+    return target
+
+
+def test_levels_may_ascend_in_one_file_and_descend_in_another(tmp_path, opened):
+    """Old and new files of one month: the surface comes first in both."""
+    new = write_era5(tmp_path / "new.nc")
+    rewritten(new, tmp_path / "old.nc", flip=True, hours=2)
+    meteo = opened(tmp_path)
+    assert meteo.times.size == 4
+    for read in (meteo.read_temperature, meteo.read_humidity):
+        for i in (0, 1):
+            assert np.array_equal(read(i, ALL, ALL), read(i + 2, ALL, ALL))
+    assert (
+        meteo.read_temperature(2, ALL, ALL)[0].mean()
+        > meteo.read_temperature(2, ALL, ALL)[2].mean()
+    )
+
+
+@pytest.mark.parametrize("names", [("a.nc", "b.nc"), ("b.nc", "a.nc")])
+def test_the_final_version_is_used_whatever_the_files_are_called(tmp_path, opened, names, caplog):
+    """Ten kelvin more in expver 0001 than in 0005; what was passed over is said."""
+    plain = write_era5(tmp_path / "plain.nc")
+    final, early = (tmp_path / "both" / name for name in names)
+    final.parent.mkdir()
+    rewritten(plain, final, by=10.0, version="0001")
+    rewritten(plain, early, version="0005")
+    expected = opened(plain).read_temperature(0, ALL, ALL) + np.float32(10.0)
+    found = opened(tmp_path / "both").read_temperature(0, ALL, ALL)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)  # float32
+    assert "expver 1 before 5" in caplog.text
+
+
+def test_temperatures_that_nothing_ranks_are_refused(tmp_path):
+    """Equal ones are no rivals, others are."""
+    plain = write_era5(tmp_path / "a.nc")
+    rewritten(plain, tmp_path / "b.nc", flip=True)
+    open_meteo(tmp_path).close()
+    rewritten(plain, tmp_path / "b.nc", by=1.0)
+    with pytest.raises(AprioriError, match=r"Two candidates for ERA5 temp.*a\.nc and .*b\.nc"):
+        open_meteo(tmp_path)
+
+
+def test_files_named_by_their_download_are_found_by_content(tmp_path, opened):
+    """Six of them, one by chance named for the day that is wanted, with another day in it."""
+    plain = write_era5(tmp_path / "plain.nc")
+    folder = tmp_path / "era5"
+    folder.mkdir()
+    for i in range(6):
+        name = "2019-06-30.nc" if i == 5 else f"2024-01-1{i}.nc"
+        rewritten(plain, folder / name, hours=24 * (i - 2))
+    for around in (np.datetime64("2019-06-30T12:30"), np.datetime64("2019-06-28T12:30")):
+        with closing(open_meteo(folder, around)) as meteo:
+            assert np.abs(meteo.times - around).min() <= np.timedelta64(30, "m")
 
 
 def test_humidity_of_other_times_is_refused(tmp_path):

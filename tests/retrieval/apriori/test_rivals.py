@@ -38,12 +38,14 @@ def test_two_different_files_of_one_time_are_refused(tmp_path, around):
     shutil.copy(first, tmp_path / "copy.nc")
     open_apriori(tmp_path, around).close()
     write_profiles(tmp_path / "b.nc", bounds=(0.0, 46.0, 4.1, 50.0))
-    with pytest.raises(AprioriError, match=r"one (file|horizontal grid).*a\.nc and .*b\.nc"):
+    with pytest.raises(
+        AprioriError, match=r"(Two candidates|one horizontal grid).*a\.nc and .*b\.nc"
+    ):
         open_apriori(tmp_path, around)
     (tmp_path / "copy.nc").unlink()
     with netCDF4.Dataset(shutil.copy(first, tmp_path / "b.nc"), "a") as file:
         file["no2"][:] *= 2.0
-    with pytest.raises(AprioriError, match=r"A time must be in one file.*a\.nc and .*b\.nc, which"):
+    with pytest.raises(AprioriError, match=r"Two candidates for .*a\.nc and .*b\.nc, which differ"):
         open_apriori(tmp_path, around)
 
 
@@ -53,7 +55,7 @@ def test_members_of_an_archive_are_rivals_too(tmp_path):
     with netCDF4.Dataset(shutil.copy(*files), "a") as file:
         file["no2"][:] *= 2.0
     archive = zip_files(tmp_path / "set.zip", files)
-    with pytest.raises(AprioriError, match="A time must be in one file"):
+    with pytest.raises(AprioriError, match="Two candidates for"):
         open_apriori(archive)
 
 
@@ -69,7 +71,9 @@ def test_files_may_meet_at_midnight_and_not_overlap(tmp_path):
         path = shifted(day, folder / name, "valid_time", hours * 3600)
         with netCDF4.Dataset(path, "a") as file:
             file["no2"].units = "mol mol-1"  # no CAMS file
-    with pytest.raises(AprioriError, match=r"Given 2019-06-30T03:00 in .*a\.nc"):
+    with pytest.raises(
+        AprioriError, match=r"Given .*a\.nc and .*b\.nc, which differ at 2019-06-30T03:00"
+    ):
         open_apriori(folder)
 
 
@@ -78,7 +82,7 @@ def test_global_runs_with_one_start_are_refused(tmp_path):
     write_cams_global(tmp_path / "a.nc", spacing=5.0)
     with netCDF4.Dataset(shutil.copy(tmp_path / "a.nc", tmp_path / "b.nc"), "a") as file:
         file["no2"][:] *= 2.0
-    with pytest.raises(AprioriError, match="A time must be in one file"):
+    with pytest.raises(AprioriError, match="Two candidates for"):
         open_apriori(tmp_path)
 
 
@@ -92,7 +96,7 @@ def test_tm5_files_without_versions_are_refused(tmp_path):
     open_apriori(tmp_path).close()
     for path, short in zip(sorted(tmp_path.glob("*.nc")), ("a.nc", "b.nc"), strict=True):
         path.rename(tmp_path / short)
-    with pytest.raises(AprioriError, match="A time must be in one file"):
+    with pytest.raises(AprioriError, match="Two candidates for"):
         open_apriori(tmp_path)
 
 
@@ -107,3 +111,18 @@ def test_of_european_forecasts_the_later_run_is_used(tmp_path):
     with closing(open_apriori(today)) as wanted, closing(open_apriori(tmp_path)) as found:
         assert found.times.tolist() == wanted.times.tolist()
         np.testing.assert_array_equal(found.read(12, ALL, ALL), wanted.read(12, ALL, ALL))
+
+
+def test_files_named_by_their_download_are_found_by_content(tmp_path):
+    """Six of them, one by chance named for the day that is wanted, with another day in it."""
+    first = write_cams_global(tmp_path / "first", spacing=10.0)
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for i in range(6):
+        name = f"{DAY}.nc" if i == 5 else f"2024-01-1{i}.nc"
+        shifted(first, folder / name, "valid_time", (i - 2) * 86400)
+    wanted = np.datetime64(f"{DAY}T04:30")
+    with closing(open_apriori(first)) as opened:
+        day_apart = opened.times.min().astype("datetime64[D]") - wanted.astype("datetime64[D]")
+    with closing(open_apriori(folder, wanted + day_apart)) as opened:
+        assert np.abs(opened.times - (wanted + day_apart)).min() <= np.timedelta64(90, "m")
