@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from retrieval.maps.land import is_land
 from retrieval.physics.footprint import apply_weights, footprint_weights
 from retrieval.physics.grids import project
 
@@ -233,9 +234,7 @@ def synthetic_scene(swath: Swath, seed: int = 0, *, real_land: bool = True) -> S
 
 
 def _real_land(lon: Float, lat: Float) -> NDArray[np.bool_]:
-    from global_land_mask import globe  # reads its mask on import
-
-    return np.asarray(globe.is_land(lat, np.clip(lon, -180.0, 179.999)))
+    return is_land(lat, np.clip(lon, -180.0, 179.999))
 
 
 def _waves(lon: Float, lat: Float, rng: np.random.Generator, scale: float) -> Float:

@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from global_land_mask import globe
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
@@ -23,7 +22,8 @@ from dacno2_s5p.twin.land.world import Frame, Points, child_seed, to_lonlat, to_
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.maps.land import is_land
+from retrieval.physics.grids import RectilinearGrid
 
 ARTIFICIAL, AGRICULTURE, FOREST, WETLAND, WATER = range(5)
 """Land-cover classes, the five of the paper's section 2.2.1, in CORINE's order."""
@@ -110,7 +110,7 @@ def land_fraction(grid: RectilinearGrid, samples: int = 3) -> NDArray[np.float32
         for dx in offsets * spacing:
             x, y = np.meshgrid(grid.x + dx, grid.y + dy)
             longitude, latitude = to_lonlat(x, y)
-            total += globe.is_land(latitude, longitude)
+            total += is_land(latitude, longitude)
     return total / np.float32(samples**2)
 
 
