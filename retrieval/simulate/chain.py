@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from retrieval.l2.pixels import Geometry
+from retrieval.l2.pixels import Footprints, Geometry
 from retrieval.l2.quality import ErrorCode, is_snow_or_ice
 from retrieval.physics.air_mass_factors import troposphere
 from retrieval.physics.constants import FILL_INT, MOLEC_CM2_PER_MOL_M2
@@ -20,7 +20,7 @@ from retrieval.physics.layers import (
     StandardAtmosphere,
     pressure_edges,
 )
-from retrieval.physics.partial_columns import PixelColumns, columns_above, set_columns
+from retrieval.physics.partial_columns import PixelColumns, set_columns
 from retrieval.simulate.content import orbit_content, satellite_variables, scene_variables
 from retrieval.simulate.l2_file.layout import variables_of
 from retrieval.simulate.light.forward import Sky, Uncertainty, retrieve, scattering_weights
@@ -33,7 +33,7 @@ from retrieval.simulate.options import (
 )
 from retrieval.simulate.response import response_weights
 from retrieval.substitution.collocate import Collocator
-from retrieval.substitution.recompute import MINIMUM_COVERAGE
+from retrieval.substitution.recompute import MINIMUM_COVERAGE, continued_above
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -92,7 +92,8 @@ class Simulation:
         self.layers_a, self.layers_b = (
             _single(np.stack([v[:-1], v[1:]], axis=-1)) for v in (model.layers.a, model.layers.b)
         )
-        outline = self.place["latitude_bounds"], self.place["longitude_bounds"]
+        self.footprints = Footprints(*(self.place[name] for name in GEOLOCATION[:4]))
+        outline = self.footprints.outline
 
         def collocator(name: str, fields: AprioriSet, rule: TimeRule | None) -> Collocator:
             return Collocator(name, fields, rule or fields.time_rule, swath.time, outline)
@@ -169,15 +170,7 @@ class Simulation:
         return good[is_known], (temperature[is_known], profile[is_known], whole)
 
     def _geometry(self, rows: slice, good: NDArray[np.intp]) -> Geometry:
-        n_pixel = self.swath.shape[1]
-        place = self.place
-        return Geometry(
-            latitude=place["latitude"][rows].ravel()[good],
-            longitude=place["longitude"][rows].ravel()[good],
-            latitude_bounds=place["latitude_bounds"][rows].reshape(-1, 4)[good],
-            longitude_bounds=place["longitude_bounds"][rows].reshape(-1, 4)[good],
-            scanline=rows.start + good // n_pixel,
-        )
+        return self.footprints.pixels(rows).take(good)
 
     def _pixel_columns(
         self, rows: slice, good: NDArray[np.intp], edges: Float, temperature: Float
@@ -210,12 +203,9 @@ class Simulation:
                 geometry.latitude_bounds, geometry.longitude_bounds, self.truth.grid
             )
         found = self.truth.profiles(geometry, weights)
-        source, no2 = self.truth.apriori, self.model.no2
+        source = self.truth.apriori
         columns, cut = set_columns(found.value, source.vertical, source.quantity, pixels)
-        n_layer = is_troposphere.sum(axis=1, keepdims=True)
-        top = np.take_along_axis(pixels.pressure_edges, n_layer, axis=1)[:, 0]
-        above = columns_above(model_profile, no2.vertical, no2.quantity, pixels, cut)
-        columns += np.where((cut > top)[:, None], above, 0.0)
+        columns += continued_above(self.model.no2, model_profile, pixels, cut, is_troposphere)[0]
         # pixels with less of the truth under them take the model's a priori for truth
         is_covered = (found.coverage >= MINIMUM_COVERAGE) & np.isfinite(columns).all(axis=1)
         true = np.where(is_troposphere & is_covered[:, None], columns, apriori)

@@ -149,19 +149,49 @@ def part_above(
         msg = "Invalid options. Mode upper needs a global set. Given none."
         raise ValueError(msg)
     source, on_pixels = upper.apriori, upper.profiles
-    above = columns_above(on_pixels.value, source.vertical, source.quantity, columns, cut)
-    n_troposphere = block.is_troposphere.sum(axis=1)
-    top = np.take_along_axis(columns.pressure_edges, n_troposphere[:, None], axis=1)[:, 0]
+    above, is_needed, top = continued_above(
+        source, on_pixels.value, columns, cut, block.is_troposphere
+    )
     reach = np.zeros(n)
     if isinstance(source.vertical, PressureLevels):
         reach = np.full(n, source.vertical.pressure[-1])
     elif isinstance(source.vertical, HybridLayers):
         reach = source.vertical.a[-1] + source.vertical.b[-1] * columns.surface_pressure
-    # A set that itself reaches the tropopause needs no upper part.
-    is_needed = cut > top
     is_covered = on_pixels.is_served & (on_pixels.coverage >= MINIMUM_COVERAGE)
     has_upper = (reach <= top) & is_covered & np.isfinite(on_pixels.value).all(axis=1)
-    return np.where(is_needed[:, None], above, 0.0), has_upper | ~is_needed
+    return above, has_upper | ~is_needed
+
+
+def continued_above(
+    source: AprioriSet, values: Float, columns: PixelColumns, cut: Float, is_troposphere: Bool
+) -> tuple[Float, Bool, Float]:
+    """Continue profiles that end below the tropopause with another set.
+
+    Parameters
+    ----------
+    source : AprioriSet
+        What continues them.
+    values : ndarray, shape (n, level)
+        Its values on the pixels.
+    columns : PixelColumns
+        Layers and air over the pixels.
+    cut : ndarray, shape (n,)
+        Pressure where the profiles end [Pa].
+    is_troposphere : ndarray of bool, shape (n, layer)
+
+    Returns
+    -------
+    above : ndarray, shape (n, layer)
+        Partial columns above the cut [mol m-2]; 0 where the profile reaches the tropopause itself.
+    is_needed : ndarray of bool, shape (n,)
+    top : ndarray, shape (n,)
+        Pressure at the top of the troposphere [Pa].
+    """
+    n_layer = is_troposphere.sum(axis=1, keepdims=True)
+    top = np.take_along_axis(columns.pressure_edges, n_layer, axis=1)[:, 0]
+    is_needed = cut > top
+    above = columns_above(values, source.vertical, source.quantity, columns, cut)
+    return np.where(is_needed[:, None], above, 0.0), np.asarray(is_needed), top
 
 
 def _relative_error(
