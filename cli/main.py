@@ -32,6 +32,7 @@ COMMANDS = (
     "maps",
     "report",
     "extract",
+    "validate",
     "inspect",
     "demo",
     "twin",

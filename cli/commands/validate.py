@@ -1,0 +1,319 @@
+"""`dacno2-s5p validate`: satellite columns beside those from the ground, before and after."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from cli.console import EXIT_DATA, note, print_json, print_table, progress_bar
+from cli.options.orbits import find_orbits
+from cli.options.shared import (
+    bootstrap_option,
+    choice_option,
+    json_option,
+    output_folder_option,
+    overwrite_option,
+    qa_option,
+    seed_option,
+    verbosity_options,
+)
+from cli.reporting.origin import LEAF, input_file, origin_of, write_origin
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from retrieval.validation.ground_columns import GroundColumns
+    from retrieval.validation.pair_scores import Score
+    from retrieval.validation.pairs import Pair, PairOptions
+
+SHOWN = ("median_difference", "median_relative_difference", "dispersion", "pearson", "slope")
+"""Statistics of the table on the screen."""
+
+
+@click.command(short_help="Pairs with ground-based columns and their scores, before and after.")
+@click.argument(
+    "orbits", metavar="ORBIT...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@click.option(
+    "-g",
+    "--ground",
+    multiple=True,
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Ground data: Pandora L2, GEOMS, or a CSV; a folder of them. Repeatable.",
+)
+@output_folder_option("Folder of pairs, scores and figures.", "validation")
+@click.option(
+    "--window",
+    default="30min",
+    show_default=True,
+    metavar="TIME",
+    help="References this long before and after the overpass are averaged (min or h).",
+)
+@choice_option(
+    "--match",
+    ["contains", "nearest", "radius"],
+    "contains",
+    "The pixel that contains the station, the nearest, or the mean of those within --radius.",
+)
+@click.option(
+    "--radius",
+    type=click.FloatRange(min=0.0, min_open=True),
+    default=20.0,
+    show_default=True,
+    metavar="KM",
+    help="Of --match radius, and the farthest centre of nearest [km].",
+)
+@click.option(
+    "--flags",
+    default="0,1,10,11",
+    show_default=True,
+    metavar="N,N,...",
+    help="Quality flags of the ground data that count.",
+)
+@choice_option(
+    "--stratosphere",
+    ["satellite", "climatology"],
+    "satellite",
+    "What is taken off total columns of the direct sun.",
+)
+@qa_option("Pixels with a higher quality value count.", 100)
+@bootstrap_option("days", 1000)
+@seed_option("Seed of the draws.")
+@overwrite_option
+@json_option
+@verbosity_options
+def validate(
+    orbits: tuple[Path, ...],
+    ground: tuple[Path, ...],
+    output: Path,
+    overwrite: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Pair each ORBIT (original or re-retrieved) with ground-based columns, and score them.
+
+    Every a priori of a file is scored on the same pairs: what differs between them is the a priori.
+    Writes pairs.csv, scores.csv, scores.md, figures and provenance.json.
+
+    Examples:
+
+    \b
+      dacno2-s5p validate re-retrieved --ground pandora -o validation
+      dacno2-s5p validate new.nc -g Pandora118s1_Cabauw_L2_rnvh3p1-8.txt --window 1h
+    """
+    from retrieval.validation.ground_files import read_ground
+
+    how = _options(options)
+    files = _ground_files(ground)
+    paths = find_orbits(orbits, originals=False).paths
+    stations = read_ground(files)
+    pairs, failures = _pairs(paths, stations, how)
+    if pairs:
+        scores = _write(output, pairs, paths, files, options, overwrite=overwrite)
+        _say(output, pairs, scores, as_json)
+    else:
+        click.echo(_nothing(paths, stations), err=True)
+    for failure in failures:
+        click.echo(failure, err=True)
+    if failures or not pairs:
+        sys.exit(EXIT_DATA)
+
+
+def _options(options: dict[str, Any]) -> PairOptions:
+    import numpy as np
+
+    from retrieval.validation.pairs import Matching, PairOptions, Stratosphere
+
+    match = re.fullmatch(r"(\d+)\s*(min|h)", options["window"].strip())
+    if match is None or int(match[1]) == 0:
+        msg = f"{options['window']!r} is no time. Write for example 30min or 1h."
+        raise click.BadParameter(msg, param_hint="--window")
+    minutes = int(match[1]) * {"min": 1, "h": 60}[match[2]]
+    try:
+        flags = tuple(int(x) for x in options["flags"].split(","))
+    except ValueError as error:
+        msg = f"{options['flags']!r} are no flags. Write for example 0,1,10,11."
+        raise click.BadParameter(msg, param_hint="--flags") from error
+    return PairOptions(
+        window=np.timedelta64(minutes, "m"),
+        matching=Matching(options["match"]),
+        radius=1000.0 * options["radius"],
+        flags=flags,
+        stratosphere=Stratosphere(options["stratosphere"]),
+        qa=options["qa"],
+    )
+
+
+def _ground_files(given: tuple[Path, ...]) -> list[Path]:
+    """Return the files, those of folders by name; hidden ones are not ours."""
+    files: list[Path] = []
+    for path in given:
+        if not path.exists():
+            msg = f"{path} does not exist. Check the path."
+            raise click.BadParameter(msg, param_hint="--ground")
+        inside = (
+            sorted(p for p in path.iterdir() if p.is_file() and p.name[0] != ".")
+            if (path.is_dir())
+            else [path]
+        )
+        files += inside
+    if not files:
+        msg = f"{given[0]} holds no file. Give Pandora, GEOMS or CSV files."
+        raise click.BadParameter(msg, param_hint="--ground")
+    return files
+
+
+def _pairs(
+    paths: Sequence[Path], stations: list[GroundColumns], how: PairOptions
+) -> tuple[list[Pair], list[str]]:
+    """Pair orbit by orbit; a bad one does not stop the rest."""
+    from cli.console import one_line, show_traceback
+    from retrieval.validation.pairs import distinct, pair_orbit, usable
+
+    kept = usable(stations, how)
+    pairs: list[Pair] = []
+    failures = []
+    with progress_bar("Pairing") as update:
+        for i, path in enumerate(paths):
+            try:
+                pairs += pair_orbit(path, kept, how)
+            except Exception as error:
+                show_traceback(error)
+                failures.append(f"Error: {path}: {one_line(error)}")
+            if update is not None:
+                update(i + 1, len(paths))
+    return distinct(pairs, how), failures
+
+
+def _nothing(paths: Sequence[Path], stations: list[GroundColumns]) -> str:
+    """Say why there may be no pair: where and when the stations are."""
+    from retrieval.l2.open_orbit import open_lenient
+
+    when = [s.time for s in stations if len(s)]
+    period = f"{min(t[0] for t in when)} to {max(t[-1] for t in when)}" if when else "no time"
+    with open_lenient(paths[0]) as orbit:
+        time = orbit.scanline_times(orbit.full)
+    places = ", ".join(f"{s.station} {s.latitude:.2f} {s.longitude:.2f}" for s in stations[:4])
+    return (
+        "Error: No pair. A pixel must hold a station within the window. Given "
+        f"{len(paths)} orbit(s) from {time.min()} on, ground data of {period} at {places}. Check "
+        "days and places, or widen --window or --match."
+    )
+
+
+def _write(
+    output: Path,
+    pairs: list[Pair],
+    orbits: Sequence[Path],
+    ground: list[Path],
+    options: dict[str, Any],
+    *,
+    overwrite: bool,
+) -> list[Score]:
+    from retrieval.files.tables import number, write_lines, write_text
+    from retrieval.l2.open_orbit import open_lenient
+    from retrieval.validation.pair_figures import write_figures
+    from retrieval.validation.pair_scores import score_pairs
+
+    output.mkdir(parents=True, exist_ok=True)
+    pairs_of_all = [p for p in pairs if list(p.columns) == list(pairs[0].columns)]
+    if len(pairs_of_all) < len(pairs):
+        sets = ", ".join(pairs[0].columns)
+        note(f"{len(pairs) - len(pairs_of_all)} pairs have other sets than {sets}: not scored")
+    scores = score_pairs(pairs_of_all, n_draw=options["bootstrap"], seed=options["seed"])
+    with open_lenient(orbits[0]) as orbit:
+        is_synthetic = orbit.is_synthetic
+    rows = [p.row() for p in pairs]
+    header = list(dict.fromkeys(key for row in rows for key in row))
+    write_lines(
+        output / "pairs.csv",
+        header,
+        [[_cell(row.get(key, "")) for key in header] for row in rows],
+        overwrite=overwrite,
+    )
+    lines = [(s.scope, s.product, s.statistic, *map(number, s[3:6]), s.n) for s in scores]
+    columns = ["scope", "product", "statistic", "value", "low", "high", "n"]
+    write_lines(output / "scores.csv", columns, lines, overwrite=overwrite)
+    write_text(output / "scores.md", _markdown(scores, is_synthetic), overwrite=overwrite)
+    days = sorted({str(p.time)[:10] for p in pairs})
+    said = f"{len(pairs_of_all)} pairs, {days[0]} to {days[-1]}"
+    write_figures(
+        output,
+        pairs_of_all,
+        scores,
+        note=f"{said}, synthetic" if is_synthetic else said,
+        overwrite=overwrite,
+    )
+    inputs = [input_file(p, "orbit") for p in orbits]
+    inputs += [input_file(p, "ground") for p in ground]
+    write_origin(
+        output / LEAF,
+        origin_of(inputs, options),
+        is_synthetic=is_synthetic,
+        overwrite=overwrite,
+    )
+    return scores
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, float):
+        return "" if value != value else f"{value:.7g}"
+    return value
+
+
+def _table(scores: list[Score]) -> tuple[list[str], list[list[str]]]:
+    """Return the scores of all pairs, a row a product, columns in 1e15 molecules cm-2."""
+    from retrieval.validation.pair_scores import PMOLEC
+
+    found = {(s.product, s.statistic): s for s in scores if s.scope == "all"}
+    products = list(dict.fromkeys(s.product for s in scores))
+    header = ["a priori", *(name.replace("_", " ") for name in SHOWN), "n"]
+    rows = []
+    for product in products:
+        row = [product]
+        for name in SHOWN:
+            score = found[product, name]
+            unit = PMOLEC if name in {"median_difference", "dispersion"} else 1.0
+            value, low, high = (x / unit for x in score[3:6])
+            interval = f" ({low:.2f} to {high:.2f})" if low == low else ""
+            row.append(f"{value:.2f}{interval}" if value == value else "")
+        rows.append([*row, str(found[product, SHOWN[0]].n)])
+    return header, rows
+
+
+def _markdown(scores: list[Score], is_synthetic: bool) -> str:
+    header, rows = _table(scores)
+    lines = ["# Satellite columns beside ground-based ones", ""]
+    lines += ["Synthetic orbits." if is_synthetic else "", ""] if is_synthetic else []
+    lines += ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    lines += [
+        "",
+        "Differences are satellite minus reference; median difference and dispersion (IP68/2) in",
+        "1e15 molecules cm-2, relative differences in percent of the median reference; 95 %",
+        "intervals over days. scores.csv has stations, seasons, classes of pollution and versions.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _say(output: Path, pairs: list[Pair], scores: list[Score], as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "output": str(output),
+                "pairs": len(pairs),
+                "stations": sorted({p.station for p in pairs}),
+                "scores": [s._asdict() for s in scores if s.scope == "all"],
+            }
+        )
+        return
+    header, rows = _table(scores)
+    print_table("Pairs (columns in 1e15 molecules cm-2)", header, rows)
+    note(f"{len(pairs)} pairs in {output}")

@@ -1,0 +1,72 @@
+"""`dacno2-s5p validate` on re-retrieved orbits and ground files near Paris."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from cli.commands.validate import validate
+from retrieval.l2.open_orbit import open_orbit
+from tests.builders.ground_files import write_pandora
+
+
+@pytest.fixture(scope="module")
+def ground(season, tmp_path_factory):
+    """Return a Pandora file with a measurement at each overpass of Paris."""
+    rows = []
+    for i, path in enumerate(season.outputs):
+        with open_orbit(path) as orbit:
+            times = orbit.scanline_times(orbit.full)
+        time = str(times[len(times) // 2].astype("datetime64[s]"))
+        rows.append((time.replace("-", "").replace(":", "") + "Z", 0, 1e-4 * (i + 1)))
+    return write_pandora(tmp_path_factory.mktemp("ground") / "Pandora.txt", rows)
+
+
+def run(season, ground, output, *more):
+    """Validate all orbits of the season."""
+    words = [*map(str, season.outputs), "-g", str(ground), "-o", str(output), *more]
+    return CliRunner().invoke(validate, words)
+
+
+def test_pairs_scores_figures_and_their_origin(season, ground, tmp_path):
+    """All files appear, pairs have every a priori, the same call refuses to replace them."""
+    out = tmp_path / "validation"
+    outcome = run(season, ground, out, "--json", "--bootstrap", "10", "--qa", "0")
+    assert outcome.exit_code == 0, outcome.output
+    said = json.loads(outcome.stdout)
+    assert said["stations"] == ["Paris"]
+    rows = list(csv.DictReader((out / "pairs.csv").read_text().splitlines()))
+    assert len(rows) == said["pairs"] == len(season.outputs)
+    assert {"column_TM5", "column_DACNO2", "column_CAMS", "reference_column"} <= set(rows[0])
+    assert float(rows[0]["reference_column"]) == 1e-4
+    scores = list(csv.DictReader((out / "scores.csv").read_text().splitlines()))
+    assert list(scores[0]) == ["scope", "product", "statistic", "value", "low", "high", "n"]
+    assert {"scatter.png", "stations.png", "series.png", "seasons.png"} <= {
+        p.name for p in out.iterdir()
+    }
+    assert "| TM5 |" in (out / "scores.md").read_text()
+    origin = json.loads((out / "provenance.json").read_text())
+    assert "Pandora.txt" in json.dumps(origin)
+    again = run(season, ground, out)
+    assert again.exit_code != 0
+    assert "overwrite" in (again.output + str(again.exception)).lower()
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "said"),
+    [
+        (["--window", "soon"], 2, "Write for example 30min"),
+        (["--flags", "good"], 2, "Write for example 0,1,10,11"),
+        (["--flags", "5"], 1, "No pair. A pixel must hold a station"),
+        (["-g", "nowhere.txt"], 2, "does not exist"),
+    ],
+)
+def test_wrong_words_are_one_line(season, ground, tmp_path, more, status, said):
+    """Usage is 2, nothing to pair is 1, and nothing is written."""
+    outcome = run(season, ground, tmp_path / "v", *more)
+    assert outcome.exit_code == status, outcome.output
+    assert said in outcome.output
+    assert not (tmp_path / "v").exists()
