@@ -357,7 +357,8 @@ def test_termination_leaves_nothing(orbit, workspace):
         "import time, retrieval.l2.product.write as product\n"
         "from cli.main import main\n"
         "def slow(*args, **kwargs):\n    print('writing', flush=True)\n    time.sleep(60)\n"
-        "product._write_set = slow\n"
+        "assert callable(product._write_variables)\n"
+        "product._write_variables = slow\n"
         "main()"
     )
     command = [sys.executable, "-c", code, "reretrieve", orbit, "-a", f"a={workspace.profiles}"]
