@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -145,6 +146,9 @@ def _source(models: list[Checkpoint], prediction: Prediction) -> DayInputs:
     for model in models:
         model.require(grid=source.grid, inputs=own.inputs, preparation=own.preparation)
         model.require_origin(source.origin, allow_synthetic=prediction.allow_synthetic)
+        said = model.note_world(source.world)
+        if said:
+            logging.getLogger(__name__).warning("%s", said)
     return source
 
 

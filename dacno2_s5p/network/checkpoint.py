@@ -61,6 +61,9 @@ class CheckpointInfo:
         Training phase, and the step that was best on its validation part.
     training_data : {"real", "synthetic"}
         `synthetic` for the twin world.
+    world : str
+        Kind of twin world that the training data are of; empty for real ones, and in checkpoints
+        that are older than its second version.
     data_manifest : str
         SHA-256 of the training store's manifest.
     parent : str
@@ -88,6 +91,7 @@ class CheckpointInfo:
     phase: int
     step: int
     training_data: str
+    world: str = ""
     data_manifest: str = ""
     parent: str = ""
     training_stations: tuple[str, ...] = ()
@@ -115,6 +119,18 @@ class CheckpointInfo:
                 )
                 raise ConfigurationError(msg)
 
+    @property
+    def trained_world(self) -> str:
+        """Kind of twin world that it was trained on; empty for real data.
+
+        A checkpoint that names none was trained on the version that its recipe names, the first if
+        none.
+        """
+        if self.world or self.training_data != "synthetic":
+            return self.world
+        version = self.recipe.get("data", {}).get("twin", {}).get("version", 1)
+        return "twin world" if version == 1 else f"twin world, version {version}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         return {
@@ -130,6 +146,7 @@ class CheckpointInfo:
             "phase": self.phase,
             "step": self.step,
             "training_data": self.training_data,
+            "world": self.world,
             "data_manifest": self.data_manifest,
             "parent": self.parent,
             "training_stations": list(self.training_stations),
@@ -161,6 +178,7 @@ class CheckpointInfo:
             versions=values["versions"],
             training_stations=tuple(values.get("training_stations", ())),
             trained_days=tuple(map(str, values.get("trained_days", ()))),
+            world=str(values.get("world", "")),
             **{name: values[name] for name in same},
         )
 
@@ -240,6 +258,23 @@ class Checkpoint:
                 "--allow-synthetic to try the machinery."
             )
             raise CheckpointError(msg)
+
+    def note_world(self, inputs: str) -> str:
+        """Say in one line that inputs are of another twin world than the network knows, or nothing.
+
+        Parameters
+        ----------
+        inputs : str
+            Kind of twin world of the inputs; empty for real ones.
+        """
+        own = self.info.trained_world
+        if not inputs or not own or inputs == own:
+            return ""
+        return (
+            f"{self.path.name} was trained on another world. Scores of a network are those of its "
+            f"own. Given inputs of {inputs!r} for a network of {own!r}. Train on days of that "
+            "world, or tell both with the result."
+        )
 
     def _refuse(self, what: str, theirs: str, own: str) -> None:
         msg = (

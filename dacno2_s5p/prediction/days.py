@@ -11,7 +11,7 @@ import torch
 
 from dacno2_s5p.errors import DataError
 from dacno2_s5p.sources.day import InputSources
-from dacno2_s5p.sources.paths import training_data_of
+from dacno2_s5p.sources.paths import training_data_of, world_of
 from dacno2_s5p.store.store import day_path
 from dacno2_s5p.store.transported import TransportedFiles
 
@@ -37,6 +37,10 @@ class DayInputs(Protocol):
     @property
     def origin(self) -> str:
         """`real` or `synthetic`."""
+
+    @property
+    def world(self) -> str:
+        """Kind of twin world, empty for real inputs (`sources.paths.world_named`)."""
 
     def missing(self, day: np.datetime64) -> list[str]:
         """Say what a day lacks, nothing where it is complete."""
@@ -84,6 +88,11 @@ class StoreDays:
     def origin(self) -> str:
         """What the store's source files say."""
         return self.store.training_data
+
+    @property
+    def world(self) -> str:
+        """Kind of twin world of the store's days."""
+        return self.store.world
 
     def missing(self, day: np.datetime64) -> list[str]:
         """Say that the store does not hold a day."""
@@ -141,6 +150,11 @@ class FileDays:
     def origin(self) -> str:
         """What the files say."""
         return training_data_of(self._paths)
+
+    @property
+    def world(self) -> str:
+        """Kind of twin world that the files name."""
+        return world_of(self._paths)
 
     def missing(self, day: np.datetime64) -> list[str]:
         """Say what a day lacks."""

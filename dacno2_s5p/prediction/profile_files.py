@@ -130,7 +130,8 @@ def profiles_of_day(
 
 def _source(model: Checkpoint, origins: set[str], inputs_origin: str) -> str:
     """Say what made the field; the word synthetic is never lost on the way."""
-    data = "synthetic data (twin world)" if "synthetic" in origins else "real data"
+    world = model.info.trained_world or "twin world"
+    data = f"synthetic data ({world})" if "synthetic" in origins else "real data"
     return (
         f"DACNO2-S5P network of phase {model.info.phase}, trained on {data}; "
         f"{inputs_origin} inputs; mean of {model.info.preparation.target_window} UTC"

@@ -7,6 +7,7 @@ its time makes another file of it; a folder that moves as a whole does not.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,18 +96,43 @@ def files_below(path: Path) -> list[Path]:
 
 def training_data_of(paths: SourcePaths) -> str:
     """Return `synthetic` if the first weather, target or inventory file says so, else `real`."""
-    folders = (paths.era5, paths.cams, paths.emissions)
-    return WORD if any(_says_synthetic(folder) for folder in folders) else "real"
+    return WORD if any(any(_synthetic_texts(folder)) for folder in _telling(paths)) else "real"
 
 
-def _says_synthetic(path: Path) -> bool:
+def world_of(paths: SourcePaths) -> str:
+    """Name the kind of twin world that the same files are of, as `world_named`; empty if none."""
+    texts = (text for folder in _telling(paths) for text in _synthetic_texts(folder))
+    return next((world for world in map(world_named, texts) if world), "")
+
+
+def world_named(text: str) -> str:
+    """Return the kind of twin world that a text names, whatever its seed; empty if none.
+
+    Examples
+    --------
+    >>> world_named("synthetic twin world, version 2 with exact winds, seed 7")
+    'twin world, version 2 with exact winds'
+    >>> world_named("twin world, seed 7"), world_named("ERA5")
+    ('twin world', '')
+    """
+    found = re.search(r"twin world(, version [^,;()]+)?", text)
+    return found[0].strip() if found else ""
+
+
+def _telling(paths: SourcePaths) -> tuple[Path, ...]:
+    return (paths.era5, paths.cams, paths.emissions)
+
+
+def _synthetic_texts(path: Path) -> list[str]:
+    """Return what the first file of a folder says with the word in it; `source` comes first."""
     from retrieval.apriori.formats.containers import list_sources  # netCDF4 is slow to import
 
     try:
         source = list_sources(path)[0]
         dataset = source.dataset()
-        texts = [str(dataset.getncattr(name)) for name in dataset.ncattrs()]
+        names = sorted(dataset.ncattrs(), key=lambda name: name != "source")
+        texts = [str(dataset.getncattr(name)) for name in names]
         source.close()
     except RetrievalError:
-        return False
-    return any(WORD in text.lower() for text in texts)
+        return []
+    return [text for text in texts if WORD in text.lower()]

@@ -20,7 +20,7 @@ from dacno2_s5p.inputs.grid import ModelGrid, named_grid
 from dacno2_s5p.inputs.variables import InputTable, Preparation
 from dacno2_s5p.sources.cams.fields import CamsTargets
 from dacno2_s5p.sources.day import InputSources
-from dacno2_s5p.sources.paths import identity_of, training_data_of
+from dacno2_s5p.sources.paths import identity_of, training_data_of, world_of
 from dacno2_s5p.sources.stations.cells import Measurements, StationCell, StationRules, cell_record
 from dacno2_s5p.store.chunks import read_about, read_array
 from dacno2_s5p.store.store import Store, day_path, month_path, static_path
@@ -158,7 +158,9 @@ class Preparer:
     @cached_property
     def _writer(self) -> StoreWriter:
         s, origin = self._settings, training_data_of(self._paths)
-        return StoreWriter(self._folder, s.grid, s.table, s.preparation, s.overwrite, origin)
+        return StoreWriter(
+            self._folder, s.grid, s.table, s.preparation, s.overwrite, origin, world_of(self._paths)
+        )
 
     @cached_property
     def _cams(self) -> CamsTargets:

@@ -26,6 +26,7 @@ from dacno2_s5p.inputs.normalisation import InputStatistics, TargetScaling
 from dacno2_s5p.inputs.samples import GROUP_FACTORS, NO_STATIONS, Inputs, Stations
 from dacno2_s5p.inputs.variables import InputTable, Preparation
 from dacno2_s5p.sources.day import FINE_GROUPS, MONTHLY
+from dacno2_s5p.sources.paths import world_named
 from dacno2_s5p.store.chunks import MANIFEST, has_array, read_array
 from retrieval.files.damage import content_errors
 
@@ -210,6 +211,12 @@ class Store:
     def training_data(self) -> str:
         """`synthetic` where a source file says so, else `real`."""
         return str(self.manifest["training_data"])
+
+    @property
+    def world(self) -> str:
+        """Kind of twin world that the days are of (`sources.paths.world_named`); empty if none."""
+        found = self.manifest.get("world") or self.manifest.get("sources", {}).get("twin", "")
+        return world_named(str(found))
 
     @cached_property
     def manifest_hash(self) -> str:

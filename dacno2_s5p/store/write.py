@@ -61,6 +61,8 @@ class StoreWriter:
         Write chunks again that are there.
     origin : {"real", "synthetic"}
         What the chunks are made from; kept in each.
+    world : str
+        Kind of twin world that they are of, for the manifest.
     """
 
     folder: Path
@@ -69,6 +71,7 @@ class StoreWriter:
     preparation: Preparation
     overwrite: bool = False
     origin: str = "real"
+    world: str = ""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -206,6 +209,7 @@ class StoreWriter:
             "statistics": statistics,
             "target": target,
             "training_data": self._origin(about),
+            **({"world": self.world} if self.world else {}),
             **more,
         }
         write_text(self.folder / MANIFEST, json.dumps(manifest, indent=1), overwrite=True)

@@ -13,7 +13,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from dacno2_s5p.errors import ConfigurationError, DataError
+from dacno2_s5p.errors import CheckpointError, ConfigurationError, DataError
 from dacno2_s5p.network.checkpoint import CheckpointInfo, load_checkpoint
 from dacno2_s5p.sources.stations.split import training_points
 from dacno2_s5p.store.moments import scaling_of_days
@@ -131,6 +131,7 @@ def starting_point(
             phase=1,
             step=0,
             training_data=store.training_data,
+            world=store.world,
             data_manifest=store.manifest_hash,
             training_stations=tuple(sorted(_points(store))),
             trained_days=tuple(sorted(days_of_own(store, recipe))),
@@ -144,6 +145,13 @@ def starting_point(
             "Given other widths. Use the recipe it was trained with."
         )
         raise ConfigurationError(msg)
+    if store.world and start.info.trained_world not in ("", store.world):
+        msg = (
+            f"Invalid checkpoint {parent}. Its phases must be trained on days of one twin world. "
+            f"Given a store of {store.world!r} after {start.info.trained_world!r}. Choose the "
+            "store that it was trained on."
+        )
+        raise CheckpointError(msg)
     origins = {start.info.training_data, store.training_data}
     earlier, own = days_of_parent(store, start.info), days_of_own(store, recipe)
     _warn_of_days_seen(store, earlier, own)
@@ -154,6 +162,7 @@ def starting_point(
         training_stations=tuple(sorted({*start.info.training_stations, *_points(store)})),
         trained_days=tuple(sorted(earlier | own)),
         training_data="synthetic" if "synthetic" in origins else "real",
+        world=start.info.world or store.world,
         metrics={},
     )
     return start.network, info

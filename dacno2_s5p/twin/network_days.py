@@ -310,6 +310,11 @@ class SimulatedDays:
         """Nothing here is real."""
         return "synthetic"
 
+    @property
+    def world(self) -> str:
+        """Kind of twin world."""
+        return self._twin.version.kind
+
     def missing(self, day: np.datetime64) -> list[str]:
         """No day lacks anything."""
         del day
