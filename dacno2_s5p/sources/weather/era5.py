@@ -30,7 +30,7 @@ from dacno2_s5p.sources.weather.gridded import (
 )
 from dacno2_s5p.sources.weather.heights import HeightOperator, geopotential_at, surface_geopotential
 from dacno2_s5p.sources.weather.windows import hours_of_step, weather_times
-from retrieval.apriori.formats.expver import ORDER, PRELIMINARY, numbers_of
+from retrieval.apriori.formats.expver import ORDER, PRELIMINARY, may_hold_version
 from retrieval.apriori.formats.levels import find_levels
 from retrieval.files.candidates import Mark, listed, newest
 
@@ -152,17 +152,12 @@ class Era5:
     def _look_at_version(self, found: Found, day: np.datetime64) -> None:
         file = str(found.field.source)
         if file not in self._may_be_preliminary:
-            numbers = numbers_of(found.field.source.dataset())
-            self._may_be_preliminary[file] = numbers is None or bool((numbers == PRELIMINARY).any())
+            dataset = found.field.source.dataset()
+            self._may_be_preliminary[file] = may_hold_version(dataset, PRELIMINARY)
         if self._may_be_preliminary[file] and found.field.expver(found.index) == PRELIMINARY:
             if not self.preliminary:
-                logger.warning(
-                    "ERA5 of %s is preliminary (expver %04d of %s); all such days are kept in the "
-                    "provenance",
-                    day,
-                    PRELIMINARY,
-                    found.label,
-                )
+                text = "ERA5 of %s is preliminary (expver 0005 of %s); all such days are recorded"
+                logger.warning(text, day, found.label)
             self.preliminary.add(day)
 
     def _rank(self, found: Found) -> tuple[Mark, ...]:

@@ -40,15 +40,26 @@ def version_number(value: object) -> int | None:
         return None
 
 
-def numbers_of(dataset: netCDF4.Dataset) -> NDArray[Any] | None:
-    """Return the numbers of the variable `expver`, None where there is none; -1 for no number."""
-    if NAME not in dataset.variables:
+def names_of(dataset: netCDF4.Dataset) -> list[str]:
+    """Return the variables that say versions: unpacked GRIB has one for each axis of times."""
+    return [n for n in dataset.variables if n == NAME or n.startswith(f"{NAME}_")]
+
+
+def numbers_of(dataset: netCDF4.Dataset, name: str = NAME) -> NDArray[Any] | None:
+    """Return the numbers of a variable `expver`, None where there is none; -1 for no number."""
+    if name not in dataset.variables:
         return None
-    raw = np.asarray(dataset.variables[NAME][...])
+    raw = np.asarray(dataset.variables[name][...])
     if raw.dtype.kind == "S" and raw.dtype.itemsize == 1 and raw.ndim:
         raw = netCDF4.chartostring(raw)
     numbers = [version_number(value) for value in np.ravel(raw)]
     return np.array([-1 if n is None else n for n in numbers]).reshape(np.shape(raw))
+
+
+def may_hold_version(dataset: netCDF4.Dataset, number: int) -> bool:
+    """Say whether a file may have fields of a version: no variable says that all are of others."""
+    said = [numbers_of(dataset, name) for name in names_of(dataset)]
+    return not said or any(n is not None and bool((n == number).any()) for n in said)
 
 
 def layers_by_version(dataset: netCDF4.Dataset, n_layer: int) -> list[int]:
@@ -60,6 +71,18 @@ def layers_by_version(dataset: netCDF4.Dataset, n_layer: int) -> list[int]:
     return sorted(
         range(n_layer), key=lambda i: ORDER.index(known[i]) if known[i] in ORDER else len(ORDER)
     )
+
+
+def numbers_along(
+    dataset: netCDF4.Dataset, dimensions: Sequence[str]
+) -> tuple[NDArray[Any], tuple[str, ...]] | None:
+    """Return the numbers that lie along time dimensions, and along which; None without any."""
+    for name in names_of(dataset):
+        numbers = numbers_of(dataset, name)
+        own = dataset.variables[name].dimensions
+        if numbers is not None and set(own[: numbers.ndim]) <= set(dimensions):
+            return numbers, own[: numbers.ndim]
+    return None
 
 
 def version_at(
@@ -76,12 +99,11 @@ def version_at(
     index : mapping of str to int
         Index of the field along each.
     """
-    numbers = numbers_of(dataset)
-    if numbers is not None:
-        own = dataset.variables[NAME].dimensions[: numbers.ndim]
-        if set(own) <= set(dimensions):
-            found = int(numbers[tuple(index[d] for d in own)])
-            return None if found < 0 else found
+    said = numbers_along(dataset, dimensions)
+    if said is not None:
+        numbers, own = said
+        found = int(numbers[tuple(index[d] for d in own)])
+        return None if found < 0 else found
     for holder in (dataset.variables[variable], dataset):
         for name in (NAME, f"GRIB_{NAME}"):
             if name in holder.ncattrs():

@@ -9,7 +9,7 @@ import numpy as np
 
 from retrieval.apriori.formats import cf_time
 from retrieval.apriori.formats.coordinates import text_attribute
-from retrieval.apriori.formats.expver import NAME, ORDER, numbers_of
+from retrieval.apriori.formats.expver import ORDER, numbers_along
 from retrieval.apriori.formats.names import dates_in_name
 from retrieval.errors import AprioriError
 
@@ -96,10 +96,10 @@ def _version_rank(
     dataset: netCDF4.Dataset, dimensions: tuple[str, ...], shape: tuple[int, ...]
 ) -> NDArray[np.int64]:
     """Rank of each field by its `expver`, 0 the final one; all alike where the file has none."""
-    numbers = numbers_of(dataset)
-    own = dataset.variables[NAME].dimensions if numbers is not None else ()
-    if numbers is None or len(own) != numbers.ndim or not set(own) <= set(dimensions):
+    said = numbers_along(dataset, dimensions)
+    if said is None:
         return np.zeros(int(np.prod(shape)), dtype=np.int64)
+    numbers, own = said
     rank = np.full(numbers.shape, len(ORDER), dtype=np.int64)
     for place, number in enumerate(ORDER):
         rank[numbers == number] = place
