@@ -91,7 +91,7 @@ def orbit_text(orbit: Orbit) -> str:
             f"  where:   {where}",
             f"  pixels:  {n_scanline} scanlines x {n_ground_pixel}, "
             f"{found['pixels_with_column']} with a column{with_quality}",
-            f"  a priori: {sets or 'TM5'}",
+            f"  a priori: {sets or 'of the product'}",
             f"  assumed: {'; '.join(orbit.assumptions) or 'nothing'}",
         ]
     )
