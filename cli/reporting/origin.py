@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,9 +37,9 @@ def origin_of(
     packages : iterable of str
         Installed packages whose versions matter.
     """
-    from retrieval.files.provenance import Provenance, package_version
+    from retrieval.files.provenance import Provenance, version_of
 
-    versions = {"dacno2-s5p": package_version()} | {name: version(name) for name in packages}
+    versions = {name: version_of(name) for name in ("dacno2-s5p", *packages)}
     return Provenance(
         command=command_line(),
         created=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",

@@ -13,6 +13,7 @@ from retrieval.l2.names import TM5
 from retrieval.l2.open_orbit import open_orbit
 from retrieval.l2.quality import common_pixels_of_file
 from retrieval.maps.regions import DOMAIN, INPUT_BOX
+from retrieval.physics.constants import MINIMUM_COVERAGE
 from retrieval.physics.grids import domain_grid
 from retrieval.simulate.scene import scene_on_swath, synthetic_scene
 from retrieval.simulate.simulate_orbit import SimulationOptions, simulate_orbit
@@ -238,7 +239,7 @@ def load_columns(output: Path, truth_file: Path, sets: list[str]) -> Columns:
         )
     columns.truth, coverage = read_truth(truth_file, scanline, ground_pixel)
     west, south, east, north = DOMAIN.box
-    columns.valid &= np.isfinite(columns.truth) & (coverage >= 0.99)
+    columns.valid &= np.isfinite(columns.truth) & (coverage >= MINIMUM_COVERAGE)
     columns.valid &= (columns.latitude >= south) & (columns.latitude <= north)
     columns.valid &= (columns.longitude >= west) & (columns.longitude <= east)
     return columns

@@ -9,7 +9,6 @@ from __future__ import annotations
 import platform
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,7 @@ from dacno2_s5p.inputs.variables import InputTable, Preparation
 from dacno2_s5p.network.dacno2 import Dacno2, NetworkConfig
 from dacno2_s5p.network.tensor_file import read_metadata, read_tensors, write_tensors
 from retrieval.files.damage import CONTENT_ERRORS, describe_fault
-from retrieval.files.provenance import file_checksum
+from retrieval.files.provenance import file_checksum, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -306,13 +305,8 @@ def _first_difference(theirs: InputTable, own: InputTable) -> tuple[str, str]:
 
 def package_versions() -> dict[str, str]:
     """Return the versions that matter for the numbers of a checkpoint."""
-    versions = {"python": platform.python_version()}
-    for package in ("dacno2-s5p", "torch", "numpy", "safetensors"):
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "not installed"
-    return versions
+    packages = ("dacno2-s5p", "torch", "numpy", "safetensors")
+    return {"python": platform.python_version()} | {name: version_of(name) for name in packages}
 
 
 def save_checkpoint(path: Path, weights: Mapping[str, Tensor], info: CheckpointInfo) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_array
 
+from retrieval.physics.constants import MINIMUM_COVERAGE
 from retrieval.physics.footprint import FootprintWeights, apply_weights, polygon_overlaps
 from retrieval.physics.grids import GEOGRAPHIC, RectilinearGrid, corners_in_degrees, project
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MINIMUM_COVERAGE = 0.99
-"""Share of a cell that the source must cover, as of a footprint (flag 5)."""
 LONGEST_SIDE = 0.1
 """Sides of cells are followed in pieces of at most this length [degree]: a parallel is bent in a
 projected plane, by 1 m over 0.1 degree and by 100 m over 1 degree at 50 N."""

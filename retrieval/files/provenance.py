@@ -130,13 +130,18 @@ def stored_fingerprint(path: Path) -> str:
     return found.decode() if isinstance(found, bytes) else str(found)
 
 
-@lru_cache(maxsize=1)
-def package_version() -> str:
-    """Return the version of this package, `unknown` where it is not installed."""
+@lru_cache(maxsize=32)
+def version_of(package: str) -> str:
+    """Return the version of a package, `unknown` where it is not installed."""
     try:
-        return version("dacno2-s5p")
+        return version(package)
     except PackageNotFoundError:
         return "unknown"
+
+
+def package_version() -> str:
+    """Return the version of this package."""
+    return version_of("dacno2-s5p")
 
 
 def checksum(path: Path) -> str:

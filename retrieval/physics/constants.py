@@ -55,6 +55,9 @@ PPT = 1e-12
 AIR_COLUMN_PER_PASCAL = 1.0 / (GRAVITY * MOLAR_MASS_AIR)
 """Column of air per pressure difference [mol m-2 Pa-1]: 352.06 mol m-2 per hPa."""
 
+MINIMUM_COVERAGE = 0.99
+"""Share of a pixel or cell that a set must cover: less, and it is not computed (flag 5)."""
+
 FILL_FLOAT = 9.969209968386869e36
 """netCDF default fill value of float32 and float64 variables."""
 

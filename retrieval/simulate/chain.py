@@ -13,7 +13,7 @@ import numpy as np
 from retrieval.l2.pixels import Footprints, Geometry
 from retrieval.l2.quality import ErrorCode, is_snow_or_ice
 from retrieval.physics.air_mass_factors import troposphere
-from retrieval.physics.constants import FILL_INT, MOLEC_CM2_PER_MOL_M2
+from retrieval.physics.constants import FILL_INT, MINIMUM_COVERAGE, MOLEC_CM2_PER_MOL_M2
 from retrieval.physics.layers import (
     Atmosphere,
     LayeredAtmosphere,
@@ -33,7 +33,7 @@ from retrieval.simulate.options import (
 )
 from retrieval.simulate.response import response_weights
 from retrieval.substitution.collocate import Collocator
-from retrieval.substitution.recompute import MINIMUM_COVERAGE, continued_above
+from retrieval.substitution.recompute import continued_above
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrieval.maps.land import is_land
+from retrieval.physics.constants import MINIMUM_COVERAGE
 from retrieval.physics.footprint import apply_weights, footprint_weights
 from retrieval.physics.grids import project
 
@@ -147,7 +148,7 @@ def scene_on_swath(
     stack = [values[n].ravel() for n in averaged]
     stack.append((cover * values["cloud_pressure"]).ravel())
     mean, coverage = apply_weights(weights, np.stack(stack, axis=1))
-    is_inside = (coverage >= 0.99).reshape(swath.shape)
+    is_inside = (coverage >= MINIMUM_COVERAGE).reshape(swath.shape)
     found = {n: mean[:, i].reshape(swath.shape) for i, n in enumerate(averaged)}
     with np.errstate(divide="ignore", invalid="ignore"):
         by_fraction = mean[:, -1].reshape(swath.shape) / found["cloud_fraction"]

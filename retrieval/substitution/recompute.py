@@ -10,7 +10,7 @@ import numpy as np
 from retrieval.apriori.base import AprioriSet
 from retrieval.l2.product.results import SubstitutionFlag, SubstitutionWarning
 from retrieval.physics import air_mass_factors as airmass
-from retrieval.physics.constants import PPT
+from retrieval.physics.constants import MINIMUM_COVERAGE, PPT
 from retrieval.physics.levels import HybridLayers, PressureLevels
 from retrieval.physics.partial_columns import (
     PixelColumns,
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
     Bool = NDArray[np.bool_]
 
-MINIMUM_COVERAGE = 0.99
-"""Smaller coverage: flag 5, the pixel is not computed (sets are never mixed in a pixel)."""
 SMALL_AMF = 0.1
 CHANGE_RANGE = (0.4, 3.0)
 TERRAIN_MISMATCH = 250.0

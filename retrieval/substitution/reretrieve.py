@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import sys
+import platform
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +18,7 @@ from retrieval.files.provenance import (
     Provenance,
     fingerprint,
     stored_fingerprint,
+    version_of,
 )
 from retrieval.l2.columns import reretrieved_sets
 from retrieval.l2.open_orbit import open_orbit
@@ -224,7 +223,8 @@ def provenance_of(job: Job, inputs: tuple[InputFile, ...], crop: Crop) -> Proven
     return Provenance(
         command=job.command or f"reretrieve with {names}",
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        versions=software_versions(),
+        versions={name: version_of(name) for name in SOFTWARE}
+        | {"python": platform.python_version()},
         inputs=inputs,
         options={
             "above": str(options.above),
@@ -242,16 +242,3 @@ def provenance_of(job: Job, inputs: tuple[InputFile, ...], crop: Crop) -> Proven
         },
         fingerprint=_fingerprint(job, inputs),
     )
-
-
-@lru_cache(maxsize=1)
-def software_versions() -> dict[str, str]:
-    """Versions of the software that takes part, the package itself first."""
-    found = {}
-    for name in SOFTWARE:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "unknown"
-    found["python"] = ".".join(str(part) for part in sys.version_info[:3])
-    return found

@@ -22,7 +22,7 @@ from dacno2_s5p.twin.land.world import Frame, Points, child_seed, to_lonlat, to_
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from retrieval.maps.land import is_land
+from retrieval.maps.land import is_land
 from retrieval.physics.grids import RectilinearGrid
 
 ARTIFICIAL, AGRICULTURE, FOREST, WETLAND, WATER = range(5)
