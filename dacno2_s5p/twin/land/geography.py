@@ -19,11 +19,12 @@ from dacno2_s5p.twin.land.places import POINT_SOURCES, Settlements, settlements
 from dacno2_s5p.twin.land.terrain import elevation, spectral_noise
 from dacno2_s5p.twin.land.world import Frame, Points, child_seed, to_lonlat, to_plane
 
+from retrieval.maps.land import is_land
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-from retrieval.maps.land import is_land
-from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.grids import RectilinearGrid
 
 ARTIFICIAL, AGRICULTURE, FOREST, WETLAND, WATER = range(5)
 """Land-cover classes, the five of the paper's section 2.2.1, in CORINE's order."""
