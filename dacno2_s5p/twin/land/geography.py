@@ -18,7 +18,6 @@ from dacno2_s5p.twin.land.networks import deposit, road_network, shipping
 from dacno2_s5p.twin.land.places import POINT_SOURCES, Settlements, settlements
 from dacno2_s5p.twin.land.terrain import elevation, spectral_noise
 from dacno2_s5p.twin.land.world import Frame, Points, child_seed, to_lonlat, to_plane
-
 from retrieval.maps.land import is_land
 
 if TYPE_CHECKING:
