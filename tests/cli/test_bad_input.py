@@ -541,7 +541,7 @@ def test_an_interruption_while_writing_leaves_nothing(reretrieve, orbit, monkeyp
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "_write_set", interrupted)
+    monkeypatch.setattr(module, "_write_variables", interrupted)
     outcome = reretrieve()
     assert outcome.status == 1
     assert outcome.error.startswith("Error: interrupted.")
