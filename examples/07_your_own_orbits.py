@@ -106,7 +106,7 @@ def main(arguments: list[str] | None = None) -> Path:
     parser.add_argument("folder", type=Path)
     parser.add_argument("orbits", type=Path, nargs="*", metavar="ORBIT")
     parser.add_argument("--cams", type=Path)
-    given = parser.parse_args(arguments)
+    given = parser.parse_intermixed_args(arguments)  # orbits may come after --cams
     orbits, cams = given.orbits, given.cams
     if not orbits:
         print("no orbits given: an orbit of the twin world is made (synthetic)")
