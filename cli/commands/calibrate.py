@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from cli.console import note, print_json, print_table
-from cli.options.network import checkpoints_option, store_option
+from cli.options.network import checkpoints_option, named_paths, source_option, store_option
 from cli.options.shared import (
     PROFILES,
     STORE,
+    count_option,
     dry_run_option,
     json_option,
     output_file_option,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Make no2_uncertainty cover what it says.")
-@checkpoints_option("Network that predicted; of an ensemble all, in their order.", required=True)
+@checkpoints_option("Network that predicted; of an ensemble all, in their order.")
 @workspace_option
 @click.option(
     "--profiles",
@@ -48,10 +49,24 @@ if TYPE_CHECKING:
 )
 @store_option("Store that the network was trained on.  [default: WORKSPACE/store]")
 @seed_option("Seed of the two halves.")
+@click.option(
+    "--transport",
+    "is_transport",
+    is_flag=True,
+    help="Fit the constants of the transport to CAMS on days of the store, instead of factors.",
+)
+@count_option("--days", 20, "Days the transport is fitted to, evenly spread over the training's.")
+@click.option(
+    "--recipe",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="TOML",
+    help="Recipe that a store of the twin world was made with; for --transport.",
+)
+@source_option()
 @output_file_option(
     "FILE",
     "File to write.  [default: NAME.calibration.json beside the first checkpoint, where predict "
-    "finds it]",
+    "finds it; transport.toml in the workspace]",
 )
 @overwrite_option
 @dry_run_option("Say which days were kept back, and stop.")
@@ -71,7 +86,17 @@ def calibrate(**given: Any) -> None:
       dacno2-s5p predict --start 2023-02-01 --end 2023-02-07 -c a.safetensors -c b.safetensors \\
           --store store -o raw
       dacno2-s5p calibrate -c a.safetensors -c b.safetensors --profiles raw
+      dacno2-s5p calibrate --transport --store store -o transport.toml
+
+    With --transport the four constants of the transport are fitted to the CAMS targets of training
+    days, and their curves drawn beside the file; prepare takes it by --constants.
     """
+    if given["is_transport"]:
+        _fit_transport(given)
+        return
+    if not given["checkpoints"]:
+        msg = "there is no network. Give --checkpoint FILE, or --transport."
+        raise click.UsageError(msg)
     from dacno2_s5p.calibration.factors import fit, halves, report
     from dacno2_s5p.calibration.file import calibration_path, write_calibration
     from dacno2_s5p.calibration.residuals import collect_residuals, held_out_days
@@ -104,6 +129,43 @@ def calibrate(**given: Any) -> None:
     )
     write_calibration(target, found, overwrite=given["overwrite"])
     _say(found, len(wanted), target, as_json=given["as_json"])
+
+
+def _fit_transport(given: dict[str, Any]) -> None:
+    """Fit the constants of the transport, write them and their curves."""
+    from cli.tasks.transport import figure_of, fit_to_store
+    from dacno2_s5p.sources.paths import SourcePaths
+    from dacno2_s5p.store.store import Store
+    from dacno2_s5p.training.recipe import Recipe
+    from dacno2_s5p.twin.training_store import TwinDays
+    from retrieval.files.atomic import check_output
+    from retrieval.files.tables import write_text
+    from retrieval.maps.style import save
+
+    target: Path = given["output"] or given["workspace"] / "transport.toml"
+    drawn = target.with_suffix(".png")
+    for path in (target, drawn):
+        check_output(path, overwrite=given["overwrite"])
+    store = Store.open(given["store"] or given["workspace"] / STORE)
+    paths = SourcePaths.in_folder(given["workspace"], named_paths(given["sources"]))
+    section = Recipe.read(given["recipe"]).data.get("twin") if given["recipe"] else None
+    twin = None if section is None else TwinDays.from_dict(section)
+    found = fit_to_store(store, paths, given["days"], twin)
+    write_text(target, found.toml(), overwrite=given["overwrite"])
+    save(figure_of(found), drawn, overwrite=given["overwrite"])
+    if given["as_json"]:
+        print_json(
+            {
+                "file": str(target),
+                "constants": found.constants.to_dict(),
+                "explained": dict(zip(map(str, found.heights), found.explained, strict=True)),
+                "curves": found.curves,
+            }
+        )
+        return
+    for name, curve in found.curves.items():
+        note(f"{name}: " + ", ".join(f"{value:g} {r2:.3f}" for value, r2 in curve))
+    click.echo(f"{target}, {drawn}")
 
 
 def _say_days(days: list[np.datetime64], given: dict[str, Any]) -> None:

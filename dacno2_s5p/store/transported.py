@@ -25,7 +25,7 @@ from dacno2_s5p.transport.days import (
 from retrieval.errors import RetrievalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from dacno2_s5p.inputs.grid import ModelGrid
     from dacno2_s5p.inputs.variables import InputTable, Preparation
     from dacno2_s5p.sources.paths import SourcePaths
-    from dacno2_s5p.transport.days import HourlySource
+    from dacno2_s5p.transport.days import HourlySource, Months
 
     Maps = Mapping[str, NDArray[np.float32]]
 
@@ -58,6 +58,26 @@ def with_transport(
     if GROUP not in table.groups:
         return preparation
     return replace(preparation, transport=TransportConstants.from_dict(constants).to_dict())
+
+
+class _Remembered:
+    """A source that keeps what it was asked for."""
+
+    def __init__(self, source: HourlySource) -> None:
+        self._source = source
+        self._months: dict[np.datetime64, Maps] = {}
+        self._days: dict[np.datetime64, Maps] = {}
+
+    def month_maps(self, month: np.datetime64) -> Maps:
+        if month not in self._months:
+            self._months[month] = self._source.month_maps(month)
+        return self._months[month]
+
+    def day_arrays(self, day: np.datetime64) -> Maps:
+        if day not in self._days:
+            arrays = self._source.day_arrays(day)
+            self._days[day] = {name: arrays[name] for name in ("single", "multi")}
+        return self._days[day]
 
 
 class Transported(Generic[Source]):
@@ -108,6 +128,11 @@ class Transported(Generic[Source]):
             return {}
         if self._carried is not None:
             return {GROUP: self._carried.day(day)}
+        self._carried, maps = self._widest(day)
+        return {GROUP: maps}
+
+    def _widest(self, day: np.datetime64) -> tuple[CarriedDays, NDArray[np.float32]]:
+        """Return the days of the widest surroundings that a day has, and its maps."""
         for margin in MARGINS:
             try:
                 carried = self._days_with(margin)
@@ -118,9 +143,35 @@ class Transported(Generic[Source]):
                 logger.info("transport: not from %s: %s", self._reach(margin), error)
                 continue
             logger.info("transport: carried over %s", self._reach(margin))
-            self._carried = carried
-            return {GROUP: maps}
+            return carried, maps
         raise AssertionError  # the last margin returns or raises
+
+    def fitting(
+        self, days: Sequence[np.datetime64], progress: Callable[[int, int], None] | None = None
+    ) -> Callable[[TransportConstants], CarriedDays]:
+        """Return a function that makes the maps of other constants, all read once.
+
+        Parameters
+        ----------
+        days : sequence of datetime64
+            Days that will be asked for, one at least; their hourly weather is kept in memory.
+        progress : callable, optional
+            Told the days read and their number.
+        """
+        carried = self._widest(days[0])[0]
+        source = _Remembered(carried.source)
+        for done, day in enumerate(days, start=1):
+            source.day_arrays(day)
+            if progress is not None:
+                progress(done, len(days))
+        hours, rasters = target_hours(self._preparation.target_window), self._rasters()
+        months: Months = {}
+
+        def make(constants: TransportConstants) -> CarriedDays:
+            margin = carried.margin
+            return CarriedDays(self._grid, margin, source, rasters, hours, constants, months)
+
+        return make
 
     def _reach(self, margin: int) -> str:
         return surrounding(self._grid, margin).name

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from dacno2_s5p.transport.constants import TransportConstants
 
     Array = NDArray[np.float32]
+    Months = dict[tuple[np.datetime64, int], tuple[HourlyInventory, HourlyInventory]]
 
 MARGINS = (96, 64, 32, 0)
 """Fine cells around the grid, widest first: 192 km and less where cells are 2 km."""
@@ -170,6 +171,8 @@ class CarriedDays:
     hours : sequence of int
         The target window [UTC]: maps are the mean of its hours.
     constants : TransportConstants
+    months : dict, optional
+        Where inventories are kept, for maps of many constants; by default one month is.
     """
 
     def __init__(
@@ -180,6 +183,7 @@ class CarriedDays:
         proxies: Mapping[str, Array],
         hours: Sequence[int],
         constants: TransportConstants,
+        months: Months | None = None,
     ) -> None:
         self.grid, self.margin, self.source = grid, margin, source
         self.constants = constants
@@ -189,7 +193,7 @@ class CarriedDays:
         n_y, n_x = (n // constants.factor for n in self._outer.shape)
         self._plane = Plane((n_y, n_x), grid.spacing * constants.factor)
         self._window = tuple(slice(margin, margin + n) for n in grid.shape)
-        self._month: np.datetime64 | None = None
+        self._months, self._keeps = ({}, False) if months is None else (months, True)
         self._wide = self._fine = HourlyInventory({}, np.zeros((0, 0), np.float32))
 
     def day(self, day: np.datetime64) -> Array:
@@ -242,8 +246,14 @@ class CarriedDays:
 
     def _of_month(self, month: np.datetime64) -> None:
         """Read the inventory of a day's month, which counts for the evening before, too."""
-        if self._month == month:
-            return
+        key = (month, self.constants.factor)
+        if key not in self._months:
+            if not self._keeps:
+                self._months.clear()
+            self._months[key] = self._inventories(month)
+        self._wide, self._fine = self._months[key]
+
+    def _inventories(self, month: np.datetime64) -> tuple[HourlyInventory, HourlyInventory]:
         scale = 1e9 * NO2_SHARE * MOLAR_MASS_NO2 / MOLAR_MASS_NO
         maps = self.source.month_maps(month)
         wide = {name: scale * np.asarray(field[0]) for name, field in maps.items()}
@@ -254,9 +264,10 @@ class CarriedDays:
         factor = self.constants.factor
         coarse = {name: _mean(field, factor) for name, field in wide.items()}
         western = self._western
-        self._wide = HourlyInventory(coarse, _mean(western, factor))
-        self._fine = HourlyInventory(fine, western[self._window])
-        self._month = month
+        return (
+            HourlyInventory(coarse, _mean(western, factor)),
+            HourlyInventory(fine, western[self._window]),
+        )
 
     @cached_property
     def _western(self) -> Array:
