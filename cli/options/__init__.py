@@ -1,1 +1,4 @@
-"""Options that commands share: one flag, one meaning, declared once."""
+"""Options that commands share: one flag, one meaning, declared once.
+
+In reading order: `shared`, `network`, `orbits`.
+"""

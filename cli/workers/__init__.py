@@ -1,1 +1,4 @@
-"""Tasks handed to processes or to a cluster, outcomes taken in order."""
+"""Tasks handed to processes or to a cluster, outcomes taken in order.
+
+In reading order: `fanout`, `isolated`, `cluster`.
+"""

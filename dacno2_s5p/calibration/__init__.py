@@ -1,1 +1,4 @@
-"""Intervals of the predicted profiles that cover what they say."""
+"""Intervals of the predicted profiles that cover what they say.
+
+In reading order: `factors`, `residuals`, `coverage`, `file`.
+"""

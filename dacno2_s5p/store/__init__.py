@@ -1,1 +1,5 @@
-"""Days prepared once: the training store, written and read."""
+"""Days prepared once: the training store, written and read.
+
+In reading order: `store`, `chunks`, `moments`, `write`, `transported`, `prepare`, `screen`,
+`read_ahead`.
+"""

@@ -1,1 +1,4 @@
-"""Places and how they are drawn; nothing of satellites."""
+"""Places and how they are drawn; nothing of satellites.
+
+In reading order: `coastlines`, `land`, `regions`, `colours`, `axes`, `layout`, `style`.
+"""

@@ -1,1 +1,4 @@
-"""The figures of the evaluation."""
+"""The figures of the evaluation.
+
+In reading order: `scores`, `maps`, `series`.
+"""

@@ -1,1 +1,4 @@
-"""CAMS European fields as targets of the training."""
+"""CAMS European fields as targets of the training.
+
+In reading order: `fields`, `files`.
+"""

@@ -1,1 +1,4 @@
-"""ERA5 weather on the network's grid and hours."""
+"""ERA5 weather on the network's grid and hours.
+
+In reading order: `gridded`, `windows`, `heights`, `era5`.
+"""

@@ -1,1 +1,4 @@
-"""The twin world's weather."""
+"""The twin world's weather.
+
+In reading order: `modes`, `near_ground`, `weather`, `upper_air`, `reanalysis`.
+"""

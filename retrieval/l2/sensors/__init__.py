@@ -1,1 +1,4 @@
-"""What one sensor's files do differently from another's, a module a sensor."""
+"""What one sensor's files do differently from another's, a module a sensor.
+
+In reading order: `axes`, `tropomi`.
+"""
