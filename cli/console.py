@@ -92,8 +92,8 @@ def report_usage(error: click.ClickException) -> None:
     """Print a wrong call as one line on stderr that says where to read on."""
     context = getattr(error, "ctx", None)  # click's parser does not always know its command
     command = "dacno2-s5p" if context is None else context.command_path
-    text = " ".join(error.format_message().split())
-    click.echo(f"Error: {text} Try `{command} --help`.", err=True)
+    text = " ".join(error.format_message().split()).rstrip(".")
+    click.echo(f"Error: {text}. Try `{command} --help`.", err=True)
 
 
 def note(text: str) -> None:

@@ -23,6 +23,15 @@ NUMBERED = ("equations.md", "formats.md")
 """Documents whose headings begin with numbers that others cite."""
 
 
+PLACE = re.compile(
+    r"(?<![\w/.<-])((?:cli|dacno2_s5p|retrieval|tests|tools|configs|docs|examples)/[\w/.-]*\w"
+    r"\.(?:py|toml|cfg|md|csv|svg|png|nc|npz|safetensors))"
+)
+"""A file of the repository by its path."""
+MODULE = re.compile(r"`((?:cli|retrieval|dacno2_s5p)\.(?!toml)[a-z_]\w*(?:\.\w+)*)`")
+"""A module, or what is in it, by its dotted name."""
+
+
 def texts():
     """Every text file of the repository that people read, but for this one."""
     top = [p for p in ROOT.iterdir() if p.suffix in KINDS]
@@ -80,6 +89,28 @@ def test_what_is_not_there_is_found(text, missing, tmp_path):
     file = tmp_path / "module.py"
     file.write_text(text, encoding="utf-8")
     assert missing_in(file) == missing
+
+
+def is_in_repository(dotted):
+    """Tell whether the longest path that a dotted name makes is there, and holds the rest."""
+    parts = dotted.split(".")
+    for n in range(len(parts), 1, -1):
+        place = ROOT.joinpath(*parts[:n])
+        file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+        if file.is_file():
+            code = file.read_text(encoding="utf-8")
+            return n == len(parts) or re.search(rf"\b{parts[n]}\b", code) is not None
+    return re.search(rf"\b{parts[1]}\b", (ROOT / parts[0] / "__init__.py").read_text()) is not None
+
+
+def test_files_and_modules_that_are_named_exist():
+    """Rooms move: what a text names by its path or its dotted name is where it says."""
+    gone = []
+    for path in texts():
+        text = said(path)
+        gone += [f"{path.name}: {p}" for p in PLACE.findall(text) if not (ROOT / p).exists()]
+        gone += [f"{path.name}: {m}" for m in MODULE.findall(text) if not is_in_repository(m)]
+    assert not sorted(set(gone))
 
 
 def test_code_cites_documents_by_their_place():

@@ -141,8 +141,9 @@ class FileDays:
         lacking = self._sources.missing_static()
         if lacking:
             msg = (
-                "Missing rasters. All must be there. Given none of "
-                f"{'; '.join(lacking)}. prepare --what-to-download names them."
+                "Missing rasters. All must be in the workspace. Given none of "
+                f"{'; '.join(lacking)}. Put them there or name them by --source NAME=PATH; "
+                "dacno2-s5p prepare --what-to-download says where they are from."
             )
             raise DataError(msg)
 

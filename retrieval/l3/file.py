@@ -84,8 +84,10 @@ def read_l3(path: str | Path) -> L3:
     """
     path = Path(path)
     rule, advice = "be a readable netCDF file of gridded columns", "Make one with the command grid"
-    if path.is_file():
-        refuse_unsafe(path, ProductError, advice=advice)
+    if not path.is_file():
+        msg = f"Invalid file {path}. It must {rule}. Given no such file. {advice}."
+        raise ProductError(msg)
+    refuse_unsafe(path, ProductError, advice=advice)
     with (
         content_errors(path, ProductError, what="file", rule=rule, advice=advice),
         netCDF4.Dataset(path) as file,

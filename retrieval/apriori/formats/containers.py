@@ -202,7 +202,7 @@ def _all_sources(path: Path) -> list[NetcdfSource]:
         return _folder_sources(path)
     if not path.exists():
         msg = (
-            f"Invalid a-priori set {path}. It must be a file or a folder. Given a path that does "
+            f"Invalid path {path}. It must be a file or a folder. Given a path that does "
             "not exist. Check the path."
         )
         raise AprioriError(msg)
