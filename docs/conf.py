@@ -12,6 +12,8 @@ from docutils.utils.math import latex2mathml
 
 sys.path.insert(0, str(Path(__file__).parent))
 from command_pages import command_pages
+from door_pages import door_pages
+from example_pages import example_pages
 
 if TYPE_CHECKING:
     from docutils.nodes import math, math_block
@@ -64,13 +66,17 @@ def _block(self: HTML5Translator, node: math_block) -> None:
     raise SkipNode
 
 
-def _commands(_app: Sphinx, page: str, source: list[str]) -> None:
-    """Put the commands on their page."""
+def _from_code(_app: Sphinx, page: str, source: list[str]) -> None:
+    """Put on a page what the code itself says: commands, door, examples."""
     if page == "commands":
         source[0] += command_pages()
+    elif page == "examples":
+        source[0] += example_pages()
+    elif page == "python":
+        source[0] = source[0].replace("<!-- door -->", door_pages())
 
 
 def setup(app: Sphinx) -> None:
     """Write equations as MathML, which browsers show without a script from elsewhere."""
-    app.connect("source-read", _commands)
+    app.connect("source-read", _from_code)
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))

@@ -49,6 +49,7 @@ def test_the_notebook_example_gives_what_it_says():
     assert (result.failed, result.attempted > 4) == (0, True)
 
 
+@pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path):
     """Links, headings, references and docstrings are sound; nothing is fetched."""
     for package in ("sphinx", "myst_parser", "numpydoc", "pydata_sphinx_theme"):
