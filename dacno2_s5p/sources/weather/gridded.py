@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,11 +70,15 @@ class _OpenFile:
 
     def find(self, name: str) -> list[Field]:
         if name not in self.fields:
-            self.fields[name] = [
+            found = [
                 find_field(source, name, wanted=name)
                 for source in self.sources
                 if name in source.dataset().variables
             ]
+            for one in found:  # a time that a file holds again is another candidate
+                if one.time.repeats is not None:
+                    found.append(replace(one, time=one.time.repeats))
+            self.fields[name] = found
         return self.fields[name]
 
     @property

@@ -30,11 +30,14 @@ class TimeAxis:
     dimensions : tuple of str
         Dimensions that select a field; several for forecasts with run and lead time.
     indices : ndarray of int, shape (n_time, n_dimension)
+    repeats : TimeAxis or None
+        Times that are there again, of the same lead and version: nothing tells which is meant.
     """
 
     times: NDArray[np.datetime64]
     dimensions: tuple[str, ...]
     indices: NDArray[np.int64]
+    repeats: TimeAxis | None = None
 
 
 def time_axis(
@@ -86,10 +89,19 @@ def time_axis(
         times = np.asarray(days + time_of_day, dtype="datetime64[ms]")
     indices = np.array(list(np.ndindex(*shape)), dtype=np.int64).reshape(times.size, len(shape))
     leads = [indices[:, k] for k, d in enumerate(dimensions) if roles.get(d) == "period"]
-    order = np.lexsort((*leads, _version_rank(dataset, dimensions, shape), times.ravel()))
-    _, first = np.unique(times.ravel()[order], return_index=True)
+    keys = (*leads, _version_rank(dataset, dimensions, shape))
+    whole = TimeAxis(times.ravel(), dimensions, indices)
+    return _ascending(whole, np.lexsort((*keys, times.ravel())), np.stack(keys))
+
+
+def _ascending(axis: TimeAxis, order: NDArray[np.int64], keys: NDArray[np.int64]) -> TimeAxis:
+    """Keep each time once, the first in order, and apart from it what repeats that of its keys."""
+    _, first, owner = np.unique(axis.times[order], return_index=True, return_inverse=True)
     kept = order[first]
-    return TimeAxis(times.ravel()[kept], dimensions, indices[kept])
+    is_again = (keys[:, order] == keys[:, kept[owner.ravel()]]).all(axis=0)
+    is_again[first] = False
+    repeats = _ascending(axis, order[is_again], keys) if is_again.any() else None
+    return TimeAxis(axis.times[kept], axis.dimensions, axis.indices[kept], repeats)
 
 
 def _version_rank(

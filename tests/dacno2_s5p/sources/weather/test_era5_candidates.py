@@ -147,6 +147,17 @@ def test_versions_that_follow_each_other_along_the_times(tmp_path):
     assert (value, era5.preliminary) == ([FINAL], set())
 
 
+def test_an_hour_that_one_file_holds_twice(tmp_path):
+    """The same field again is one; another is refused, as nothing tells which is meant."""
+    write_t2m(tmp_path / "a.nc", FINAL, expver="0001", days=(DAY, DAY, DAY))
+    value, era5 = noon_of(tmp_path)
+    assert (value, era5._files.choices.records()) == ([FINAL], [])
+    with netCDF4.Dataset(tmp_path / "a.nc", "a") as file:
+        file["t2m"][61] = EARLY  # 13 UTC in the third of three
+    with pytest.raises(DataError, match=r"t2m of .*a\.nc and t2m of .*a\.nc, which differ at 2019"):
+        noon_of(tmp_path)
+
+
 def test_only_the_days_that_are_preliminary_are_kept(tmp_path, caplog):
     """Of two days one; told once for all of them."""
     write_t2m(tmp_path / "a.nc", FINAL, expver="0001")
