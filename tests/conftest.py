@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +22,25 @@ settings.register_profile("many", parent=settings.get_profile("steady"), max_exa
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "real"
+
+
+# Commands that run in this process would keep freed memory for all tests after them.
+os.environ["DACNO2_S5P_KEEP_ALLOCATOR"] = "1"
+
+LARGE = 8e8
+"""Resident memory [bytes] from which what a module left is looked for."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _memory_goes_back():
+    """Give memory back after modules that built worlds: these refer to themselves."""
+    yield
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        if pages * os.sysconf("SC_PAGE_SIZE") > LARGE:
+            gc.collect()
+            trim(0)
 
 
 @pytest.fixture

@@ -18,13 +18,15 @@ def test_the_allocator_is_left_alone_where_that_is_asked_for(monkeypatch):
 
 def test_the_allocator_is_left_alone_on_other_systems(monkeypatch):
     """Only glibc has these parameters."""
+    monkeypatch.delenv(KEEP_ALLOCATOR, raising=False)
     monkeypatch.setattr(sys, "platform", "darwin")
     assert not tune_allocator()
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mallopt is glibc's")
-def test_freed_memory_is_kept():
+def test_freed_memory_is_kept(monkeypatch):
     """After tuning, large blocks come from the heap and are used again without page faults."""
+    monkeypatch.delenv(KEEP_ALLOCATOR, raising=False)
     code = """
 import resource
 import numpy as np
