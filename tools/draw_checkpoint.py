@@ -68,8 +68,7 @@ def fields_of(folder: Path, date: str, networks: dict[str, str]) -> Fields:
     for name, paths in networks.items():
         members = []
         for path in paths.split(","):
-            with np.load(folder / f"{file_checksum(Path(path))[:12]}-{date}.npz") as made:
-                members.append(made["no2"])
+            members.append(np.load(folder / f"{file_checksum(Path(path))[:12]}-{date}.npy"))
         found[name] = np.mean(members, axis=0)
     return found
 

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from dacno2_s5p.twin.version import TwinVersion
 
 from dacno2_s5p.inputs import regrid
 from dacno2_s5p.inputs.grid import named_grid
+from dacno2_s5p.inputs.samples import Inputs
 from dacno2_s5p.network.checkpoint import Checkpoint, load_checkpoint
 from dacno2_s5p.network.runtime import tune_allocator
 from dacno2_s5p.prediction.predict import as_trained, predict_day
@@ -30,7 +30,9 @@ from dacno2_s5p.twin.land.geography import WATER
 from dacno2_s5p.twin.land.world import BOX
 from dacno2_s5p.twin.models.cams_model import cams_grid
 from dacno2_s5p.twin.network_days import SimulatedDays
-from dacno2_s5p.twin.twin import SEED, Twin
+from dacno2_s5p.twin.true_world import SEED
+from dacno2_s5p.twin.twin import Twin
+from dacno2_s5p.twin.version import TwinVersion
 from dacno2_s5p.twin.writers.profiles import overpass_mean
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3, MOLEC_CM2_PER_MOL_M2
 
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from dacno2_s5p.network.checkpoint import CheckpointInfo
 
     Array = NDArray[np.floating]
 
@@ -74,13 +78,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"Days that were trained on: {sorted(seen & set(given.days))}. Choose others.")
     given.output.mkdir(parents=True, exist_ok=True)
     scores = Scores(twin)
+    every = [model for models in networks.values() for model in models]
+    widest = max(every, key=lambda model: len(model.info.inputs.groups)).info
+    names = [channel.name for channel in widest.inputs.channels("single")]
     for date in given.days:
         day = day_of(twin, np.datetime64(date, "D"), given.output)
+        inputs = inputs_of(twin, widest, date, given.output)
         fields = {"CAMS-2km": day["cams"]}
         for name, models in networks.items():
-            made = [prediction(twin, m, date, given.output, given.bfloat16) for m in models]
-            fields[name] = np.mean([one["no2"] for one in made], axis=0)
-            wind = made[0]["wind"]
+            made = [
+                prediction(
+                    model,
+                    inputs,
+                    given.output / f"{model.fingerprint[:12]}-{date}.npy",
+                    bfloat16=given.bfloat16,
+                )
+                for model in models
+            ]
+            fields[name] = np.mean(made, axis=0)
+        along, across = (inputs.single[-1, names.index(name)].numpy() for name in ("u10", "v10"))
+        wind = np.hypot(along, across)
         scores.add(day, fields, np.repeat(np.repeat(wind, 8, 0), 8, 1))
         print(date, flush=True)
     found = scores.result()
@@ -108,20 +125,22 @@ def day_of(twin: Twin, date: np.datetime64, folder: Path) -> dict[str, Array]:
         return {name: found[name] for name in found.files}
 
 
-def prediction(
-    twin: Twin, model: Checkpoint, date: str, folder: Path, bfloat16: bool
-) -> dict[str, Array]:
-    """Return a checkpoint's NO2 of a day [ug m-3] and the wind it was given [m s-1]; made once."""
-    path = folder / f"{model.fingerprint[:12]}-{date}.npz"
+def inputs_of(twin: Twin, info: CheckpointInfo, date: str, folder: Path) -> Inputs:
+    """Return the inputs of a day, those of the network with most groups; made once."""
+    path = folder / f"inputs-{date}.npz"
     if not path.exists():
-        source = SimulatedDays(twin, model.info)
-        inputs = source.read(np.datetime64(date, "D"))
-        field = predict_day(model, inputs, as_trained(GRID, model.info), bfloat16=bfloat16)
-        names = [channel.name for channel in model.info.inputs.channels("single")]
-        along, across = (inputs.single[-1, names.index(name)].numpy() for name in ("u10", "v10"))
-        np.savez(path, no2=field, wind=np.hypot(along, across))
+        made = SimulatedDays(twin, info).read(np.datetime64(date, "D"))
+        np.savez(path, **{group: values.numpy() for group, values in made.groups.items()})
     with np.load(path) as found:
-        return {name: found[name] for name in found.files}
+        return Inputs(**{group: torch.from_numpy(found[group]) for group in found.files})
+
+
+def prediction(model: Checkpoint, inputs: Inputs, path: Path, *, bfloat16: bool) -> Array:
+    """Return a checkpoint's NO2 of a day [ug m-3]; made once."""
+    if not path.exists():
+        grid = as_trained(GRID, model.info)
+        np.save(path, predict_day(model, inputs, grid, bfloat16=bfloat16))
+    return np.asarray(np.load(path))
 
 
 class Scores:

@@ -151,10 +151,16 @@ def _checkpoint_paths(given: dict[str, Any]) -> tuple[Path, ...]:
 
 
 def _has_forecast(given: dict[str, Any]) -> bool:
-    """Say whether the days come with the CAMS forecast: those of a store that holds it."""
+    """Say whether the days come with the CAMS forecast: in the store, or as files beside others."""
+    from cli.options.network import named_paths
+    from dacno2_s5p.sources.paths import SourcePaths
     from dacno2_s5p.store.store import Store
 
-    return given["store"] is not None and "cams" in Store.open(given["store"]).table.groups
+    if given["store"] is not None:
+        return "cams" in Store.open(given["store"]).table.groups
+    folder = SourcePaths.in_folder(given["workspace"], named_paths(tuple(given["sources"])))
+    path = folder.cams_forecast
+    return path.is_file() or (path.is_dir() and any(path.iterdir()))
 
 
 def _days(given: dict[str, Any]) -> tuple[list[np.datetime64], Failures]:

@@ -81,12 +81,20 @@ def training_bytes(network: NetworkConfig, steps: int, size: int, micro_batch: i
 
 
 def _gates(network: NetworkConfig, steps: int, size: int) -> list[int]:
-    """Return the elements of the gates of all steps at each stage of the 3-D weather branch."""
-    n_stage = len(network.multi_widths)
-    return [
+    """Return the elements of the gates of all steps at each stage of the 3-D weather branch.
+
+    The lean form's finest stages have none; what their blocks hold instead counts like gates.
+    """
+    n_stage = network.n_stage
+    gates = [
         4 * width * network.n_level * (steps >> s) * (size >> (n_stage - 1 - s)) ** 2
         for s, width in enumerate(network.multi_widths)
     ]
+    blocks = [
+        4 * width * (size >> (len(network.fine_widths) - 1 - s)) ** 2
+        for s, width in enumerate(network.fine_widths)
+    ]
+    return gates + blocks
 
 
 def available_bytes() -> float | None:

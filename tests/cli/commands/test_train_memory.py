@@ -28,6 +28,6 @@ def test_too_little_memory_is_warned_of(free, warned, monkeypatch, caplog):
     monkeypatch.setattr("cli.console.note", said.append)
     with caplog.at_level(logging.WARNING, logger="cli.console"):
         _say_memory(Recipe.read(CONFIGS / "twin.toml"), STORE, 2)
-    assert said == ["about 2.3 GB of memory in 2 process(es)"]
-    expected = "about 2.3 GB of memory are needed, 1.0 are free. Give the recipe a smaller"
+    assert said == ["about 1.4 GB of memory in 2 process(es)"]
+    expected = "about 1.4 GB of memory are needed, 1.0 are free. Give the recipe a smaller"
     assert any(message.startswith(expected) for message in caplog.messages) == warned

@@ -107,6 +107,30 @@ def test_channels_keep_their_order(path, info):
         load_checkpoint(path).require(inputs=swapped)
 
 
+def test_older_checkpoints_are_the_same_network(path, network):
+    """Written before there were forms and first guesses, a file is read as the paper's form."""
+
+    def age(metadata):
+        for name in ("transport", "cams", "heights", "form", "fine_widths", "relief"):
+            del metadata["network"][name]
+        del metadata["layer_std"]
+
+    rewrite(path, change_metadata=age)
+    found = load_checkpoint(path)
+    assert (found.info.network.form, found.info.network.has_guess) == ("paper", False)
+    inputs = random_inputs(mini_config())
+    with torch.no_grad():
+        assert torch.equal(found.network(inputs), network(inputs))
+
+
+def test_heights_of_a_first_guess_are_those_of_the_data(info):
+    """A guess made for other heights than the targets' is refused."""
+    inputs = InputTable.default(("transport",))
+    config = mini_config(transport=4, heights=tuple(range(8)))
+    with pytest.raises(ConfigurationError, match="heights must be that of inputs and heights"):
+        replace(info, network=config, inputs=inputs)
+
+
 def test_the_fingerprint_is_the_file_s_sha256(path, network, info, tmp_path):
     """Anybody can check it; the same content gives the same file."""
     fingerprint = load_checkpoint(path).fingerprint
