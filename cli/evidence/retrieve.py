@@ -15,10 +15,10 @@ import numpy as np
 
 from cli.story.day import MODES
 from retrieval.files.atomic import atomic_output
+from retrieval.files.fills import FILL_FLOAT
 from retrieval.l2.names import COLUMN_UNITS
 from retrieval.l2.open_orbit import open_orbit
 from retrieval.l2.orbit import Orbit
-from retrieval.physics.constants import FILL_FLOAT
 from retrieval.substitution.job import Job, open_sets
 from retrieval.substitution.options import Above, Options
 from retrieval.substitution.substitute import substitute

@@ -11,7 +11,8 @@ import numpy as np
 
 from retrieval.apriori.generic import open_files
 from retrieval.files.atomic import atomic_output
-from retrieval.physics.constants import FILL_FLOAT, MICROGRAM_M3_TO_MOL_M3
+from retrieval.files.fills import FILL_FLOAT
+from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,11 +12,11 @@ import numpy as np
 from retrieval.errors import ProductError
 from retrieval.files.atomic import atomic_output
 from retrieval.files.damage import content_errors
+from retrieval.files.fills import FILL_FLOAT
 from retrieval.files.hdf5_safety import refuse_unsafe
 from retrieval.l2.names import COLUMN_STANDARD_NAME, COLUMN_UNITS
 from retrieval.l3.coordinates import axis_names, data_attributes, read_grid, write_grid
 from retrieval.l3.means import L3
-from retrieval.physics.constants import FILL_FLOAT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""Physical constants and the named factors used where units change.
+"""Physical constants and the named factors used where units change (docs/equations.md 3.3).
 
 Inside the package everything is SI (Pa, K, m, mol m-2, mol m-3); these factors are used only
 by readers, writers and figures.
@@ -57,12 +57,3 @@ AIR_COLUMN_PER_PASCAL = 1.0 / (GRAVITY * MOLAR_MASS_AIR)
 
 MINIMUM_COVERAGE = 0.99
 """Share of a pixel or cell that a set must cover: less, and it is not computed (flag 5)."""
-
-FILL_FLOAT = 9.969209968386869e36
-"""netCDF default fill value of float32 and float64 variables."""
-
-FILL_INT = -2147483647
-"""netCDF default fill value of int32 variables."""
-
-FILL_UBYTE = 255
-"""netCDF default fill value of unsigned byte variables."""

@@ -258,6 +258,12 @@ def cell_areas(grid: RectilinearGrid) -> Float:
     """Areas of the cells in units of x times y of the plane, true to each other, (n_y, n_x).
 
     Square metres for an equal-area plane; steradian on longitude/latitude.
+
+    Examples
+    --------
+    >>> cell_areas(RectilinearGrid(np.array([0.0, 2.0]), np.array([0.0, 1.0, 3.0]), EUROPE_PLANE))
+    array([[2.],
+           [4.]])
     """
     height = np.diff(grid.y_edges) * grid.row_area_factor
     return np.asarray(height[:, None] * np.diff(grid.x_edges))

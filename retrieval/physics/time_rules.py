@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Times = NDArray[np.datetime64]
+    _Found = tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.bool_]]
 
 HOUR = np.timedelta64(3_600_000, "ms")
 DAY = np.timedelta64(86_400_000, "ms")
@@ -112,7 +113,14 @@ def fields_in_use(times: Times, rules: Iterable[TimeRule], scanline_times: Times
 
 
 def nearest_distance(times: Times, scanline_times: Times) -> np.timedelta64:
-    """Smallest distance in time between any field and any scanline."""
+    """Smallest distance in time between any field and any scanline.
+
+    Examples
+    --------
+    >>> stamps = np.array(["2023-06-01T11", "2023-06-01T14"], dtype="datetime64[ms]")
+    >>> nearest_distance(stamps, np.array(["2023-06-01T12:30"], dtype="datetime64[ms]")).item()
+    datetime.timedelta(seconds=5400)
+    """
     valid = scanline_times[~np.isnat(scanline_times)]
     if valid.size == 0 or times.size == 0:
         return np.timedelta64("NaT", "ms")
@@ -135,9 +143,7 @@ def _typical_step(times: Times) -> np.timedelta64:
     return np.timedelta64(int(np.median(np.diff(times).astype(np.int64))), "ms")
 
 
-def _overpass_mean(
-    times: Times, at: Times
-) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.bool_]]:
+def _overpass_mean(times: Times, at: Times) -> _Found:
     day = at.astype("datetime64[D]").astype("datetime64[ms]")
     since_midnight = at - day
     is_served = (since_midnight >= OVERPASS_WINDOW[0] * HOUR) & (
@@ -151,9 +157,7 @@ def _overpass_mean(
     return index, np.full(index.shape, 1.0 / len(OVERPASS_HOURS)), is_served
 
 
-def _linear(
-    times: Times, at: Times
-) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.bool_]]:
+def _linear(times: Times, at: Times) -> _Found:
     if times.size == 1:
         return np.zeros((at.size, 1), np.intp), np.ones((at.size, 1)), at == times[0]
     right = np.clip(np.searchsorted(times, at, side="right"), 1, times.size - 1)
@@ -169,17 +173,13 @@ def _linear(
     )
 
 
-def _nearest(
-    times: Times, at: Times
-) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.bool_]]:
+def _nearest(times: Times, at: Times) -> _Found:
     index, distance = _nearest_index(times, at)
     is_served = distance <= min(_typical_step(times) / 2, DAILY_TOLERANCE)
     return index[:, None], np.ones((at.size, 1)), is_served
 
 
-def _daily(
-    times: Times, at: Times
-) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.bool_]]:
+def _daily(times: Times, at: Times) -> _Found:
     index, distance = _nearest_index(times, at)
     same_date = times[index].astype("datetime64[D]") == at.astype("datetime64[D]")
     return index[:, None], np.ones((at.size, 1)), same_date & (distance <= DAILY_TOLERANCE)

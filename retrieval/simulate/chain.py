@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from retrieval.files.fills import FILL_INT
 from retrieval.l2.pixels import Footprints, Geometry
 from retrieval.l2.quality import ErrorCode, is_snow_or_ice
 from retrieval.physics.air_mass_factors import troposphere
-from retrieval.physics.constants import FILL_INT, MINIMUM_COVERAGE, MOLEC_CM2_PER_MOL_M2
+from retrieval.physics.constants import MINIMUM_COVERAGE, MOLEC_CM2_PER_MOL_M2
 from retrieval.physics.layers import (
     Atmosphere,
     LayeredAtmosphere,

@@ -19,8 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
+from retrieval.files.fills import FILL_INT
 from retrieval.l2.quality import QaInputs, qa_percent
-from retrieval.physics.constants import AIR_COLUMN_PER_PASCAL, FILL_INT, MOLEC_CM2_PER_MOL_M2, PPT
+from retrieval.physics.constants import AIR_COLUMN_PER_PASCAL, MOLEC_CM2_PER_MOL_M2, PPT
 from retrieval.simulate.l2_file.content import L2Content
 from retrieval.simulate.l2_file.layout import VARIANTS, Variant, variables_of
 from retrieval.simulate.l2_file.write import write_l2_file

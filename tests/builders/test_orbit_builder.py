@@ -6,7 +6,7 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval.physics.constants import FILL_INT
+from retrieval.files.fills import FILL_INT
 from tests.builders.orbit_builder import build_orbit
 
 FLOAT32 = 1e-6  # relative; kernels and air mass factors are stored in float32

@@ -14,11 +14,11 @@ import h5py
 import numpy as np
 
 from retrieval.errors import ProductError
+from retrieval.files.fills import FILL_FLOAT
 from retrieval.files.hdf5_copy import attach_dimensions, blocks, create_like, dimension_paths
 from retrieval.l2.names import ORIGINAL_SUFFIX, TROPOSPHERIC_AMF, TROPOSPHERIC_COLUMN
 from retrieval.l2.product.table import SET_VARIABLES
 from retrieval.l2.product.variables import fill_value, in_units_of, read_text, set_attribute
-from retrieval.physics.constants import FILL_FLOAT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

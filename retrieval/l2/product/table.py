@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from retrieval.files.fills import FILL_FLOAT, FILL_UBYTE
 from retrieval.l2.names import COLUMN_STANDARD_NAME, COLUMN_UNITS, TM5, TROPOSPHERIC_COLUMN
 from retrieval.l2.product.results import SubstitutionFlag, SubstitutionWarning
-from retrieval.physics.constants import FILL_FLOAT, FILL_UBYTE, MOLEC_CM2_PER_MOL_M2
+from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from retrieval.files.fills import FILL_FLOAT
 from retrieval.l2.quality import QaSettings
-from retrieval.physics.constants import FILL_FLOAT
 from retrieval.simulate.l2_file.content import MILLISECOND, iso_time
 from retrieval.simulate.l2_file.statistics import HISTOGRAM_RANGES
 

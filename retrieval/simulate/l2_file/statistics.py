@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from retrieval.files.fills import FILL_FLOAT
 from retrieval.l2.quality import occurrences
-from retrieval.physics.constants import FILL_FLOAT
 
 if TYPE_CHECKING:
     import netCDF4

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.physics.constants import FILL_FLOAT, FILL_INT, FILL_UBYTE
+from retrieval.files.fills import FILL_FLOAT, FILL_INT, FILL_UBYTE
 
 AttributeValue = str | int | float | np.generic
 

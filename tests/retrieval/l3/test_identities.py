@@ -11,13 +11,13 @@ import netCDF4
 import numpy as np
 import pytest
 
+from retrieval.files.fills import FILL_FLOAT
 from retrieval.l2.product.write import Layout
 from retrieval.l3.add import add_files
 from retrieval.l3.cells import regular_grid
 from retrieval.l3.days import DayStore, GridJob
 from retrieval.l3.means import period_mean
 from retrieval.l3.pixels import read_pixels
-from retrieval.physics.constants import FILL_FLOAT
 from retrieval.physics.footprint import footprint_weights
 from retrieval.physics.grids import RectilinearGrid, cell_areas
 from retrieval.substitution.job import Job

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from retrieval.errors import NoOverlapError
+from retrieval.files.fills import FILL_INT
 from retrieval.l2.open_orbit import open_orbit
 from retrieval.l2.product.results import SubstitutionFlag
-from retrieval.physics.constants import FILL_INT, MOLEC_CM2_PER_MOL_M2
+from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
 from retrieval.simulate.options import Failures, failure_codes
 from retrieval.simulate.scene import synthetic_scene
 from retrieval.simulate.simulate_orbit import SimulationOptions, simulate_orbit

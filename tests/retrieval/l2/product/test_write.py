@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from retrieval.errors import OutputError, ProductError
+from retrieval.files.fills import FILL_FLOAT
 from retrieval.l2.pixels import Crop
 from retrieval.l2.product.table import COLUMN_FACTOR, ProductTable, SetTable
 from retrieval.l2.product.write import Layout, write_product
 from retrieval.l2.sensors.tropomi import Tropomi
-from retrieval.physics.constants import FILL_FLOAT
 from tests.builders.orbit_builder import build_orbit
 from tests.builders.substituted import PROVENANCE, cropped, partial_columns, substituted
 

@@ -12,8 +12,8 @@ import pytest
 import xarray as xr
 
 from retrieval.errors import OutputError
+from retrieval.files.fills import FILL_FLOAT
 from retrieval.l2.quality import QaInputs, qa_percent
-from retrieval.physics.constants import FILL_FLOAT
 from retrieval.simulate.l2_file.content import L2Content
 from retrieval.simulate.l2_file.layout import VARIABLES, VARIANTS, variables_of
 from retrieval.simulate.l2_file.metadata import algorithm_settings
