@@ -27,13 +27,13 @@ REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "real"
 # Commands that run in this process would keep freed memory for all tests after them.
 os.environ["DACNO2_S5P_KEEP_ALLOCATOR"] = "1"
 
-LARGE = 8e8
-"""Resident memory [bytes] from which what a module left is looked for."""
+LARGE = 1.1e9
+"""Resident memory [bytes] from which what a test left is looked for."""
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(autouse=True)
 def _memory_goes_back():
-    """Give memory back after modules that built worlds: these refer to themselves."""
+    """Give memory back after tests that built worlds: these refer to themselves."""
     yield
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:

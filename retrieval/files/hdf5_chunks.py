@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import h5py
 import numpy as np
 from h5py import h5z
+from numcodecs.fletcher32 import Fletcher32
 
 if TYPE_CHECKING:
     from typing import Self
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 N_THREADS = min(4, os.cpu_count() or 1)
 """More threads gain little: one thread reads and writes for all of them."""
-
-FLETCHER_MODULUS = 65535
 
 
 class ChunkQueue:
@@ -169,7 +168,7 @@ def encode(values: Array, filters: tuple[tuple[int, int], ...]) -> bytes:
         if code == h5z.FILTER_SHUFFLE:
             data = shuffle(data, parameter)
         elif code == h5z.FILTER_FLETCHER32:
-            data += fletcher32(data).to_bytes(4, "little")
+            data = bytes(Fletcher32().encode(data))
         else:
             data = zlib.compress(data, parameter)
     return data
@@ -188,32 +187,6 @@ def shuffle(data: bytes, itemsize: int) -> bytes:
         return data
     whole = np.frombuffer(data, np.uint8, n_values * itemsize).reshape(n_values, itemsize)
     return whole.T.tobytes() + data[n_values * itemsize :]
-
-
-def fletcher32(data: bytes) -> int:
-    """Return HDF5's Fletcher checksum: sums of 16-bit big-endian words modulo 65535.
-
-    Notes
-    -----
-    The sums are folded rather than divided, so that 65535 stands for zero unless all words are 0.
-
-    Examples
-    --------
-    >>> hex(fletcher32(b"abcd"))
-    '0x2629c4c6'
-    """
-    padded = data + b"\0" * (len(data) % 2)
-    words = np.frombuffer(padded, ">u2").astype(np.uint64)
-    total = int(words.sum())
-    # words below 2^16 times weights below 2^24 (32 MiB), summed 2^24 times, stay below 2^64
-    weighted = int((words * np.arange(words.size, 0, -1, dtype=np.uint64)).sum())
-    first, second = (_fold(value) for value in (total, weighted))
-    return (second << 16) | first
-
-
-def _fold(value: int) -> int:
-    rest = value % FLETCHER_MODULUS
-    return FLETCHER_MODULUS if rest == 0 and value else rest
 
 
 def filters_of(dataset: h5py.Dataset) -> tuple[tuple[int, int], ...]:
