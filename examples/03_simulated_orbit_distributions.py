@@ -23,8 +23,8 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 from retrieval.l2.open_orbit import open_orbit
+from retrieval.physics.air_mass_factors import temperature_correction
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
-from retrieval.simulate.light.forward import temperature_correction
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from retrieval.typing import Bool, Float
 
+ABSORPTION_TEMPERATURE = 220.0
+"""Of the NO2 absorption in the spectral fit [K]."""
 INCLUSIVE = "inclusive"
 """The tropopause layer belongs to the troposphere (decision D2; docs/equations.md 8.3)."""
 EXCLUSIVE = "exclusive"
@@ -358,3 +360,29 @@ def amf_sensitivity(
     dx = np.where(is_layer, level_columns, 0.0)
     slant = (np.where(is_layer, weights, 0.0) * dx).sum(axis=-1)
     return np.asarray((slant - new_amf * dx.sum(axis=-1)) / column)
+
+
+def temperature_correction(temperature: Float) -> Float:
+    """Return the absorption of NO2 at a temperature over that at 220 K.
+
+    alpha(T) = 1 - 0.00316 (T - 220) + 3.39e-6 (T - 220)^2
+
+    Box air mass factors from a table at 220 K, or scattering weights of products that leave it out
+    (TEMPO), are multiplied by it.
+
+    Parameters
+    ----------
+    temperature : ndarray
+        [K].
+
+    References
+    ----------
+    Zara et al. (2018), Atmos. Meas. Tech. 11, 4033; TROPOMI ATBD S5P-KNMI-L2-0005-RP, eq. 18.
+
+    Examples
+    --------
+    >>> temperature_correction(np.array([220.0, 300.0, 305.85657])).round(6).tolist()
+    [1.0, 0.768896, 0.753682]
+    """
+    difference = temperature - ABSORPTION_TEMPERATURE
+    return np.asarray(1.0 - 0.00316 * difference + 3.39e-6 * difference**2)

@@ -49,6 +49,9 @@ MASS_TO_MOLE_FRACTION = MOLAR_MASS_AIR / MOLAR_MASS_NO2
 DOBSON_UNIT_TO_MOL_M2 = 4.4615e-4
 """1 Dobson unit in mol m-2."""
 
+HPA_TO_PA = 100.0
+"""1 hPa in Pa."""
+
 PPT = 1e-12
 """1 part per trillion as a mole fraction [mol mol-1]."""
 

@@ -89,6 +89,39 @@ def add_delta_time(
     return np.where(is_valid, times, np.datetime64("NaT", "ms"))
 
 
+LEAPS = np.array(
+    [
+        *("1972-07-01", "1973-01-01", "1974-01-01", "1975-01-01", "1976-01-01", "1977-01-01"),
+        *("1978-01-01", "1979-01-01", "1980-01-01", "1981-07-01", "1982-07-01", "1983-07-01"),
+        *("1985-07-01", "1988-01-01", "1990-01-01", "1991-01-01", "1992-07-01", "1993-07-01"),
+        *("1994-07-01", "1996-01-01", "1997-07-01", "1999-01-01", "2006-01-01", "2009-01-01"),
+        *("2012-07-01", "2015-07-01", "2017-01-01"),
+    ],
+    dtype="datetime64[ms]",
+)
+"""Days (0 h UTC) that a leap second stood before (IERS Bulletin C); none since 2017."""
+
+
+def leap_seconds(epoch: np.datetime64, times: NDArray[np.datetime64]) -> NDArray[np.timedelta64]:
+    """Return the leap seconds inserted between an epoch and times, to be taken off.
+
+    Files of GPS or TAI seconds count every second since their epoch; UTC repeated some. Times are
+    given as the plain sum of epoch and seconds, ahead of UTC by what is returned.
+
+    Examples
+    --------
+    >>> gps = np.datetime64("1980-01-06T00:00:00", "ms")
+    >>> leap_seconds(gps, np.array(["2024-06-01"], dtype="datetime64[ms]")).tolist()[0].seconds
+    18
+    """
+    before = int(np.searchsorted(LEAPS, epoch.astype("datetime64[ms]"), side="right"))
+    after = np.arange(1, LEAPS.size - before + 1)
+    # ahead of UTC: the n-th leap since the epoch shows n seconds later in the plain sum
+    shown = LEAPS[before:] + after.astype("timedelta64[s]")
+    count = np.searchsorted(shown, times, side="right")
+    return np.asarray(count).astype("timedelta64[s]").astype("timedelta64[ms]")
+
+
 @dataclass(frozen=True)
 class LayerOrder:
     """How the file's layers map to surface-first ones."""

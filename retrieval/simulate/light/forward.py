@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.physics.air_mass_factors import air_mass_factor
+from retrieval.physics.air_mass_factors import air_mass_factor, temperature_correction
 from retrieval.simulate.light.box_amf import layer_box_amf
 
 if TYPE_CHECKING:
@@ -34,9 +34,6 @@ CLOUD_ALBEDO = 0.8
 
 MINIMUM_CLOUD_PRESSURE = 1.3e4
 """Clouds above are put here [Pa]."""
-
-REFERENCE_TEMPERATURE = 220.0
-"""Temperature of the NO2 cross-section used in the fit [K]."""
 
 
 @dataclass(frozen=True)
@@ -99,20 +96,6 @@ class ScatteringWeights:
     mixed: Float
     radiance_fraction: Float
     hidden: Float
-
-
-def temperature_correction(temperature: Float) -> Float:
-    """Factor of the NO2 absorption, 1 - 0.00316 (T - 220) + 3.39e-6 (T - 220)^2.
-
-    Zara et al. (2017); ATBD S5P-KNMI-L2-0005-RP.
-
-    Examples
-    --------
-    >>> temperature_correction(np.array([220.0, 300.0, 305.85657])).round(6).tolist()
-    [1.0, 0.768896, 0.753682]
-    """
-    d = temperature - REFERENCE_TEMPERATURE
-    return np.asarray(1.0 - 0.00316 * d + 3.39e-6 * d**2)
 
 
 def scattering_weights(sky: Sky, pressure_edges: Float, temperature: Float) -> ScatteringWeights:

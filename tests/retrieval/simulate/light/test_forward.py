@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from retrieval.physics.air_mass_factors import temperature_correction
 from retrieval.physics.grids import RectilinearGrid
 from retrieval.physics.layers import StandardAtmosphere, pressure_edges
 from retrieval.physics.levels import HeightLevels, Quantity
 from retrieval.physics.partial_columns import PixelColumns, set_columns
 from retrieval.simulate.l2_file.layout import VARIANTS
-from retrieval.simulate.light.forward import Sky, scattering_weights, temperature_correction
+from retrieval.simulate.light.forward import Sky, scattering_weights
 from retrieval.simulate.options import quality
 from retrieval.simulate.response import response_weights
 from retrieval.simulate.scene import synthetic_scene
