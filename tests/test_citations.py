@@ -25,9 +25,9 @@ NUMBERED = ("equations.md", "formats.md")
 
 PLACE = re.compile(
     r"(?<![\w/.<-])((?:cli|dacno2_s5p|retrieval|tests|tools|configs|docs|examples)/[\w/.-]*\w"
-    r"\.(?:py|toml|cfg|md|csv|svg|png|nc|npz|safetensors))"
+    r"\.(?:py|toml|cfg|md))"
 )
-"""A file of the repository by its path."""
+"""A text of the repository by its path; what tools write has other endings."""
 MODULE = re.compile(r"`((?:cli|retrieval|dacno2_s5p)\.(?!toml)[a-z_]\w*(?:\.\w+)*)`")
 """A module, or what is in it, by its dotted name."""
 
