@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-HOURS = (2, 5, 8, 11, 12, 13, 16, 19, 22)
+HOURS = (3, 8, 12, 17, 21)
 """Stamps at which stations are compared."""
+
+NOON = 12
+"""Stamp at which heights are compared."""
 
 WIND_LEVELS = (950, 900, 700)
 """Levels whose winds are compared [hPa]."""
@@ -50,57 +53,52 @@ def main(arguments: Sequence[str] | None = None) -> None:
     first = np.datetime64("2019-01-08", "D")
     days = [first + np.timedelta64(365 * i // given.days, "D") for i in range(given.days)]
     print(f"{twin.name}: {given.days} days of 2019")
-    stations(twin, days)
-    heights(twin, days)
+    models(twin, days)
     winds(twin, days)
 
 
-def stations(twin: Twin, days: Sequence[np.datetime64]) -> None:
-    """Compare the CAMS-like fields, nearest cell, with the held-back stations, hour by hour."""
+def models(twin: Twin, days: Sequence[np.datetime64]) -> None:
+    """Compare the CAMS-like fields with held-back stations and with the truth at noon.
+
+    Stations see the 8 km cell that they are in; at heights every fourth cell of the truth on 2 km
+    is compared with the 8 km cell around it.
+    """
     held = twin.stations.is_evaluation
-    rows, columns = twin.geography.frame.domain(8000.0)
-    cell = (
-        twin.stations.row[held] // 4 + rows.start,
-        twin.stations.column[held] // 4 + columns.start,
-    )
-    of: dict[str, list[NDArray[np.floating]]] = {"truth": [], "analysis": [], "forecast": []}
-    observed, is_noon, spent = [], [], []
+    place = twin.stations.row[held], twin.stations.column[held]
+    domain = twin.geography.frame.domain(8000.0)
+    cell = place[0] // 4 + domain[0].start, place[1] // 4 + domain[1].start
+    made = {"analysis": twin.cams.fields, "forecast": twin.cams.forecast}
+    at_stations: dict[str, list[NDArray[np.floating]]] = {"truth": [], **{k: [] for k in made}}
+    at_heights: dict[str, list[NDArray[np.floating]]] = {"truth": [], **{k: [] for k in made}}
+    observed, spent = [], []
     for day in days:
         start = time.process_time()
         true = twin.day(day)
         spent.append(time.process_time() - start)
+        at_heights["truth"].append(true.concentration(NOON, NETWORK_HEIGHTS)[:, 1::4, 1::4])
         for hour in HOURS:
             observed.append(twin.observed_hour(day, hour)[held])
-            is_noon.append(np.full(held.sum(), hour in (11, 12, 13)))
-            of["truth"].append(
-                true.at_cells(hour, (twin.stations.row[held], twin.stations.column[held]))
-            )
-            for name, made in (("analysis", twin.cams.fields), ("forecast", twin.cams.forecast)):
-                of[name].append(made(day, hour, (0.0,))[0][cell] / MICROGRAM_M3_TO_MOL_M3)
+            at_stations["truth"].append(true.at_cells(hour, place))
+            for name, fields in made.items():
+                field = fields(day, hour, NETWORK_HEIGHTS if hour == NOON else (0.0,))
+                at_stations[name].append(field[0][cell] / MICROGRAM_M3_TO_MOL_M3)
+                if hour == NOON:
+                    at_heights[name].append(field[(slice(None), *domain)])
     print(f"a day of the truth: {np.median(spent):.1f} CPU s")
-    y, noon = np.concatenate(observed), np.concatenate(is_noon)
-    for name, parts in of.items():
+    noon = np.repeat(np.tile(np.array(HOURS) == NOON, len(days)), held.sum())
+    y = np.concatenate(observed)
+    for name, parts in at_stations.items():
         x = np.concatenate(parts)
-        for label, chosen in (("all hours", noon | True), ("11-13 UTC", noon)):
+        for label, chosen in (("all hours", np.full(noon.shape, True)), ("noon", noon)):
             use = chosen & np.isfinite(y)
-            print(f"{name} at stations, {label}: {scores(x[use], y[use])}", flush=True)
-
-
-def heights(twin: Twin, days: Sequence[np.datetime64]) -> None:
-    """Compare the CAMS-like fields with the truth on 2 km at noon, by height."""
-    rows, columns = twin.geography.frame.domain(8000.0)
-    truth, analysis, forecast = [], [], []
-    for day in days:
-        truth.append(twin.day(day).concentration(12, NETWORK_HEIGHTS)[:, 1::4, 1::4])
-        analysis.append(twin.cams.fields(day, 12, NETWORK_HEIGHTS)[:, rows, columns])
-        forecast.append(twin.cams.forecast(day, 12, NETWORK_HEIGHTS)[:, rows, columns])
-    y = np.stack(truth) / MICROGRAM_M3_TO_MOL_M3
-    for name, fields in (("analysis", analysis), ("forecast", forecast)):
-        x = np.stack(fields) / MICROGRAM_M3_TO_MOL_M3
+            print(f"{name} at stations, {label}: {scores(x[use], y[use])}")
+    truth = np.stack(at_heights["truth"]) / MICROGRAM_M3_TO_MOL_M3
+    for name in made:
+        x = np.stack(at_heights[name]) / MICROGRAM_M3_TO_MOL_M3
         for i, height in enumerate(NETWORK_HEIGHTS):
-            text = scores(x[:, i].ravel(), y[:, i].ravel())
-            print(f"{name} against truth at {height:g} m: {text}", flush=True)
-    print(f"truth at the ground: {y[:, 0].mean():.2f} ug m-3")
+            text = scores(x[:, i].ravel(), truth[:, i].ravel())
+            print(f"{name} against truth at {height:g} m: {text}")
+    print(f"truth at the ground: {truth[:, 0].mean():.2f} ug m-3", flush=True)
 
 
 def winds(twin: Twin, days: Sequence[np.datetime64]) -> None:

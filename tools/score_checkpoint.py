@@ -24,6 +24,7 @@ from dacno2_s5p.prediction.profile_files import profile_name, profiles_of_day
 from dacno2_s5p.twin.network_days import SimulatedDays
 from dacno2_s5p.twin.true_world import SEED
 from dacno2_s5p.twin.twin import Twin
+from dacno2_s5p.twin.version import VERSIONS, TwinVersion
 from dacno2_s5p.twin.writers.cams_europe import write_cams_reanalysis
 from dacno2_s5p.twin.writers.eea import write_eea, write_eea_metadata, write_station_lists
 from dacno2_s5p.twin.writers.profiles import write_true_profiles
@@ -44,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("twin-scores"))
     parser.add_argument("--year", type=int, default=2023)
     parser.add_argument("--every", type=int, default=10, help="every so many days from 1 January")
+    parser.add_argument(
+        "--twin-version", type=int, choices=VERSIONS, help="[default: the one trained on]"
+    )
     parser.add_argument("--phases", nargs="+", choices=PHASES, default=PHASES)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--bfloat16", action="store_true", help="faster, to some 0.1 %% of NO2")
@@ -52,10 +56,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(given.threads)
     first = np.datetime64(f"{given.year}-01-01", "D")
     days = list(np.arange(first, np.datetime64(f"{given.year + 1}-01-01", "D"), given.every))
-    twin = Twin(SEED)
-    write_inputs(twin, given.output, days)
     found = {name: given.run / name / "best.safetensors" for name in given.phases}
     found = {name: path for name, path in found.items() if path.exists()}
+    kinds = sorted({read_info(path).trained_world for path in found.values()})
+    if len(kinds) > 1:
+        parser.error(f"phases of different worlds: {', '.join(kinds)}")
+    version = TwinVersion.named(kinds[0] if kinds else "")
+    if given.twin_version is not None:
+        version = TwinVersion(given.twin_version)
+    twin = Twin(SEED, version)
+    write_inputs(twin, given.output, days)
     # industrial stations are on no list of the world's; a reader of files would draw some of them
     trained = sorted({s for path in found.values() for s in read_info(path).training_stations})
     lines = ["station", *trained]
@@ -67,7 +77,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def write_inputs(twin: Twin, folder: Path, days: Sequence[np.datetime64]) -> None:
     """Write CAMS, stations, truth and population of the days, once."""
-    if (folder / "complete").exists():
+    note = folder / "complete"
+    if note.exists():
+        found = note.read_text(encoding="utf-8").strip() or TwinVersion().world(SEED)
+        if found != twin.name:
+            msg = f"{folder} holds files of {found!r}, not of {twin.name!r}: give another folder"
+            raise SystemExit(msg)
         return
     for name in ("cams", "eea", "truth8", "geostat"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -78,7 +93,7 @@ def write_inputs(twin: Twin, folder: Path, days: Sequence[np.datetime64]) -> Non
         write_true_profiles(twin, folder / "truth8", str(day), overwrite=True)
     write_cams_reanalysis(twin, folder / "cams", days, overwrite=True)
     write_eea(twin, folder / "eea", days, overwrite=True)
-    (folder / "complete").touch()
+    note.write_text(twin.name + "\n", encoding="utf-8")
 
 
 def predict(

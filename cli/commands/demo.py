@@ -77,13 +77,13 @@ def _run(output: Path, day: str) -> dict[Above, Columns]:
     from dacno2_s5p.twin.true_world import SEED
     from dacno2_s5p.twin.twin import Twin
 
+    checkpoint = shipped_checkpoint()
     with progress_bar(f"Twin world, {day}: geography, weather, NO2") as progress:
-        twin = Twin(SEED)
+        twin = Twin(SEED, story.version_for(checkpoint))
         swath = story.best_swath(day)
         if progress is not None:
             progress(1, 3)
         files = story.write_day(twin, day, swath, output / "workspace")
-    checkpoint = shipped_checkpoint()
     if checkpoint is None:
         logger.warning("there is no packaged checkpoint: the demo goes without DACNO2-S5P")
     else:

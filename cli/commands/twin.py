@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from cli.console import progress_bar
-from cli.options.shared import twin_date, verbosity_options
+from cli.options.shared import twin_date, twin_version, twin_version_options, verbosity_options
+
+if TYPE_CHECKING:
+    from dacno2_s5p.twin.version import TwinVersion
 
 KINDS = (
     "l2",
@@ -40,6 +44,7 @@ DEFAULT_KINDS = ("l2", "ctm", "cams", "truth")
 @click.option("--full", is_flag=True, help="Whole files instead of those cut to the area.")
 @click.option("--all-hours", is_flag=True, help="CAMS for 24 hours instead of 11-13 UTC.")
 @click.option("--seed", type=int, default=None, help="Another world.  [default: the demo's]")
+@twin_version_options
 @verbosity_options
 def twin(
     folder: Path,
@@ -50,6 +55,10 @@ def twin(
     full: bool,
     all_hours: bool,
     seed: int | None,
+    version: int,
+    exact_winds: bool,
+    fixed_lifetime: bool,
+    shared_hours: bool,
 ) -> None:
     """Write files of a synthetic Western Europe: orbits, models, stations, geography.
 
@@ -72,7 +81,8 @@ def twin(
     if unknown:
         msg = f"{unknown[0]!r} is none of {', '.join(KINDS)}, all."
         raise click.BadParameter(msg, param_hint="--files")
-    _write(folder, chosen, first, last, full=full, all_hours=all_hours, seed=seed)
+    world = twin_version(version, exact_winds, fixed_lifetime, shared_hours)
+    _write(folder, chosen, first, last, world, full=full, all_hours=all_hours, seed=seed)
 
 
 def _write(
@@ -80,6 +90,7 @@ def _write(
     kinds: list[str],
     first: str,
     last: str,
+    world: TwinVersion,
     *,
     full: bool,
     all_hours: bool,
@@ -91,7 +102,8 @@ def _write(
     from retrieval.files.atomic import make_folder
 
     make_folder(folder)
-    request = Request(Twin(SEED if seed is None else seed), folder, full, all_hours)
+    built = Twin(SEED if seed is None else seed, world)
+    request = Request(built, folder, full, all_hours)
     units = plan(kinds, date_range(first, last))
     to_do = missing(units, request)
     if len(to_do) < len(units):

@@ -50,6 +50,11 @@ logger = logging.getLogger(__name__)
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Network of DACNO2-S5P.  [default: the packaged one, where there is one]",
 )
+@click.option(
+    "--twin-version",
+    type=click.IntRange(1, 2),
+    help="Version of the twin world.  [default: that of the network, else 1]",
+)
 @click.option("--without-network", is_flag=True, help="Leave DACNO2-S5P out.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
 @click.option(
@@ -69,6 +74,7 @@ def main(
     jobs: int,
     n_replicate: int,
     *,
+    twin_version: int | None,
     without_network: bool,
     done_only: bool,
 ) -> None:
@@ -78,10 +84,14 @@ def main(
     every set in every mode; daily sums. What is there is not made again. About 50 CPU s a day with
     the network; results two minutes.
     """
+    from cli.story.day import version_for
+    from dacno2_s5p.twin.version import TwinVersion
+
     set_verbosity(0)
     logging.getLogger("cli.evidence").setLevel(logging.INFO)
     chosen = None if without_network else checkpoint or _packaged()
-    season = Season(output, spread(sample_days(), n_day))
+    version = version_for(chosen) if twin_version is None else TwinVersion(twin_version)
+    season = Season(output, spread(sample_days(), n_day), version.kind)
     output.mkdir(parents=True, exist_ok=True)
     try:
         with nullcontext() if done_only else alone_in(output):

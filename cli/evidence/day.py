@@ -28,12 +28,13 @@ FINE = ("truth8", "dacno2")
 
 
 @lru_cache(maxsize=1)
-def twin_world() -> Twin:
-    """Build the world once a process: 7 CPU s."""
+def twin_world(kind: str) -> Twin:
+    """Build the world of a kind once a process: 7 CPU s, 11 on the wide frame."""
     from dacno2_s5p.twin.true_world import SEED
     from dacno2_s5p.twin.twin import Twin
+    from dacno2_s5p.twin.version import TwinVersion
 
-    return Twin(SEED)
+    return Twin(SEED, TwinVersion.named(kind))
 
 
 def make_originals(day: DayFolder) -> None:
@@ -43,7 +44,7 @@ def make_originals(day: DayFolder) -> None:
     if day.has_originals:
         return
     shutil.rmtree(day.path, ignore_errors=True)  # what an interrupted run left
-    twin, swath = twin_world(), best_swath(day.date)
+    twin, swath = twin_world(day.world), best_swath(day.date)
     files = write_day(twin, day.date, swath, day.path / "workspace")
     simulate_day(twin, swath, files, day.path / "orbits", None)
     day.note_originals(files)
@@ -74,7 +75,7 @@ def retrieve_network(day: DayFolder, checkpoint: Path) -> None:
         return
     folder = day.path / key
     predicted = DayFiles(files.ctm, {})
-    predict_profiles(twin_world(), day.date, predicted, folder, checkpoint)
+    predict_profiles(twin_world(day.world), day.date, predicted, folder, checkpoint)
     sets = predicted.sets | averaged(DACNO2, predicted.sets[DACNO2], folder)
     write_columns(files.orbit, sets, files.ctm, output)
     shutil.rmtree(folder)  # the checkpoint makes it again

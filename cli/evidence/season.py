@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cli.story.day import DayFiles
+from retrieval.errors import OutputError
 from retrieval.files.tables import write_text
 
 if TYPE_CHECKING:
@@ -63,15 +64,34 @@ class DayFolder:
         The day's folder.
     date : str
         YYYY-MM-DD.
+    world : str
+        Kind of twin world (`TwinVersion.kind`).
     """
 
     path: Path
     date: str
+    world: str = "twin world"
 
     @property
     def has_originals(self) -> bool:
-        """Whether the twin's files and the orbit are complete."""
-        return (self.path / ORIGINALS).exists()
+        """Whether the twin's files and the orbit are complete.
+
+        Raises
+        ------
+        OutputError
+            If they are of another world.
+        """
+        note = self.path / ORIGINALS
+        if not note.exists():
+            return False
+        found = json.loads(note.read_text(encoding="utf-8")).get("world", "twin world")
+        if found != self.world:
+            msg = (
+                f"Invalid folder {self.path}. All its files must be of one world. Given those of "
+                f"{found!r} for a season of {self.world!r}. Choose another folder."
+            )
+            raise OutputError(msg)
+        return True
 
     @cached_property
     def originals(self) -> DayFiles:
@@ -95,20 +115,22 @@ class DayFolder:
             "sets": {k: str(v.relative_to(self.path)) for k, v in files.sets.items()},
             "orbit": str(files.orbit.relative_to(self.path)),
             "truth": str(files.truth.relative_to(self.path)),
+            "world": self.world,
         }
         write_text(self.path / ORIGINALS, json.dumps(found, indent=1) + "\n", overwrite=True)
 
 
 @dataclass(frozen=True)
 class Season:
-    """The days of a run and their folder."""
+    """The days of a run, their folder and the kind of twin world that they are of."""
 
     folder: Path
     days: tuple[str, ...]
+    world: str = "twin world"
 
     def day(self, date: str) -> DayFolder:
         """Return the folder of a day."""
-        return DayFolder(self.folder / "days" / date, date)
+        return DayFolder(self.folder / "days" / date, date, self.world)
 
     def __iter__(self) -> Iterator[DayFolder]:
         return (self.day(date) for date in self.days)

@@ -13,6 +13,8 @@ from cli.console import set_verbosity
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from dacno2_s5p.twin.version import TwinVersion
+
     Command = TypeVar("Command", bound=Callable[..., Any])
 
 WORKSPACE_VARIABLE = "DACNO2_S5P_WORKSPACE"
@@ -276,3 +278,42 @@ def twin_date(date: str, option: str) -> str:
         msg = f"{date!r} is not a day of the twin world: give YYYY-MM-DD from 2019 to 2024."
         raise click.BadParameter(msg, param_hint=option)
     return day.isoformat()
+
+
+def twin_version_options(command: Command) -> Command:
+    """Add the version of the twin world and what of its second one is switched off."""
+    options = (
+        click.option(
+            "--version",
+            type=click.IntRange(1, 2),
+            default=1,
+            show_default=True,
+            help="Version of the world; in the second, winds of analyses err, the lifetime depends "
+            "on NOx, people keep hours that no table has, and weather and inventory reach 13W-13E, "
+            "38-58N.",
+        ),
+        click.option("--exact-winds", is_flag=True, help="Version 2 with winds that do not err."),
+        click.option("--fixed-lifetime", is_flag=True, help="Version 2 with one lifetime."),
+        click.option("--shared-hours", is_flag=True, help="Version 2 with the hours of tables."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def twin_version(
+    number: int, exact_winds: bool, fixed_lifetime: bool, shared_hours: bool
+) -> TwinVersion:
+    """Return the version of the twin world that was asked for.
+
+    Raises
+    ------
+    click.UsageError
+        If the first version is asked for a switch of the second.
+    """
+    from dacno2_s5p.twin.version import TwinVersion
+
+    try:
+        return TwinVersion(number, exact_winds, fixed_lifetime, shared_hours)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dacno2_s5p.twin.twin import Twin
+    from dacno2_s5p.twin.version import TwinVersion
     from retrieval.simulate.swath import Swath
     from retrieval.typing import Float
 
@@ -51,6 +52,14 @@ class DayFiles:
     sets: dict[str, Path]
     orbit: Path = field(default_factory=Path)
     truth: Path = field(default_factory=Path)
+
+
+def version_for(checkpoint: Path | None) -> TwinVersion:
+    """Return the version of the twin world that a checkpoint was trained on; the first without."""
+    from dacno2_s5p.network.checkpoint import read_info
+    from dacno2_s5p.twin.version import TwinVersion
+
+    return TwinVersion.named("" if checkpoint is None else read_info(checkpoint).trained_world)
 
 
 def best_swath(date: str) -> Swath:

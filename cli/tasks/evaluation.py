@@ -39,6 +39,7 @@ def twin_inputs(given: dict[str, Any]) -> dict[str, Any]:
     """Write days of the twin world, and take all inputs from there."""
     import numpy as np
 
+    from cli.story.day import version_for
     from cli.tasks.twin_files import Request, date_range, missing, plan, progress_units
     from dacno2_s5p.twin.true_world import SEED
     from dacno2_s5p.twin.twin import Twin
@@ -49,7 +50,8 @@ def twin_inputs(given: dict[str, Any]) -> dict[str, Any]:
     make_folder(folder)
     start = str(given["first"].date()) if given["first"] else TWIN_START
     end = str(np.datetime64(start, "D") + np.timedelta64(given["twin_days"] - 1, "D"))
-    request = Request(Twin(SEED), folder, False, False)
+    version = version_for(next(iter(given["checkpoints"]), None))
+    request = Request(Twin(SEED, version), folder, False, False)
     units = missing(plan(["cams", "eea", "truth"], date_range(start, end)), request)
     with progress_bar("Twin world") as progress:
         for i, unit in progress_units(units, request):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.errors import RetrievalError
+from retrieval.errors import OutputError, RetrievalError
 from retrieval.files.atomic import make_folder
 from retrieval.files.damage import content_errors
 from retrieval.files.tables import write_text
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MANIFEST = "twin.json"
+_VERSION = re.compile(r"version [^,]+(?=, seed)")
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ def missing(units: list[Unit], request: Request) -> list[Unit]:
     call adds to it.
     """
     done = _read_manifest(request)
+    _require_world(done, request)
     to_do = []
     for unit in units:
         before = done.get(_key(unit, request), [])
@@ -94,7 +97,21 @@ def write(unit: Unit, request: Request) -> None:
 
 def _key(unit: Unit, request: Request) -> str:
     options = f"{'full' if request.full else 'cut'}, {'24 h' if request.all_hours else 'overpass'}"
-    return f"{unit.kind} {unit.label} seed {request.twin.seed} ({options})"
+    twin = request.twin
+    world = "" if twin.version.number == 1 else f"{twin.version.name}, "
+    return f"{unit.kind} {unit.label} {world}seed {twin.seed} ({options})"
+
+
+def _require_world(done: dict[str, list[str]], request: Request) -> None:
+    """Refuse to mix files of two versions of the world in one folder."""
+    own = request.twin.version.name
+    others = {found[0] if (found := _VERSION.search(key)) else "version 1" for key in done} - {own}
+    if others:
+        msg = (
+            f"Invalid folder {request.folder}. Its files must be of one version of the twin world. "
+            f"Given {own} beside {min(others)}. Choose another folder."
+        )
+        raise OutputError(msg)
 
 
 def _read_manifest(request: Request) -> dict[str, list[str]]:
@@ -154,7 +171,7 @@ def _write_l2(request: Request, unit: Unit) -> None:
         time = overpass_time(swath)
         scene = build_scene(twin, time)
         truth = ArraySet(
-            "twin world",
+            twin.version.kind,
             twin.grid,
             HeightLevels(np.asarray(HEIGHTS, dtype=np.float64)),
             Quantity.CONCENTRATION,

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from dacno2_s5p.twin.air.calendar import flight_activity, to_date
 from dacno2_s5p.twin.air.emissions import Emissions, Inventory
 from dacno2_s5p.twin.air.partition import Surroundings, column_state
-from dacno2_s5p.twin.air.profile import HEIGHTS, ColumnState, concentration, partial_column
+from dacno2_s5p.twin.air.profile import (
+    HEIGHTS,
+    NETWORK_HEIGHTS,
+    ColumnState,
+    concentration,
+    partial_column,
+)
 from dacno2_s5p.twin.air.stratosphere import Stratosphere
 from dacno2_s5p.twin.air.truth import MARGIN, Columns, Simulator
 from dacno2_s5p.twin.land.geography import Geography, build_geography
@@ -40,6 +46,9 @@ FREE_FIELDS = (
 
 FREE_SPREAD = 0.33
 """Standard deviation of the logarithm of the free troposphere's mole fraction."""
+
+OVERPASS = (11, 12, 13)
+"""Stamps of the network's target window."""
 
 _INSIDE = slice(MARGIN, -MARGIN)
 
@@ -136,6 +145,25 @@ class Day:
         """NO2 at the ground of some cells (rows, columns) at a stamp [ug m-3]."""
         ground = concentration(self._state(hour, cells), (0.0,))[0]
         return np.asarray(ground / np.float32(MICROGRAM_M3_TO_MOL_M3))
+
+    def mean_profile(
+        self,
+        heights: Sequence[float] = NETWORK_HEIGHTS,
+        hours: Sequence[int] = OVERPASS,
+    ) -> NDArray[np.float32]:
+        """Mean NO2 of some stamps on the domain [ug m-3], shape (n_height, 720, 592).
+
+        The hidden truth that predictions of the 11-13 UTC mean are scored against.
+
+        Parameters
+        ----------
+        heights : sequence of float
+            Heights above ground [m], up to 16 km.
+        hours : sequence of int
+            Stamps, UTC.
+        """
+        total = sum(self.concentration(hour, heights) for hour in hours)
+        return np.asarray(total / np.float32(len(hours) * MICROGRAM_M3_TO_MOL_M3), np.float32)
 
     def tropospheric_column(self, hour: int) -> NDArray[np.float64]:
         """Column of the piecewise linear profile below the tropopause [mol m-2]."""

@@ -8,6 +8,7 @@ version is part of a world's name: files, stores and checkpoints tell it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 from dacno2_s5p.twin.land.world import NARROW, WIDE, Frame
 
@@ -76,6 +77,31 @@ class TwinVersion:
         """The version in words."""
         off = " and ".join(self.switches)
         return f"version {self.number}" + (f" with {off}" if off else "")
+
+    @classmethod
+    def named(cls, kind: str) -> TwinVersion:
+        """Find the version of a `kind`; an empty one is the first.
+
+        Raises
+        ------
+        ValueError
+            If there is none of the name.
+
+        Examples
+        --------
+        >>> TwinVersion.named("twin world, version 2 with exact winds and shared hours").switches
+        ('exact winds', 'shared hours')
+        """
+        for number in VERSIONS:
+            for flags in product((False, True), repeat=0 if number == 1 else 3):
+                version = cls(number, *flags)
+                if (kind or "twin world") == version.kind:
+                    return version
+        msg = (
+            "Invalid twin world. It must be one of a version that can be built. Given "
+            f"{kind!r}. Use the release that wrote it."
+        )
+        raise ValueError(msg)
 
     @property
     def winds_err(self) -> bool:

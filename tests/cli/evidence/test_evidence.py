@@ -252,7 +252,7 @@ def test_finished_steps_are_not_done_again(tmp_path, monkeypatch):
         folder.mkdir(parents=True)
         return DayFiles(ctm=folder, sets={"cams": folder}, orbit=folder, truth=folder)
 
-    monkeypatch.setattr(stages, "twin_world", object)
+    monkeypatch.setattr(stages, "twin_world", lambda kind: kind)
     monkeypatch.setattr("cli.story.day.best_swath", lambda _date: None)
     monkeypatch.setattr("cli.story.day.write_day", write_day)
     monkeypatch.setattr("cli.story.day.simulate_day", lambda *_: None)
