@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
+from dacno2_s5p.twin.air.chemistry import NOX_OF_MOST_OH, TYPICAL_OH, UNCONCERNED, oh_factor
 from dacno2_s5p.twin.air.transport import STEP, HourOfFlow, Plane, advance_hour, refine
 
 SHAPE = (60, 80)
@@ -103,3 +106,27 @@ def test_refine_keeps_a_plane():
     yf, xf = (np.mgrid[:24, :28] + 0.5) / 4 - 0.5
     inner = (slice(4, -4), slice(4, -4))
     np.testing.assert_allclose(fine[inner], (2 * xf + 3 * yf)[inner], rtol=1e-5)
+
+
+def test_the_curve_of_oh_is_the_root_of_its_balance():
+    """Radicals made are radicals lost, with NO2 and with themselves; most OH is at n = 1."""
+    n = torch.tensor([0.01, 0.3, 1.0, 3.0, 30.0], dtype=torch.float64)
+    curve = oh_factor(n * NOX_OF_MOST_OH) * TYPICAL_OH
+    oh = (curve - UNCONCERNED) / (1.0 - UNCONCERNED)
+    # the balance scaled so that the root at n = 1 is 1: 2 n OH + (OH / n)^2 = 3
+    torch.testing.assert_close(2.0 * n * oh + (oh / n) ** 2, torch.full_like(n, 3.0))
+    fine = torch.logspace(-1, 1, 2001, dtype=torch.float64)
+    assert abs(float(fine[oh_factor(fine * NOX_OF_MOST_OH).argmax()]) - 1.0) < 0.003  # the step
+
+
+def test_the_loss_follows_nox_where_it_is_asked_to():
+    """Without: the rate given. With: that times the curve at the column's concentration."""
+    column = torch.full(SHAPE, 5e-5)
+    rate, depth = 1.0 / (3.0 * 3600.0), 500.0
+    plain = flow(keep=float(np.exp(-STEP * rate)))
+    assert plain.keep(column) is plain.lower_keep
+    fed = replace(plain, sunlit=torch.full(SHAPE, rate), depth=torch.full(SHAPE, depth))
+    expected = torch.exp(-STEP * rate * oh_factor(column / depth))
+    torch.testing.assert_close(fed.keep(column), expected)
+    thin = fed.keep(torch.full(SHAPE, 1e-7))
+    assert float(thin[0, 0]) > float(plain.lower_keep[0, 0])  # clean air keeps NOx longer
