@@ -35,6 +35,7 @@ from dacno2_s5p.inputs.grid import Patch
 from dacno2_s5p.inputs.normalisation import InputStatistics, Normaliser, TargetScaling
 from dacno2_s5p.inputs.samples import GROUPS, NO_STATIONS, ArrayDays, Crop, Inputs, Stations
 from dacno2_s5p.inputs.variables import InputTable
+from dacno2_s5p.transport.prior import prior_profile
 from tests.builders.network_builders import mini_config, random_network
 from tests.builders.training_builders import GRID, TABLE, make_days, scaling_of, statistics_of
 
@@ -63,6 +64,15 @@ class Linear(nn.Module):
             for group in GROUPS
         )
         return value[:, None, None, None].expand(-1, 8, *inputs.emission.shape[2:])
+
+
+class GuessAlone(nn.Module):
+    """Scaled NO2 of the carried emissions alone."""
+
+    def forward(self, inputs: Inputs) -> torch.Tensor:
+        # captum wants all inputs in the graph
+        others = sum(values.flatten(1).sum(dim=1) for values in inputs.groups.values())
+        return prior_profile(inputs.transport, HEIGHTS) / 10.0 + 0.0 * others.view(-1, 1, 1, 1)
 
 
 def channel_means(values: torch.Tensor, group: str) -> torch.Tensor:
@@ -355,6 +365,20 @@ def test_optional_groups_are_features_too():
     # float64 sums
     assert found[index["fresh_no2"]] == pytest.approx(float(parts[5][0, 2].sum()), rel=1e-12)
     assert found[index["cams_forecast"]] == pytest.approx(float(parts[6].sum()), rel=1e-12)
+
+
+def test_a_first_guess_is_attributed_to_its_group():
+    """Of a network that is its first guess alone, all change is that of the carried emissions."""
+    days = make_days(n_day=2, n_step=8, optional=["transport"])
+    table = InputTable.default(["transport"])
+    network = GuessAlone().eval()
+    normaliser = Normaliser(table, statistics_of(days))
+    crops = [Crop(day, Patch(8, 8, 32)) for day in (0, 1)]
+    found = attribute(network, normaliser, scaling_of(days), days, crops, error_targets(HEIGHTS))
+    of_group = np.array([v.group == "transport" for v in found.table.variables])
+    np.testing.assert_array_equal(found.signed[:, ~of_group], 0.0)
+    # the documented precision of 24 points
+    np.testing.assert_allclose(found.signed.sum(axis=1), found.difference, rtol=0.02, atol=1e-4)
 
 
 def test_draws_follow_the_seed():
