@@ -41,7 +41,7 @@ lint: $(STAMP) ## format, style, types, import directions
 	$(BIN)/lint-imports
 
 test: lint ## everything that CI runs: lint, types, import contracts, doctests, tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 fuzz: $(STAMP) ## ten thousand damaged files through readers and commands, a table of how they ended (FILES=1000 for fewer)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz --files $(FILES)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from dacno2_s5p.twin.twin import Twin
 
+HERE = Path(__file__).parent
 SUMMER, WINTER = "2019-07-10", "2019-01-16"
+
+
+def pytest_collection_modifyitems(items):
+    """Keep the world to one of several processes: it is built once, and is large."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("twin"))
 
 
 @pytest.fixture(scope="session", autouse=True)
