@@ -246,12 +246,8 @@ def total_air_mass_factor(
     new_amf, amf_stratosphere : ndarray, shape (...)
         M', M_strat [1].
     apriori_column, stratospheric_column : ndarray, shape (...)
-        V'_apr = sum(x) of the new set, and V_strat, in one unit.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        [1]; NaN where the sum of the columns is not positive.
+        V'_apr = sum(x) of the new set, and V_strat, in one unit; NaN comes of a sum that is not
+        positive.
 
     Examples
     --------
@@ -278,12 +274,7 @@ def tm5_apriori_column(
     amf_total, amf_troposphere, amf_stratosphere : ndarray, shape (...)
         M_total, M_trop, M_strat [1].
     stratospheric_column : ndarray, shape (...)
-        V_strat.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        In the unit of V_strat; NaN where M_total = M_trop.
+        V_strat, in the unit of the result; NaN comes of M_total = M_trop.
 
     Examples
     --------
@@ -304,17 +295,13 @@ def tm5_apriori_column(
 def profile_error(inverse_amfs: Float) -> Float:
     """Relative error through the profile: standard deviation over mean of 1/M' of several sets.
 
-    V' is proportional to 1/M', so this is the scatter of the columns (docs/equations.md 2.7).
+    V' is proportional to 1/M', so this is the scatter of the columns, ddof = 1
+    (docs/equations.md 2.7).
 
     Parameters
     ----------
     inverse_amfs : ndarray, shape (member, ...)
-        1/M' of each set and of TM5 [1]; NaN members do not count.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        e [1], ddof = 1; NaN where fewer than two members are finite.
+        1/M' of each set and of TM5 [1]; NaN members do not count, and of fewer than two comes NaN.
 
     Examples
     --------
@@ -337,6 +324,8 @@ def amf_sensitivity(
 ) -> Float:
     """Change of M' with the value at one level, dM'/dn = (sum(s dx) - M' sum(dx)) / sum(x).
 
+    Negative where more NO2 lies low (docs/equations.md 2.7).
+
     Parameters
     ----------
     weights, level_columns : ndarray, shape (..., layer)
@@ -345,11 +334,6 @@ def amf_sensitivity(
         M' [1], and sum(x) in the unit of dx.
     is_layer : ndarray of bool, shape (..., layer)
         The troposphere.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        M' per unit value: negative where more NO2 lies low (docs/equations.md 2.7).
 
     Examples
     --------

@@ -222,8 +222,5 @@ def columns_above(
 
 
 def constant_above(mole_fraction: float, pixels: PixelColumns, cut_pressure: Float) -> Float:
-    """Partial columns of a constant mole fraction above a cut (mode `constant-vmr`).
-
-    `uniform_columns` [mol m-2], shape (n, layer), for `pixels` and a cut [Pa] of shape (n,).
-    """
+    """Partial columns of a constant mole fraction above a cut, `uniform_columns` of the pixels."""
     return uniform_columns(mole_fraction, pixels.pressure_edges, cut_pressure)
