@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import runpy
-from pathlib import Path
-
 import pytest
 
+from cli.evidence import distributions
 from retrieval.simulate.scene import synthetic_scene
 from retrieval.simulate.simulate_orbit import SimulationOptions, simulate_orbit
 from tests.builders.simulation_builder import small_model, small_swath, small_truth
-
-SCRIPT = Path(__file__).parents[1] / "examples" / "03_simulated_orbit_distributions.py"
 
 
 @pytest.fixture(scope="module")
@@ -24,13 +20,11 @@ def orbit(tmp_path_factory):
 
 def test_figure_is_drawn(tmp_path, orbit):
     """One simulated orbit is enough for all panels."""
-    main = runpy.run_path(str(SCRIPT))["main"]
-    figure = main([orbit], None, tmp_path / "figure.png")
+    figure = distributions.main([orbit], None, tmp_path / "figure.png")
     assert figure.stat().st_size > 50_000
 
 
 def test_figure_takes_a_real_scene(tmp_path, orbit, real_file):
     """The real scene, which lacks some variables, is drawn beside it."""
-    main = runpy.run_path(str(SCRIPT))["main"]
-    figure = main([orbit], real_file("S5P_RPRO*reduced.nc"), tmp_path / "figure.png")
+    figure = distributions.main([orbit], real_file("S5P_RPRO*reduced.nc"), tmp_path / "figure.png")
     assert figure.stat().st_size > 50_000

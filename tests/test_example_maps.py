@@ -6,6 +6,8 @@ import netCDF4
 import numpy as np
 import pytest
 
+import retrieval as rt
+from cli.evidence import difference_maps
 from retrieval.l3.file import read_l3
 from tests.test_examples import load
 
@@ -37,7 +39,7 @@ def twin(season, monkeypatch):
 
 def test_maps_of_three_days(twin, tmp_path, capsys):
     """Orbits become one map with the change that the sets make, and a second run adds nothing."""
-    module = load("06_relative_difference_maps")
+    module = difference_maps
     calls: list[list[str]] = []
     twin(module, calls)
     # the small orbits come without a model file for the part above
@@ -56,7 +58,7 @@ def test_days_spread_over_the_year(tmp_path, monkeypatch):
     """Sixty days are those of `make evidence`, each once."""
     from cli.evidence.season import sample_days
 
-    module = load("06_relative_difference_maps")
+    module = difference_maps
     days = []
     monkeypatch.setattr(module, "command", lambda *arguments: days.append(str(arguments[3])))
     module.twin_days(tmp_path, 60)
@@ -68,25 +70,24 @@ def test_own_orbits(workspace_of_files, tmp_path, capsys):
     orbit, cams = workspace_of_files
     bad = tmp_path / "S5P_bad.nc"
     bad.write_bytes(b"no orbit")
-    module = load("07_your_own_orbits")
-    figure = module.main([str(tmp_path / "out"), str(bad), str(orbit), "--cams", str(cams)])
-    assert figure.stat().st_size > 30_000
+    module = load("05_your_own_orbits")
+    figure = module.main(tmp_path / "out", cams, bad, orbit)
+    assert figure.stat().st_size > 20_000
     printed = capsys.readouterr().out
     assert printed.startswith("left out: ")
-    (output,) = (tmp_path / "out" / "new").iterdir()
+    (output,) = (tmp_path / "out").glob("*_CAMS.nc")
     with netCDF4.Dataset(output) as dataset:
         assert np.isfinite(dataset["PRODUCT/relative_change_CAMS_vs_TM5"][:]).any()
 
 
 def test_no_orbit_is_no_figure(tmp_path):
-    """Where nothing could be done the example says so and stops; own orbits need a set."""
+    """Where nothing could be done the example says so and stops; alone it takes the samples."""
     bad = tmp_path / "S5P_bad.nc"
     bad.write_bytes(b"no orbit")
-    module = load("07_your_own_orbits")
-    with pytest.raises(SystemExit, match="no orbit could be"):
-        module.main([str(tmp_path), str(bad), "--cams", str(tmp_path)])
-    with pytest.raises(SystemExit):
-        module.main([str(tmp_path), str(bad)])
+    module = load("05_your_own_orbits")
+    with pytest.raises(SystemExit, match="no orbit is left"):
+        module.main(tmp_path, rt.sample("model"), bad)
+    assert module.main(tmp_path).stat().st_size > 20_000
 
 
 @pytest.fixture

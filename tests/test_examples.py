@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import retrieval as rt
+from dacno2_s5p.inputs.regrid import transform_points
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
@@ -39,6 +40,15 @@ def test_five_lines_on_the_packaged_orbit(tmp_path, capsys):
         rt.sample("nothing")
 
 
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem[:2])
+def test_an_example_is_one_idea(path):
+    """Sixty lines at most, numbered from 01 without a gap, and told of in the table."""
+    numbers = [int(one.stem[:2]) for one in sorted(EXAMPLES.glob("*.py"))]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 60
+    assert path.name in (EXAMPLES / "README.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.real
 def test_real_scene_in_both_layouts(real_file, tmp_path):
     """The real scene is re-retrieved whole, and `replace` carries the column of `extend`."""
@@ -63,7 +73,7 @@ def test_real_scene_in_both_layouts(real_file, tmp_path):
 @pytest.mark.real
 def test_real_rasters_on_the_grid_beside_their_source(real_file, tmp_path, monkeypatch):
     """Population and land cover: a figure of four panels, people in Paris where Paris is."""
-    module = load("05_sources_on_the_grid")
+    module = load("04_sources_on_the_grid")
     figure = tmp_path / "sources.png"
     population = real_file("gpw_v4_population_density*.tif")
     grid = module.named_grid("europe-2km")
@@ -77,7 +87,7 @@ def test_real_rasters_on_the_grid_beside_their_source(real_file, tmp_path, monke
     monkeypatch.setattr(module, "area_mean", seen)
     module.main(population, real_file("MCD12C1*.tif"), figure)
     assert figure.stat().st_size > 50_000
-    x, y = module.transform_points(2.35, 48.86, "EPSG:4326", grid.crs)
+    x, y = transform_points(2.35, 48.86, "EPSG:4326", grid.crs)
     row = int((y - grid.y_origin) // grid.spacing)
     column = int((x - grid.x_origin) // grid.spacing)
     # a quarter of a degree around Paris has some thousand people per km2, the domain some hundred

@@ -109,6 +109,10 @@ class Footprints:
         """Return those of a part, given relative to this one."""
         return Footprints(*(getattr(self, one.name)[rows, columns] for one in fields(self)))
 
+    def copy(self) -> Footprints:
+        """Return these alone, not as part of larger arrays."""
+        return Footprints(*(getattr(self, one.name).copy() for one in fields(self)))
+
     def pixels(self, rows: slice) -> Geometry:
         """Return the pixels of some scanlines one after another, in double precision."""
         return Geometry(

@@ -5,7 +5,7 @@ Every orbit is re-retrieved with two sets, all are gridded with one pixel set, a
 columns, differences and regions (Sun et al. 2026, Fig. 7). The true profiles at the network's
 eight heights stand for DACNO2-S5P; `--profiles` takes a folder of your own.
 
-Run: `python examples/06_relative_difference_maps.py FOLDER`: three days, four minutes; with
+Run: `python -m cli.evidence.difference_maps FOLDER`: three days, four minutes; with
 `--days 60` a sample of the whole year. A later run goes on where an earlier one stopped.
 """
 

@@ -4,7 +4,7 @@ Air mass factors, averaging kernels by pressure, quality values, clouds and prec
 more simulated L2 files (the demo writes some). Grey bands are the typical values of
 docs/equations.md 2.7 and 10.2; dashed lines are a real scene, where one is given (its angles,
 quality values and total air mass factor are reconstructed, its kernels and tropospheric air mass
-factor its own). Run: `python examples/03_simulated_orbit_distributions.py ORBIT.nc...
+factor its own). Run: `python -m cli.evidence.distributions ORBIT.nc...
 [--real SCENE.nc] [-o FIGURE.png]`.
 """
 
@@ -14,7 +14,7 @@ import argparse
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
@@ -90,10 +90,10 @@ def histogram(axis: Axes, scenes: list[Scene], name: str, bins: NDArray[np.float
         found = scene.values[name][scene.is_clear]
         found = found[np.isfinite(found)]
         weights = np.full(found.size, 100.0 / max(found.size, 1))
-        axis.hist(found, bins, weights=weights, histtype="step", label=scene.label, **style)
+        axis.hist(found, list(bins), weights=weights, histtype="step", label=scene.label, **style)
 
 
-STYLES = (
+STYLES: tuple[dict[str, Any], ...] = (
     {"color": "tab:blue", "linewidth": 1.8},
     {"color": "tab:orange", "linewidth": 1.8, "linestyle": "--"},
 )
@@ -106,12 +106,14 @@ def band(axis: Axes, low: float, high: float, text: str, *, vertical: bool = Tru
 
 
 def draw_amf(axis: Axes, scenes: list[Scene]) -> None:
+    """Draw air mass factors of the troposphere."""
     band(axis, 0.6, 1.8, "typical: polluted 0.6 to clean 1.8")
     histogram(axis, scenes, "air_mass_factor_troposphere", np.arange(0.0, 3.01, 0.06))
     axis.set(xlabel="tropospheric air mass factor, clear pixels [1]", ylabel="share [%]")
 
 
 def draw_ratio(axis: Axes, scenes: list[Scene]) -> None:
+    """Draw stratospheric over geometric air mass factors, clear and cloudy."""
     scene = scenes[0]
     sun, view = (np.cos(np.deg2rad(scene.values[f"{n}_zenith_angle"])) for n in SIDES)
     ratio = scene.values["air_mass_factor_stratosphere"] / (1.0 / sun + 1.0 / view)
@@ -123,7 +125,7 @@ def draw_ratio(axis: Axes, scenes: list[Scene]) -> None:
         (clear, cloudy), ("clear", "cloudy (w > 0.5)"), STYLES, strict=True
     ):
         share = np.full(chosen.sum(), 100.0 / max(chosen.sum(), 1))
-        axis.hist(ratio[chosen], bins, weights=share, histtype="step", label=label, **style)
+        axis.hist(ratio[chosen], list(bins), weights=share, histtype="step", label=label, **style)
     axis.set(xlabel="stratospheric over geometric air mass factor [1]", ylabel="share [%]")
 
 
@@ -179,17 +181,19 @@ TABLE = {
 
 
 def draw_quality(axis: Axes, scenes: list[Scene]) -> None:
+    """Draw quality values."""
     bins = np.arange(-1.5, 104.0, 3.0)
     for scene, style in zip(scenes, STYLES, strict=False):
         weights = np.full(scene.qa.size, 100.0 / scene.qa.size)
         share = 100.0 * (scene.qa > 75).mean()
         label = f"{scene.label}: {share:.0f} % above 0.75"
-        axis.hist(scene.qa, bins, weights=weights, histtype="step", label=label, **style)
+        axis.hist(scene.qa, list(bins), weights=weights, histtype="step", label=label, **style)
     axis.axvline(75, color="0.5", linewidth=0.8)
     axis.set(xlabel="qa_value [%], retrieved pixels", ylabel="share [%]", yscale="log")
 
 
 def draw_clouds(axis: Axes, scenes: list[Scene]) -> None:
+    """Draw what clouds do to air mass factors."""
     scene = scenes[0]
     w = scene.values[f"cloud_radiance_fraction_{NO2}_window"]
     f = scene.values[f"cloud_fraction_crb_{NO2}_window"]
@@ -230,6 +234,7 @@ def draw_precision(axis: Axes, scenes: list[Scene]) -> None:
 
 
 def draw_columns(axis: Axes, scenes: list[Scene]) -> None:
+    """Draw tropospheric columns."""
     bins = np.arange(-3.0, 20.1, 0.5)
     for scene, style in zip(scenes, STYLES, strict=False):
         keep = scene.qa > 75
@@ -237,7 +242,7 @@ def draw_columns(axis: Axes, scenes: list[Scene]) -> None:
         column = column[np.isfinite(column)]
         weights = np.full(column.size, 100.0 / column.size)
         label = f"{scene.label}: {100 * (column < 0).mean():.1f} % negative"
-        axis.hist(column, bins, weights=weights, histtype="step", label=label, **style)
+        axis.hist(column, list(bins), weights=weights, histtype="step", label=label, **style)
     axis.set(
         xlabel="tropospheric column [10$^{15}$ molec cm$^{-2}$]", ylabel="share [%]", yscale="log"
     )
