@@ -13,7 +13,6 @@ import matplotlib as mpl
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import LogNorm
 
 from dacno2_s5p.inputs.grid import COARSE_FACTOR, named_grid
 from dacno2_s5p.inputs.regrid import transform_points
@@ -31,11 +30,9 @@ def source_block(path: Path) -> tuple[np.ndarray, tuple[float, ...]]:
         x, y = transform_points(*box_outline(BOX), "EPSG:4326", raster.crs)
         block = raster.block((x.min(), x.max()), (y.min(), y.max()))
         rows, columns = block or sys.exit(f"{path} has nothing in {BOX}")
-        x, y = (
-            raster.x_edges[[columns.start, columns.stop]],
-            raster.y_edges[[rows.stop, rows.start]],
-        )
-        return raster.read(rows, columns).astype(float), (*x, *y)
+        x, y = raster.x_edges, raster.y_edges
+        sides = (x[columns.start], x[columns.stop], y[rows.stop], y[rows.start])
+        return raster.read(rows, columns).astype(float), sides
 
 
 def main(population: Path, land_cover: Path, figure: Path) -> Path:
@@ -47,9 +44,9 @@ def main(population: Path, land_cover: Path, figure: Path) -> Path:
     inside = [(codes >= low) & (codes <= high) for low, high in IGBP.values()]
     kinds = np.select(inside[::-1], range(5)[::-1], np.nan)  # later classes take codes of earlier
     drawn, axes = plt.subplots(2, 2, figsize=(10, 11), layout="constrained")
-    scale = {"norm": LogNorm(1, 10_000), "cmap": "magma"}
-    axes[0, 0].imshow(np.maximum(people, 0.1), extent=around, aspect="auto", **scale)
-    image = axes[0, 1].imshow(np.maximum(density, 0.1), origin="lower", **scale)
+    scale = {"norm": "log", "vmin": 1, "vmax": 10_000, "cmap": "magma"}
+    axes[0, 0].imshow(people.clip(0.1), extent=around, aspect="auto", **scale)
+    image = axes[0, 1].imshow(density.clip(0.1), origin="lower", **scale)
     drawn.colorbar(image, ax=axes[0], label="people per km$^2$")
     scale = {"cmap": "Set2", "vmin": 0, "vmax": 7, "interpolation": "nearest"}
     axes[1, 0].imshow(kinds, extent=where, aspect="auto", **scale)

@@ -92,7 +92,7 @@ def locate_pixels(
         found = found.cut(rows, columns)
         centres = (found.latitude, found.longitude)
         crop = Crop(_within(crop.scanline, rows), _within(crop.ground_pixel, columns))
-    return crop, found
+    return crop, found.copy()  # the rest of what was read is let go
 
 
 def check_corner_order(latitude_bounds: Float, longitude_bounds: Float) -> None:
