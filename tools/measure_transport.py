@@ -69,9 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         truth[day], guess[day] = block(true), block(profile)
         cams[day] = inputs.target(day).no2
         if given.figure is not None and i == 0:
-            draw(
-                given.figure, (true / MICROGRAM_M3_TO_MOL_M3)[SHOWN], profile[SHOWN], cams[day], day
-            )
+            draw(given.figure, true[SHOWN], profile[SHOWN], cams[day][SHOWN], day)
     print(f"{twin.name}: {given.days} days, {np.mean(spent):.1f} CPU s each with their weather")
     print("height [m]      ", *(f"{z:6g}" for z in heights))
     say("linear fit      ", explained(fields, truth))

@@ -196,7 +196,7 @@ def source_option(*, targets: bool = False) -> Callable[[Command], Command]:
         multiple=True,
         metavar="NAME=PATH",
         help=f"Where a source is if not in its folder of the workspace: {names}, flights, grip4, "
-        "geostat, viirs, merit, corine. Repeatable.",
+        "geostat, viirs, merit, corine, cams_forecast. Repeatable.",
     )
 
 
