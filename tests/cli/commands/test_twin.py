@@ -85,3 +85,22 @@ def test_geography_is_written_once_for_all_dates(tmp_path, monkeypatch):
     CliRunner().invoke(twin, [*common, "--start", "2023-06-01"])
     CliRunner().invoke(twin, [*common, "--start", "2023-07-01"])
     assert written == ["static"]
+
+
+def test_versions_of_the_world_are_not_mixed(tmp_path, monkeypatch):
+    """A folder is of one version with its switches; the switches are those of the second."""
+    worlds = []
+    monkeypatch.setitem(
+        twin_files.WRITERS, "ctm", lambda request, _unit: worlds.append(request.twin.name)
+    )
+    common = [str(tmp_path), "--files", "ctm", "--start", "2023-06-01"]
+    second = [*common, "--version", "2", "--exact-winds"]
+    assert CliRunner().invoke(twin, second).exit_code == 0
+    assert worlds == ["twin world, version 2 with exact winds, seed 20190"]
+    assert "1 of 1 done before" in CliRunner().invoke(twin, second).output
+    other = CliRunner().invoke(twin, common)
+    assert other.exit_code == 1
+    assert "version 1 beside version 2 with exact winds" in str(other.exception or other.output)
+    wrong = CliRunner().invoke(twin, [*common, "--version", "1", "--fixed-lifetime"])
+    assert wrong.exit_code == 2
+    assert "Given fixed lifetime with version 1" in " ".join(wrong.output.split())

@@ -183,6 +183,26 @@ def test_data_prepared_in_another_way_are_refused(path, info, changes, message):
         load_checkpoint(path).require(preparation=replace(info.preparation, **changes))
 
 
+def test_inputs_of_another_twin_world_are_told(path):
+    """Of its own world, of real inputs and for a network of real data there is nothing to say."""
+    loaded = load_checkpoint(path)
+
+    def knowing(**known):
+        return replace(loaded, info=replace(loaded.info, **known))
+
+    older = knowing(training_data="synthetic", world="", recipe={})
+    second = knowing(training_data="synthetic", world="twin world, version 2")
+    real = knowing(training_data="real", world="")
+    assert older.note_world("twin world") == older.note_world("") == ""
+    assert second.note_world("twin world, version 2") == real.note_world("twin world") == ""
+    said = older.note_world("twin world, version 2")
+    assert "inputs of 'twin world, version 2' for a network of 'twin world'." in said
+    of_recipe = knowing(
+        training_data="synthetic", world="", recipe={"data": {"twin": {"version": 2}}}
+    )
+    assert of_recipe.info.trained_world == "twin world, version 2"
+
+
 def test_another_grid_is_refused(path):
     """The message names both grids."""
     with pytest.raises(CheckpointError, match=r"Its grid must be .*small world.*lonlat-0\.02"):

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from dacno2_s5p.calibration.residuals import held_out_days
-from dacno2_s5p.errors import ConfigurationError, TrainingError
+from dacno2_s5p.errors import CheckpointError, ConfigurationError, TrainingError
 from dacno2_s5p.network.checkpoint import CheckpointInfo, read_info
 from dacno2_s5p.network.tensor_file import read_tensors, write_tensors
+from dacno2_s5p.store.store import Store
 from dacno2_s5p.training.run import (
     days_of_own,
     days_of_parent,
@@ -94,6 +95,17 @@ def test_a_parent_that_names_no_days_has_seen_all_of_its_years(store, tmp_path):
         held_out_days(store, replace(info, phase=2, recipe=recipe.to_dict()), "c")
     older = replace(read_info(path), recipe={"data": {"years": [2018]}})
     assert days_of_parent(store, older) == frozenset()
+
+
+def test_phases_of_two_twin_worlds_are_refused(store, tmp_path, monkeypatch):
+    """A store tells its world to the checkpoint, and another world's store is not gone on with."""
+    monkeypatch.setattr(Store, "world", "twin world")
+    run_phase(store, recipe_of(5, 1), 1, tmp_path)
+    path = tmp_path / "phase1" / BEST
+    assert read_info(path).world == "twin world"
+    monkeypatch.setattr(Store, "world", "twin world, version 2")
+    with pytest.raises(CheckpointError, match=r"one twin world\. Given .*version 2' after 'twin w"):
+        starting_point(store, recipe_of(5, 2), path)
 
 
 def test_a_run_of_the_older_split_is_not_resumed(store, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -84,12 +85,23 @@ def test_a_second_call_writes_nothing_again(store, twin):
     assert heard == [(1, 2), (2, 2)]
 
 
+def test_days_of_two_worlds_are_not_mixed(store, twin):
+    """A store names its world, and is not completed with days of another."""
+    assert store.world == twin.version.kind == "twin world"
+    other = replace(CHOICE, version=2, exact_winds=True)
+    with pytest.raises(
+        ConfigurationError, match=r"one world\. Given one of twin world, seed 20190 f"
+    ):
+        write_twin_store(store.folder, other, grid=GRID)
+
+
 @pytest.mark.parametrize(
     ("values", "named"),
     [
         ({"years": [2019], "every": 7}, "no multiple of 7. Given 7"),
         ({"years": [2019], "evry": 4}, "evry"),
         ({"every": 4}, "years"),
+        ({"years": [2019], "shared_hours": True}, "Given shared hours with version 1"),
     ],
 )
 def test_sections_that_cannot_be(values, named):

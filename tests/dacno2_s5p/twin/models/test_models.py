@@ -90,6 +90,32 @@ def test_the_analysis_draws_cams_toward_assimilated_stations(twin, summer_day):
     assert rms[1] < 0.95 * rms[0]
 
 
+def test_the_forecast_has_seen_no_station_but_at_its_start(twin, summer_day, monkeypatch):
+    """At 00 UTC it is the analysis; later it asks for no observation, and its errors grow."""
+    cams, heights = twin.cams, (0.0, 3000.0)
+    np.testing.assert_allclose(
+        cams.forecast(SUMMER, 0, heights), cams.fields(SUMMER, 0, heights), rtol=1e-6
+    )
+    asked = []
+    measure = twin.observed_hour
+
+    def observed_hour(date, hour):
+        asked.append(hour)
+        return measure(date, hour)
+
+    monkeypatch.setattr(twin, "observed_hour", observed_hour)
+    grown = {}
+    for hour in (3, 23):
+        plain = cams.background(summer_day.date, hour, heights)
+        change = np.log(cams.forecast(SUMMER, hour, heights) / plain)
+        grown[hour] = change.std(axis=(1, 2))
+    assert set(asked) == {0}
+    # aloft nothing is left of the start: the growth alone, with the square root of time
+    assert grown[23][1] > 1.5 * grown[3][1]
+    # 0.06 after 12 h; one draw of a smooth field is within a half
+    assert 0.5 < grown[23][1] / (0.06 * np.sqrt(23.0 / 12.0)) < 1.5
+
+
 def test_2020_is_anomalous_above_1000_m_only():
     """In 2020 the factor is large at 2 km and above, one below 1000 m; one in other years."""
     error = np.ones((2, 2), np.float32)
