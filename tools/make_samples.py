@@ -15,7 +15,8 @@ import xarray as xr
 
 import retrieval as rt
 from retrieval.door import SAMPLES
-from retrieval.l2.sensors.tropomi import NAMES, OPTIONAL, REQUIRED
+from retrieval.l2.names import TROPOMI as NAMES
+from retrieval.l2.sensors.tropomi import OPTIONAL, REQUIRED
 
 ROWS, COLUMNS = slice(193, 205), slice(179, 191)
 """Pixels of orbit 29185 whose middle is Paris."""

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from retrieval.l2.names import COLUMN_UNITS
+from retrieval.l2.names import COLUMN_UNITS, TROPOMI
 from retrieval.l2.orbit import COLUMNS
-from retrieval.l2.sensors.tropomi import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -71,7 +70,7 @@ def orbit_dataset(
             attributes = _attributes(orbit, own)
             if field in COLUMNS:
                 attributes["units"] = COLUMN_UNITS
-            data[NAMES.fields[field]] = (PIXEL, values, attributes)
+            data[TROPOMI.fields[field]] = (PIXEL, values, attributes)
     else:
         for name in variables:
             values = _any_kind(orbit, name, crop)
@@ -110,19 +109,21 @@ def product_dataset(
     made = orbit_dataset(orbit, crop, footprints=footprints)
     new: list[tuple[str, list[str]]] = []
     for apriori, variable, values in table.entries():
-        name = variable.name_for(apriori, NAMES)
+        name = variable.name_for(apriori, TROPOMI)
         found = {
             key: value
-            for key, value in variable.attributes(apriori, NAMES).items()
+            for key, value in variable.attributes(apriori, TROPOMI).items()
             if key not in _SKIPPED
         }
         dimensions = (*PIXEL, LAYER) if variable.has_layers else PIXEL
         made[name] = (dimensions, values, found)
-        new.append((name, variable.ancillary_for(apriori, NAMES)))
+        new.append((name, variable.ancillary_for(apriori, TROPOMI)))
     sources = {one.name: one.attributes.get("profile_error_source") for one in table.sets}
     for apriori, variable, _ in table.entries():
         if variable.is_precision and sources.get(apriori):
-            made[variable.name_for(apriori, NAMES)].attrs["profile_error_source"] = sources[apriori]
+            made[variable.name_for(apriori, TROPOMI)].attrs["profile_error_source"] = sources[
+                apriori
+            ]
     for name, ancillary in new:
         present = [one for one in ancillary if one in made]
         if present:

@@ -101,3 +101,43 @@ class SensorNames:
     def n_leading(self) -> int:
         """Number of dimensions of length one before the scanlines, as `time` of TROPOMI."""
         return len(self.pixel_dimensions) - 2
+
+
+TROPOMI = SensorNames(
+    sensor="TROPOMI",
+    product="L2__NO2___",
+    column=TROPOSPHERIC_COLUMN,
+    amf=TROPOSPHERIC_AMF,
+    group="PRODUCT",
+    amf_group="PRODUCT",
+    pixel_dimensions=("/PRODUCT/time", "/PRODUCT/scanline", "/PRODUCT/ground_pixel"),
+    layer_dimension="/PRODUCT/layer",
+    fields={
+        "surface_pressure": "surface_pressure",
+        "surface_altitude": "surface_altitude",
+        "column": TROPOSPHERIC_COLUMN,
+        # without the profile's share: what stays when the profile is replaced (decision D11)
+        "precision_kernel": "nitrogendioxide_tropospheric_column_precision_kernel",
+        "stratospheric_column": "nitrogendioxide_stratospheric_column",
+        "amf_total": "air_mass_factor_total",
+        "amf_troposphere": TROPOSPHERIC_AMF,
+        "amf_stratosphere": "air_mass_factor_stratosphere",
+    },
+    kernel="averaging_kernel",
+    quality="qa_value",
+    cloud="cloud_radiance_fraction_nitrogendioxide_window",
+    sun="solar_zenith_angle",
+    snow="snow_ice_flag",
+    surface="surface_classification",
+    total_amf="air_mass_factor_total",
+    total_column="nitrogendioxide_total_column",
+    not_recomputed=(
+        "nitrogendioxide_ghost_column",
+        "air_mass_factor_clear",
+        "air_mass_factor_cloudy",
+        "nitrogendioxide_summed_total_column_precision",
+        "nitrogendioxide_total_column_precision",
+        "nitrogendioxide_total_column_precision_kernel",
+    ),
+)
+"""Names of the product L2__NO2___, which Datasets of every sensor carry."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from retrieval.files.provenance import InputFile, Provenance
+from retrieval.l2.names import TROPOMI as NAMES
 from retrieval.l2.pixels import Crop
 from retrieval.l2.product.table import ProductTable, SetTable
-from retrieval.l2.sensors.tropomi import NAMES
 from tests.builders.orbit_builder import Orbit
 
 PROVENANCE = Provenance(

@@ -15,7 +15,8 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval.l2.sensors.tropomi import NAMES, REQUIRED
+from retrieval.l2.names import TROPOMI as NAMES
+from retrieval.l2.sensors.tropomi import REQUIRED
 from tests.builders.files import Workspace, to_classic
 from tests.cli.conftest import names
 from tests.fuzz.children import Ending, run_cases

@@ -13,7 +13,7 @@ import netCDF4
 import numpy as np
 
 from retrieval.errors import ProductError
-from retrieval.l2.names import TROPOSPHERIC_AMF, TROPOSPHERIC_COLUMN, SensorNames
+from retrieval.l2.names import TROPOMI, TROPOSPHERIC_AMF, TROPOSPHERIC_COLUMN
 from retrieval.l2.orbit import Orbit
 from retrieval.l2.pixels import Crop, Tropopause
 from retrieval.l2.sensors.axes import (
@@ -32,11 +32,9 @@ if TYPE_CHECKING:
 
     from retrieval.typing import Float
 
-PRODUCT_NAME = "L2__NO2___"
-
-STRATOSPHERE = ("nitrogendioxide_stratospheric_column", "air_mass_factor_stratosphere")
-PRECISION_KERNEL = "nitrogendioxide_tropospheric_column_precision_kernel"
-"""Precision without the profile's share: what stays when the profile is replaced (decision D11)."""
+PRODUCT_NAME = TROPOMI.product
+STRATOSPHERE = (TROPOMI.fields["stratospheric_column"], TROPOMI.fields["amf_stratosphere"])
+PRECISION_KERNEL = TROPOMI.fields["precision_kernel"]
 
 REQUIRED = (
     "latitude",
@@ -65,48 +63,11 @@ OPTIONAL = {
 }
 """Variables that may be missing, and what their absence means."""
 
-NAMES = SensorNames(
-    sensor="TROPOMI",
-    product=PRODUCT_NAME,
-    column=TROPOSPHERIC_COLUMN,
-    amf=TROPOSPHERIC_AMF,
-    group="PRODUCT",
-    amf_group="PRODUCT",
-    pixel_dimensions=("/PRODUCT/time", "/PRODUCT/scanline", "/PRODUCT/ground_pixel"),
-    layer_dimension="/PRODUCT/layer",
-    fields={
-        "surface_pressure": "surface_pressure",
-        "surface_altitude": "surface_altitude",
-        "column": TROPOSPHERIC_COLUMN,
-        "precision_kernel": PRECISION_KERNEL,
-        "stratospheric_column": STRATOSPHERE[0],
-        "amf_total": "air_mass_factor_total",
-        "amf_troposphere": TROPOSPHERIC_AMF,
-        "amf_stratosphere": STRATOSPHERE[1],
-    },
-    kernel="averaging_kernel",
-    quality="qa_value",
-    cloud="cloud_radiance_fraction_nitrogendioxide_window",
-    sun="solar_zenith_angle",
-    snow="snow_ice_flag",
-    surface="surface_classification",
-    total_amf="air_mass_factor_total",
-    total_column="nitrogendioxide_total_column",
-    not_recomputed=(
-        "nitrogendioxide_ghost_column",
-        "air_mass_factor_clear",
-        "air_mass_factor_cloudy",
-        "nitrogendioxide_summed_total_column_precision",
-        "nitrogendioxide_total_column_precision",
-        "nitrogendioxide_total_column_precision_kernel",
-    ),
-)
-
 
 class Tropomi(Orbit):
     """An open TROPOMI L2 NO2 file."""
 
-    names = NAMES
+    names = TROPOMI
     required = REQUIRED
     needs = {  # noqa: RUF012
         "reretrieve": REQUIRED,

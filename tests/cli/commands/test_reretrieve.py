@@ -13,9 +13,9 @@ import pytest
 import xarray as xr
 
 from retrieval.apriori.registry import open_apriori
+from retrieval.l2.names import TROPOMI as NAMES
 from retrieval.l2.open_orbit import open_orbit
 from retrieval.l2.product.table import ROW, SetTable
-from retrieval.l2.sensors.tropomi import NAMES
 from retrieval.physics.time_rules import TimeRule
 from retrieval.substitution.options import Above, Options
 from retrieval.substitution.substitute import substitute
