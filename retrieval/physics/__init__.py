@@ -6,7 +6,7 @@ Read the modules in this order; derivations, sizes and sources are in docs/equat
 2. `layers`: where the layers lie. `vertical`: integrals of a profile over them. `levels`,
    `partial_columns`: any set, whatever its levels and unit, to partial columns.
 3. `overlap`, `quadrilaterals`, `grids`, `footprint`: the share of each cell in a pixel.
-4. `time_rules`: which fields serve which scanline. `sun`: where the sun stands.
+4. `time_rules`: which fields serve which scanline.
 
 The public names below are handed on when they are first asked for, as scipy takes its time.
 """

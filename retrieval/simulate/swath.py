@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.physics.sun import solar_angles, solar_position
+from retrieval.simulate.sun import solar_angles, solar_position
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,7 +6,7 @@ import netCDF4
 import numpy as np
 import pytest
 
-from retrieval.physics.sun import solar_angles, solar_position
+from retrieval.simulate.sun import solar_angles, solar_position
 from retrieval.simulate.swath import (
     EARTH_RADIUS,
     full_orbit,
