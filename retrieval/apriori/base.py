@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -106,6 +106,12 @@ class AprioriSet(ABC):
     def files_of(self, i_times: Iterable[int]) -> list[Path]:  # noqa: ARG002
         """Return the files that hold some of the times; all of the set where that is unknown."""
         return self.files
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
 
     def close(self) -> None:  # noqa: B027
         """Release files; reading afterwards is an error."""

@@ -59,7 +59,7 @@ def readers() -> tuple[Reader, ...]:
     return tuple(sorted(found, key=lambda reader: reader.PRIORITY))
 
 
-def open_apriori(path: Path | str | xr.Dataset, around: np.datetime64 | None = None) -> AprioriSet:
+def open_apriori(path: Path | str | xr.Dataset, time: np.datetime64 | None = None) -> AprioriSet:
     """Open a file, a folder of files, a ZIP archive, or a Dataset as an a-priori set.
 
     Only coordinates are read. What the set is, its content says; a TOML beside it may say what
@@ -69,7 +69,7 @@ def open_apriori(path: Path | str | xr.Dataset, around: np.datetime64 | None = N
     Parameters
     ----------
     path : Path or xarray.Dataset
-    around : datetime64, optional
+    time : datetime64, optional
         The time the set is wanted for (an orbit's). Files named for other dates are then left
         closed, and where files differ in grid those of this time are used.
 
@@ -83,17 +83,17 @@ def open_apriori(path: Path | str | xr.Dataset, around: np.datetime64 | None = N
     AprioriError
         In one line: what the input looked like, and what is accepted.
     """
-    if around is not None:
-        around = around.astype("datetime64[ms]")
+    if time is not None:
+        time = time.astype("datetime64[ms]")
     if not isinstance(path, (str, Path)):
-        return _open_dataset(path, around)
+        return _open_dataset(path, time)
     path = Path(path)
-    request = Request(find_sidecar(path), around)
-    opened = _open_sources(path, list_sources(path, around), request)
-    if holds(opened.times, around):
+    request = Request(find_sidecar(path), time)
+    opened = _open_sources(path, list_sources(path, time), request)
+    if holds(opened.times, time):
         return opened
     everything = list_sources(path)
-    if len(everything) == len(list_sources(path, around)):
+    if len(everything) == len(list_sources(path, time)):
         return opened
     opened.close()
     return _open_sources(path, everything, request)

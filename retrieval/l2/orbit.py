@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import netCDF4
 import numpy as np
 
-from retrieval.errors import ProductError
+from retrieval.errors import NoOverlapError, ProductError
 from retrieval.files.archives import Content
 from retrieval.files.damage import CONTENT_ERRORS, content_errors, describe_fault
 from retrieval.l2.pixels import Crop, Footprints, Tropopause
@@ -175,6 +175,24 @@ class Orbit(ABC):
     def read_quality(self, crop: Crop) -> tuple[NDArray[np.integer], NDArray[np.bool_]]:
         """Quality of the pixels of a crop in percent, as whole numbers, and where it is known."""
         return self.read_integer(self.names.quality, crop)
+
+    @property
+    def time(self) -> np.datetime64:
+        """Middle of the measurement times, UTC.
+
+        Raises
+        ------
+        NoOverlapError
+            If no scanline has a time.
+        """
+        times = self.scanline_times(self.full)
+        times = times[~np.isnat(times)]
+        if times.size == 0:
+            name = self.path.name
+            msg = f"{name} has no valid delta_time. Its day is unknown. Choose another file."
+            raise NoOverlapError(msg)
+        middle: np.datetime64 = np.sort(times)[times.size // 2]
+        return middle
 
     def to_xarray(
         self, crop: Crop | None = None, *, variables: Iterable[str] | None = None

@@ -112,7 +112,7 @@ def open_operational(path: str | Path, around: np.datetime64) -> OperationalMode
     AprioriError
         If NO2, temperature or the tropopause index are missing or do not fit together.
     """
-    no2 = open_apriori(Path(path), around=around)
+    no2 = open_apriori(Path(path), around)
     meteo = open_meteo(path, around=around)
     tropopause = _open_tropopause(path, around)
     if not (np.array_equal(no2.times, meteo.times) and np.array_equal(no2.times, tropopause.times)):

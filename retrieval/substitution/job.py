@@ -12,7 +12,6 @@ import numpy as np
 
 from retrieval.apriori.registry import open_apriori
 from retrieval.apriori.sidecar import find_sidecar
-from retrieval.errors import NoOverlapError
 from retrieval.files.provenance import InputFile, checksum
 from retrieval.l2.names import TM5
 from retrieval.l2.product.write import Layout
@@ -123,13 +122,7 @@ def orbit_time(orbit: Orbit) -> np.datetime64:
     NoOverlapError
         If no scanline has a time.
     """
-    times = orbit.scanline_times(orbit.full)
-    times = times[~np.isnat(times)]
-    if times.size == 0:
-        msg = f"{orbit.path.name} has no valid delta_time. Its day is unknown. Choose another file."
-        raise NoOverlapError(msg)
-    middle: np.datetime64 = np.sort(times)[times.size // 2]
-    return middle
+    return orbit.time
 
 
 def set_files(job: Job, found: OpenedSets) -> list[Path]:

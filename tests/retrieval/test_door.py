@@ -101,6 +101,17 @@ def test_a_set_may_be_a_dataset_in_memory_or_lazy(made, workspace):
     np.testing.assert_array_equal(found[name], made[name])
 
 
+def test_orbit_and_set_are_opened_for_each_other(made, workspace):
+    """As contexts; the set is opened for the orbit's time."""
+    with (
+        rt.open_orbit(workspace.orbit) as orbit,
+        rt.open_apriori(workspace.profiles, time=orbit.time) as opened,
+    ):
+        found = rt.substitute(orbit, {"dacno2": opened})
+    name = f"{COLUMN}_DACNO2_apriori"
+    np.testing.assert_array_equal(found[name], made[name])
+
+
 def test_only_what_an_orbit_needs_is_computed(workspace):
     """Of two days in a lazy set the chunks of the other are never touched."""
     import dask.array
