@@ -115,7 +115,7 @@ def test_a_run_of_the_older_split_is_not_resumed(store, tmp_path):
     path = tmp_path / "phase1" / "state.safetensors"
     tensors, metadata = read_tensors(path)
     write_tensors(path, tensors, {**metadata, "format": 1})
-    with pytest.raises(TrainingError, match=r"must be of format 2. Given 1, of another version"):
+    with pytest.raises(TrainingError, match=r"must be of format 3. Given 1, of another version"):
         run_phase(store, recipe, 1, tmp_path, resume=True)
 
 
