@@ -374,7 +374,6 @@ class ProductTable:
     Attributes
     ----------
     names : SensorNames
-        What the sensor calls its own variables.
     sets : list of SetTable
     apriori_tropospheric_column_tm5 : ndarray, shape (scanline, ground_pixel), or None
         Diagnostic from the file alone [mol m-2], None where it cannot be had.
