@@ -13,6 +13,7 @@ from dacno2_s5p.evaluation.metrics import LEAST_UNITS, N_DRAW
 from dacno2_s5p.evaluation.sets import is_netcdf
 from dacno2_s5p.inputs.regrid import bilinear
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
+from retrieval.physics.curvilinear import rectilinear
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,7 +125,7 @@ def _at_stations(evidence: Evidence, name: str, of: AprioriSet) -> NDArray[np.fl
     is_daily = np.unique(stamps).size == stamps.size
     if not is_daily or of.read_uncertainty(0, slice(0, 1), slice(0, 1)) is None:
         return None
-    operator = bilinear(of.grid, evidence.grid.cells(), name)
+    operator = bilinear(rectilinear(of.grid, name), evidence.grid.cells(), name)
     place = ([c.row for c in evidence.cells], [c.column for c in evidence.cells])
     found = np.full((evidence.days.size, len(evidence.cells)), np.nan)
     for i, day in enumerate(evidence.days):

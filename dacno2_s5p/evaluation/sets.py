@@ -20,6 +20,7 @@ from retrieval.apriori.profile_file import KIND as PROFILE_FILE
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
+from retrieval.physics.curvilinear import rectilinear
 from retrieval.physics.levels import HeightLevels, Quantity
 from retrieval.physics.time_rules import TimeRule
 
@@ -95,7 +96,8 @@ def open_field_set(
         raise AprioriError(msg)
     try:
         _check_window(name, opened, window)
-        rows, columns = _block(opened.grid, grid)
+        axes = rectilinear(opened.grid, name)
+        rows, columns = _block(axes, grid)
     except BaseException:
         opened.close()
         raise
@@ -107,7 +109,7 @@ def open_field_set(
 
     found = FieldSet(
         name,
-        opened.grid.crop(rows, columns),
+        axes.crop(rows, columns),
         tuple(float(h) for h in vertical.height),
         frozenset(indices),
         read,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.curvilinear import Grid
     from retrieval.physics.levels import Quantity, Vertical
     from retrieval.physics.time_rules import TimeRule
 
@@ -33,7 +33,7 @@ class AprioriSet(ABC):
     ----------
     kind : str
         Short name of the layout, as `inspect` prints it ("CAMS European reanalysis", ...).
-    grid : RectilinearGrid
+    grid : Grid
         Horizontal cells; axes ascend.
     vertical : Vertical
         Levels or layers, surface first.
@@ -52,7 +52,7 @@ class AprioriSet(ABC):
     """
 
     kind: str
-    grid: RectilinearGrid
+    grid: Grid
     vertical: Vertical
     quantity: Quantity
     times: NDArray[np.datetime64]
@@ -69,7 +69,7 @@ class AprioriSet(ABC):
             ends = [str(time).replace("T", " ") for time in times[[0, -1]].astype("datetime64[m]")]
             when = f"{times.size} field(s), {' to '.join(ends)} UTC"
         unit = "degrees E, N" if grid.is_geographic else f"m in {grid.crs}"
-        edges = (grid.x_edges[0], grid.x_edges[-1], grid.y_edges[0], grid.y_edges[-1])
+        edges = grid.extent
         west, east, south, north = (f"{value:.6g}" for value in edges)
         return "\n".join(
             [

@@ -115,7 +115,7 @@ def _check_same(lowest: Field, other: Field, request: Request) -> None:
     """Levels of a month must agree in grid, times and unit before they are stacked."""
     reasons = []
     if not same_grid(lowest, other):
-        reasons.append(f"grids of {lowest.grid.shape} and {other.grid.shape} cells")
+        reasons.append(f"grids of {lowest.cells.shape} and {other.cells.shape} cells")
     if not np.array_equal(lowest.times, other.times):
         reasons.append("different times")
     if request.unit(lowest.source, lowest.name) != request.unit(other.source, other.name):

@@ -18,6 +18,7 @@ from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError
 from retrieval.files.atomic import check_outputs, results_together
 from retrieval.files.provenance import file_checksum
+from retrieval.physics.curvilinear import rectilinear
 from retrieval.physics.levels import HeightLevels, Quantity
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def coarsen_files(
     opened = open_apriori(Path(path))
     try:
         _check_kind(opened)
-        cells = cell_weights(opened.grid, resolution.cells_per_degree)
+        cells = cell_weights(rectilinear(opened.grid, str(path)), resolution.cells_per_degree)
         targets = {
             part: Path(folder) / f"{part.stem}_{resolution.label}.nc" for part in _parts(opened)
         }

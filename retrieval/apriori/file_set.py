@@ -14,6 +14,7 @@ from retrieval.apriori.formats.units import check_plausible
 from retrieval.apriori.joining import join_times
 from retrieval.errors import AprioriError
 from retrieval.files.provenance import checksum
+from retrieval.physics.curvilinear import CurvilinearGrid
 from retrieval.physics.time_rules import TimeRule
 
 if TYPE_CHECKING:
@@ -224,7 +225,7 @@ def build_set(
         rule = time_rule
     return FileSet(
         kind=kind,
-        grid=reference.located.grid,
+        grid=reference.located.cells,
         vertical=reference.vertical,
         quantity=reference.slab.unit.quantity,
         times=times,
@@ -309,9 +310,14 @@ def _difference(one: Candidate, other: Candidate) -> str:
 
 def same_grid(one: Field, other: Field) -> bool:
     """Tell whether two fields lie on one grid, but for noise of float32 coordinates."""
-    a, b = one.grid, other.grid
+    a, b = one.cells, other.cells
     if a.shape != b.shape or a.crs != b.crs:
         return False
+    if isinstance(a, CurvilinearGrid) or isinstance(b, CurvilinearGrid):
+        if not (isinstance(a, CurvilinearGrid) and isinstance(b, CurvilinearGrid)):
+            return False
+        pairs = ((a.longitude, b.longitude), (a.latitude, b.latitude))
+        return all(np.allclose(p, q, rtol=0.0, atol=1e-4, equal_nan=True) for p, q in pairs)
     return all(
         bool(np.abs(p - q).max() < _SAME_EDGE * float(np.diff(p).min()))
         for p, q in ((a.x_edges, b.x_edges), (a.y_edges, b.y_edges))

@@ -13,13 +13,14 @@ from retrieval.apriori.file_set import FileSet
 from retrieval.apriori.meteorology import Meteo, open_meteo
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError
+from retrieval.physics.curvilinear import CurvilinearGrid
 from retrieval.physics.levels import HeightLayers, HeightLevels, HybridLayers, PressureLevels
 from retrieval.physics.time_rules import OVERPASS_HOURS, TimeRule
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.curvilinear import Grid
     from retrieval.physics.levels import Vertical
 
 UPPER_PRESSURE = 20_000.0
@@ -158,17 +159,22 @@ def _for_upper(opened: AprioriSet) -> str:
     return "yes" if top <= UPPER_PRESSURE else f"top at {top / 100:.0f} hPa is too low"
 
 
-def _grid(grid: RectilinearGrid) -> dict[str, Any]:
+def _grid(grid: Grid) -> dict[str, Any]:
     unit = "degree" if grid.is_geographic else "m"
+    west, east, south, north = grid.extent
+    if isinstance(grid, CurvilinearGrid):
+        steps = [
+            float(np.nanmedian(np.hypot(*(np.diff(v, axis=axis) for v in grid.centres))))
+            for axis in (1, 0)
+        ]
+    else:
+        steps = [float(np.median(np.diff(edges))) for edges in (grid.x_edges, grid.y_edges)]
     return {
         "crs": grid.crs,
         "shape": list(grid.shape),
-        "x": [float(grid.x_edges[0]), float(grid.x_edges[-1])],
-        "y": [float(grid.y_edges[0]), float(grid.y_edges[-1])],
-        "spacing": [
-            float(np.median(np.diff(grid.x_edges))),
-            float(np.median(np.diff(grid.y_edges))),
-        ],
+        "x": [west, east],
+        "y": [south, north],
+        "spacing": steps,
         "unit": unit,
         "is_global": grid.is_periodic,
         "horizontal_rule": "exact overlap" if grid.is_fine else "bilinear",

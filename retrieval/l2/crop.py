@@ -10,6 +10,7 @@ import numpy as np
 
 from retrieval.errors import NoOverlapError, NothingToDoError, ProductError
 from retrieval.l2.pixels import Crop, Footprints
+from retrieval.physics.curvilinear import CurvilinearGrid, Grid
 from retrieval.physics.grids import FULL_CIRCLE, BoundingBox, box_in_degrees, project
 from retrieval.physics.quadrilaterals import crossing_quadrilaterals, unwrap_longitudes
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from retrieval.l2.orbit import Orbit
-    from retrieval.physics.grids import RectilinearGrid
     from retrieval.typing import Float
 
 PIXEL_REACH = 0.5
@@ -29,9 +29,7 @@ Test = Callable[["Float", "Float"], "NDArray[np.bool_]"]
 """Which points (latitude, longitude) are inside."""
 
 
-def find_crop(
-    orbit: Orbit, grid: RectilinearGrid | None = None, bbox: BoundingBox | None = None
-) -> Crop:
+def find_crop(orbit: Orbit, grid: Grid | None = None, bbox: BoundingBox | None = None) -> Crop:
     """Rows and columns in which any pixel centre or corner lies in a grid and in a box.
 
     See `locate_pixels`, which also returns where the pixels are.
@@ -40,7 +38,7 @@ def find_crop(
 
 
 def locate_pixels(
-    orbit: Orbit, grid: RectilinearGrid | None = None, bbox: BoundingBox | None = None
+    orbit: Orbit, grid: Grid | None = None, bbox: BoundingBox | None = None
 ) -> tuple[Crop, Footprints]:
     """Find the part of an orbit in a grid and in a box, and where its pixels are.
 
@@ -50,7 +48,7 @@ def locate_pixels(
     ----------
     orbit : Orbit
         The open file.
-    grid : RectilinearGrid, optional
+    grid : Grid, optional
         Grid of the primary set; None keeps everything.
     bbox : tuple of float, optional
         West, south, east, north [degrees], a further cut.
@@ -73,7 +71,7 @@ def locate_pixels(
     whole = orbit.full
     areas: list[tuple[Test, BoundingBox, str]] = []
     if grid is not None:
-        areas.append((partial(_in_grid, grid=grid), box_in_degrees(grid), "the primary set"))
+        areas.append((partial(_in_grid, grid=grid), _box_of(grid), "the primary set"))
     if bbox is not None:
         areas.append((partial(_in_box, bbox=bbox), bbox, "the bounding box"))
     if not areas:
@@ -93,6 +91,13 @@ def locate_pixels(
         centres = (found.latitude, found.longitude)
         crop = Crop(_within(crop.scanline, rows), _within(crop.ground_pixel, columns))
     return crop, found.copy()  # the rest of what was read is let go
+
+
+def _box_of(grid: Grid) -> BoundingBox:
+    if not isinstance(grid, CurvilinearGrid):
+        return box_in_degrees(grid)
+    west, east, south, north = grid.extent
+    return west, south, east, north
 
 
 def check_corner_order(latitude_bounds: Float, longitude_bounds: Float) -> None:
@@ -154,7 +159,7 @@ def _within(whole: slice, part: slice) -> slice:
     return slice(whole.start + part.start, whole.start + part.stop)
 
 
-def any_within(where: Footprints, grid: RectilinearGrid, is_wanted: NDArray[np.bool_]) -> bool:
+def any_within(where: Footprints, grid: Grid, is_wanted: NDArray[np.bool_]) -> bool:
     """Tell whether any of the wanted pixels lies in a grid with all its corners."""
     inside = is_wanted.copy()
     for corner in range(where.latitude_bounds.shape[-1]):
@@ -174,18 +179,15 @@ def _widened(box: BoundingBox) -> BoundingBox:
     return (west - reach, south, west + width + reach, north)
 
 
-def _in_grid(lat: Float, lon: Float, grid: RectilinearGrid) -> NDArray[np.bool_]:
-    x, y = project(lon, lat, grid)
+def _in_grid(lat: Float, lon: Float, grid: Grid) -> NDArray[np.bool_]:
+    """Tell which points are in a grid; of a curvilinear one, in the box round it."""
+    west, east, south, north = grid.extent
+    x, y = (lon, lat) if isinstance(grid, CurvilinearGrid) else project(lon, lat, grid)
     if grid.is_geographic:
-        middle = 0.5 * (grid.x_edges[0] + grid.x_edges[-1])
+        middle = 0.5 * (west + east)
         x = x - FULL_CIRCLE * np.round((x - middle) / FULL_CIRCLE)
     with np.errstate(invalid="ignore"):
-        return np.asarray(
-            (x >= grid.x_edges[0])
-            & (x <= grid.x_edges[-1])
-            & (y >= grid.y_edges[0])
-            & (y <= grid.y_edges[-1])
-        )
+        return np.asarray((x >= west) & (x <= east) & (y >= south) & (y <= north))
 
 
 def _in_box(lat: Float, lon: Float, bbox: BoundingBox) -> NDArray[np.bool_]:

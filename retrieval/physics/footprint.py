@@ -31,6 +31,7 @@ from retrieval.physics.quadrilaterals import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from retrieval.physics.curvilinear import Grid
     from retrieval.typing import Bool, Float
 
 POLE_TOLERANCE = 1e-3
@@ -361,9 +362,13 @@ def weights_for(
     longitude: Float,
     latitude_bounds: Float,
     longitude_bounds: Float,
-    grid: RectilinearGrid,
+    grid: Grid,
 ) -> Weights:
     """Footprint weights for sets finer than 0.25 degree, bilinear ones for coarser sets."""
+    if not isinstance(grid, RectilinearGrid):
+        if grid.is_fine:
+            return grid.footprint_weights(latitude_bounds, longitude_bounds)
+        return grid.bilinear_weights(latitude, longitude)
     if grid.is_fine:
         return footprint_weights(latitude_bounds, longitude_bounds, grid)
     return bilinear_weights(latitude, longitude, grid)

@@ -104,6 +104,21 @@ class RectilinearGrid:
         return self.y_edges.size - 1, self.x_edges.size - 1
 
     @property
+    def extent(self) -> tuple[float, float, float, float]:
+        """Outer edges: least and largest x, least and largest y."""
+        return (
+            float(self.x_edges[0]),
+            float(self.x_edges[-1]),
+            float(self.y_edges[0]),
+            float(self.y_edges[-1]),
+        )
+
+    @property
+    def identity(self) -> tuple[bytes, ...]:
+        """Bytes that equal grids of one CRS share."""
+        return self.x_edges.tobytes(), self.y_edges.tobytes()
+
+    @property
     def x(self) -> NDArray[np.floating]:
         """Cell centres along x: where the values are."""
         if self.x_centres is not None:

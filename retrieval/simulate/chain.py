@@ -15,6 +15,7 @@ from retrieval.l2.pixels import Footprints, Geometry
 from retrieval.l2.quality import ErrorCode, is_snow_or_ice
 from retrieval.physics.air_mass_factors import troposphere
 from retrieval.physics.constants import MINIMUM_COVERAGE, MOLEC_CM2_PER_MOL_M2
+from retrieval.physics.curvilinear import rectilinear
 from retrieval.physics.layers import (
     Atmosphere,
     LayeredAtmosphere,
@@ -201,7 +202,9 @@ class Simulation:
         weights = None
         if self.options.response == SUPER_GAUSSIAN:
             weights = response_weights(
-                geometry.latitude_bounds, geometry.longitude_bounds, self.truth.grid
+                geometry.latitude_bounds,
+                geometry.longitude_bounds,
+                rectilinear(self.truth.grid, "the truth"),
             )
         found = self.truth.profiles(geometry, weights)
         source = self.truth.apriori

@@ -14,6 +14,7 @@ import numpy as np
 from retrieval.apriori.base import AprioriSet
 from retrieval.l2.pixels import Geometry
 from retrieval.physics.constants import AIR_COLUMN_PER_PASCAL, VIRTUAL_TEMPERATURE_FACTOR
+from retrieval.physics.curvilinear import rectilinear
 from retrieval.physics.footprint import bilinear_weights
 from retrieval.physics.layers import LayeredAtmosphere
 from retrieval.physics.levels import HybridLayers, PressureLevels, Quantity
@@ -110,7 +111,8 @@ class MeteoCollocator:
             `is_missing` where the meteorology has no value: sets that need a temperature get flag
             8 there.
         """
-        weights = bilinear_weights(geometry.latitude, geometry.longitude, self._collocator.grid)
+        grid = rectilinear(self._collocator.grid, "the meteorology")
+        weights = bilinear_weights(geometry.latitude, geometry.longitude, grid)
         values = self._collocator.profiles(geometry, weights).value
         if isinstance(self.vertical, HybridLayers):
             layered = _on_layers(values, self.vertical, surface_pressure, edges)

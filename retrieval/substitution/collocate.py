@@ -15,6 +15,7 @@ import numpy as np
 
 from retrieval.apriori.base import AprioriSet
 from retrieval.errors import NoOverlapError
+from retrieval.physics.curvilinear import CurvilinearGrid
 from retrieval.physics.footprint import CellValues, Weights, apply_weights, cell_values, weights_for
 from retrieval.physics.grids import FULL_CIRCLE, project
 from retrieval.physics.quadrilaterals import unwrap_longitudes
@@ -299,6 +300,11 @@ def grid_window(
     n_y, n_x = grid.shape
     if lat.size == 0:
         return slice(0, n_y), slice(0, n_x)
+    if isinstance(grid, CurvilinearGrid):
+        window = grid.window(unwrap_longitudes(lon)[0], lat, MARGIN)
+        if window is None:
+            raise NoOverlapError(_apart(name, apriori, lat, lon))
+        return window
     if grid.is_geographic:
         x, _ = unwrap_longitudes(lon)
         middle = 0.5 * (grid.x_edges[0] + grid.x_edges[-1])
@@ -326,8 +332,7 @@ def _range(values: Float, edges: Float) -> slice:
 
 def _apart(name: str, apriori: AprioriSet, lat: Float, lon: Float) -> str:
     grid = apriori.grid
-    west, east = grid.x_edges[0], grid.x_edges[-1]
-    south, north = grid.y_edges[0], grid.y_edges[-1]
+    west, east, south, north = grid.extent
     unit = "degrees E/N" if grid.is_geographic else f"m in {grid.crs}"
     return (
         f"Set {name} covers x {west:.6g} to {east:.6g}, y {south:.6g} to {north:.6g} ({unit}), but "

@@ -144,11 +144,11 @@ class _Chain:
         upper = None
         if self.upper is not None:
             upper = UpperPart(self.upper.apriori, self.upper.profiles(block.geometry))
-        shared: dict[tuple[str, bytes, bytes], Weights] = {}
+        shared: dict[tuple[str, tuple[bytes, ...]], Weights] = {}
         done = []
         for collocator in self.collocators:
             grid = collocator.grid
-            key = (grid.crs, grid.x_edges.tobytes(), grid.y_edges.tobytes())
+            key = (grid.crs, grid.identity)
             if key not in shared:
                 shared[key] = collocator.weights(block.geometry)
             profiles = collocator.profiles(block.geometry, shared[key])

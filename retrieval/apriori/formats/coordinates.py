@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrieval.apriori.formats.axes import Axis, longitude_axis, monotonic_axis
+from retrieval.apriori.formats.planes import read_plane, rotated_grid
 from retrieval.errors import AprioriError
 from retrieval.physics.grids import GEOGRAPHIC, RectilinearGrid
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     import netCDF4
     from numpy.typing import NDArray
+
+    from retrieval.apriori.formats.planes import Plane
+    from retrieval.physics.curvilinear import Grid
 
 _BY_STANDARD_NAME = {
     "time": "time",
@@ -98,7 +102,7 @@ class Horizontal:
 
     x: Axis
     y: Axis
-    grid: RectilinearGrid = field(repr=False)
+    grid: Grid = field(repr=False)
 
 
 def horizontal(
@@ -108,6 +112,8 @@ def horizontal(
     y_name: str,
     crs: str,
     where: str,
+    *,
+    plane: Plane | None = None,
 ) -> Horizontal:
     """Read the two horizontal coordinates of a variable and build the grid.
 
@@ -117,20 +123,33 @@ def horizontal(
         Dimensions with coordinate variables of the same name.
     crs : str
         CRS given by the user, empty to read the grid mapping of the file.
+    plane : Plane, optional
+        Two-dimensional latitudes and longitudes beside, used where the dimensions have no
+        coordinates that say where they are.
 
     Raises
     ------
     AprioriError
         If a coordinate is missing, not rectilinear, or outside the Earth.
     """
+    if plane is not None and not crs and not _are_axes(dataset, variable, x_name, y_name):
+        grid = read_plane(dataset, plane, where)
+        n_y, n_x = grid.shape
+        x, y = Axis(np.arange(float(n_x)), n_x), Axis(np.arange(float(n_y)), n_y)
+        return Horizontal(x, y, grid)
     for name in (x_name, y_name):
         if name not in dataset.variables:
             msg = (
                 f"Invalid grid of {where}. Dimensions must have coordinate variables of their "
-                f"name. Given none for {name!r}. Grids with two-dimensional coordinates must be "
-                "regridded first."
+                f"name, or the field latitudes and longitudes in two dimensions. Given none for "
+                f"{name!r}. Name them in its attribute coordinates (CF 5.2)."
             )
             raise AprioriError(msg)
+    mapping = _rotated_mapping(dataset, variable)
+    if mapping is not None and not crs:
+        x = monotonic_axis(dataset.variables[x_name][:], f"{x_name} of {where}")
+        y = monotonic_axis(dataset.variables[y_name][:], f"{y_name} of {where}")
+        return Horizontal(x, y, rotated_grid(mapping, x.values, y.values, where))
     x_variable, y_variable = dataset.variables[x_name], dataset.variables[y_name]
     name_of_crs = crs or crs_of(dataset, variable, where)
     if not name_of_crs and text_attribute(x_variable, "units").lower() in ("m", "km", "metre"):
@@ -149,6 +168,27 @@ def horizontal(
     x = _in_metres(x_variable, f"{x_name} of {where}")
     y = _in_metres(y_variable, f"{y_name} of {where}")
     return Horizontal(x, y, RectilinearGrid.from_centres(x.values, y.values, name_of_crs))
+
+
+def _rotated_mapping(dataset: netCDF4.Dataset, variable: str) -> Any | None:
+    """Return the grid mapping of a variable where it is a rotated pole."""
+    name = text_attribute(dataset.variables[variable], "grid_mapping").split(":")[0].strip()
+    if name not in dataset.variables:
+        return None
+    mapping = dataset.variables[name]
+    is_rotated = text_attribute(mapping, "grid_mapping_name") == "rotated_latitude_longitude"
+    return mapping if is_rotated else None
+
+
+def _are_axes(dataset: netCDF4.Dataset, variable: str, x_name: str, y_name: str) -> bool:
+    """Tell whether the dimensions have coordinates that say where they are on the Earth."""
+    if any(name not in dataset.variables for name in (x_name, y_name)):
+        return False
+    units = [text_attribute(dataset.variables[n], "units").lower() for n in (x_name, y_name)]
+    if all(unit.startswith("degree") for unit in units):
+        turned = text_attribute(dataset.variables[y_name], "standard_name") == "grid_latitude"
+        return not turned or _rotated_mapping(dataset, variable) is not None
+    return bool(text_attribute(dataset.variables[variable], "grid_mapping"))
 
 
 def _check_degrees(x: NDArray[Any], y: NDArray[Any], where: str) -> None:

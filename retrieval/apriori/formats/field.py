@@ -15,14 +15,17 @@ import numpy as np
 from retrieval.apriori.formats.containers import NetcdfSource, damage_as_error
 from retrieval.apriori.formats.coordinates import Horizontal, horizontal, roles, text_attribute
 from retrieval.apriori.formats.expver import layers_by_version, numbers_of, version_at
+from retrieval.apriori.formats.planes import find_plane
 from retrieval.apriori.formats.time_axis import TimeAxis, time_axis
 from retrieval.errors import AprioriError
+from retrieval.physics.curvilinear import rectilinear
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
+    from retrieval.physics.curvilinear import Grid
     from retrieval.physics.grids import RectilinearGrid
 
 
@@ -66,9 +69,20 @@ class Field:
         return self.time.times
 
     @property
-    def grid(self) -> RectilinearGrid:
-        """The horizontal grid; axes ascend."""
+    def cells(self) -> Grid:
+        """The horizontal grid of either kind; axes ascend."""
         return self.horizontal.grid
+
+    @property
+    def grid(self) -> RectilinearGrid:
+        """The horizontal grid where it must have axes.
+
+        Raises
+        ------
+        AprioriError
+            If it is curvilinear.
+        """
+        return rectilinear(self.horizontal.grid, self.where)
 
     @property
     def n_level(self) -> int:
@@ -197,7 +211,11 @@ def find_field(
             f"{', '.join(dimensions)}. Given {', '.join(absent)}. Correct the TOML."
         )
         raise AprioriError(msg)
-    found = roles(dataset, dimensions, names.roles)
+    plane_2d = find_plane(dataset, variable)
+    given = dict(names.roles)
+    if plane_2d is not None and not {"x", "y"} & set(given):
+        given |= dict(zip(("y", "x"), plane_2d.dimensions, strict=True))
+    found = roles(dataset, dimensions, given)
     by_role = {role: dimension for dimension, role in found.items()}
     if "x" not in by_role or "y" not in by_role:
         msg = (
@@ -225,7 +243,8 @@ def find_field(
             name=source.name,
             time_of_day=names.time_of_day,
         )
-        plane = horizontal(dataset, variable, by_role["x"], by_role["y"], names.crs, where)
+        x, y = by_role["x"], by_role["y"]
+        plane = horizontal(dataset, variable, x, y, names.crs, where, plane=plane_2d)
     return Field(source, variable, dimensions, found, by_role.get("level"), time, plane)
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from retrieval.apriori.registry import open_apriori, readers
 from retrieval.errors import AprioriError
 from retrieval.physics.constants import AVOGADRO, MOLAR_MASS_NO2
+from retrieval.physics.curvilinear import CurvilinearGrid
 from retrieval.physics.levels import HeightLayers, HybridLayers, PressureLevels, Quantity
 from retrieval.physics.time_rules import TimeRule
 from tests.builders.files import write_profiles
@@ -408,8 +409,8 @@ def test_a_new_kind_is_one_module():
 
 
 @pytest.mark.parametrize("mapping", ["none", "plain", "with a code", "as text"])
-def test_rotated_poles_are_refused(tmp_path, mapping):
-    """Their latitudes are not those of the Earth."""
+def test_latitudes_of_a_rotated_pole_are_not_those_of_the_earth(tmp_path, mapping):
+    """Read where the mapping says where the pole is, whatever code stands beside; else refused."""
     path = write_profiles(tmp_path / "a.nc")
     with netCDF4.Dataset(path, "a") as file:
         file["latitude"].standard_name, file["longitude"].standard_name = (
@@ -430,5 +431,9 @@ def test_rotated_poles_are_refused(tmp_path, mapping):
             wkt = pyproj.CRS.from_cf({k: pole.getncattr(k) for k in pole.ncattrs()}).to_wkt()
             pole.delncattr("grid_mapping_name")
             pole.crs_wkt = wkt
+    if mapping in ("plain", "with a code"):
+        with closing(open_apriori(path)) as opened:
+            assert isinstance(opened.grid, CurvilinearGrid)
+        return
     with pytest.raises(AprioriError, match="rotated pole"):
         open_apriori(path)

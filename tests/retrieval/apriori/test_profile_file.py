@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import netCDF4
 import numpy as np
 import pytest
@@ -116,10 +118,17 @@ def test_projected_coordinates_may_be_in_kilometres(tmp_path):
 
 
 def test_a_crs_that_is_not_there_is_an_error(tmp_path):
-    """A projected grid without its mapping is refused."""
+    """A projected grid without its mapping lies where its latitudes say, or is refused."""
     path = write_profile_file(tmp_path / "p.nc", profiles())
     with netCDF4.Dataset(path, "a") as ds:
         ds.variables["no2"].delncattr("grid_mapping")
+        latitude = np.asarray(ds["latitude"][:])
+    with closing(open_apriori(path)) as opened:
+        np.testing.assert_allclose(opened.grid.latitude, latitude)
+    with netCDF4.Dataset(path, "a") as ds:
+        ds.renameVariable("latitude", "somewhere")
+        ds["somewhere"].delncattr("standard_name")
+        ds["somewhere"].units = "1"
     with pytest.raises(AprioriError, match=r"need a grid mapping.*crs = 'EPSG"):
         open_apriori(path)
 
