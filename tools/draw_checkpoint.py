@@ -3,7 +3,7 @@ r"""Draw the page of pictures of docs/checkpoint.md from what score_fields.py le
 The scores must be there, and predictions of both days:
 
     python tools/draw_checkpoint.py twin-scores docs/checkpoint/fields.png \
-        --windy 2023-02-14 --calm 2023-06-15 lean=twin.safetensors cams=twin-cams.safetensors
+        lean=a.safetensors,b.safetensors cams=c.safetensors --windy 2023-11-20 --calm 2023-08-23
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 r"""Score networks against the truth of the twin world, cell by cell and at stations held back.
 
-    python tools/score_fields.py -o twin-scores --days 2023-02-14 2023-06-15 \
-        lean=twin.safetensors,twin-m1.safetensors cams=twin-cams.safetensors
+    python tools/score_fields.py lean=a.safetensors,b.safetensors cams=c.safetensors \
+        -o twin-scores --days 2023-02-15 2023-08-23
 
 A name with several checkpoints is the mean of their predictions. Truth, CAMS and stations of a day
 are kept in the folder, and so are predictions, by the fingerprint of their checkpoint: with more

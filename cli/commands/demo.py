@@ -77,7 +77,7 @@ def _run(output: Path, day: str) -> dict[Above, Columns]:
     from dacno2_s5p.twin.true_world import SEED
     from dacno2_s5p.twin.twin import Twin
 
-    checkpoint = shipped_checkpoint()
+    checkpoint = shipped_checkpoint(cams=True) or shipped_checkpoint()
     with progress_bar(f"Twin world, {day}: geography, weather, NO2") as progress:
         twin = Twin(SEED, story.version_for(checkpoint))
         swath = story.best_swath(day)

@@ -109,7 +109,7 @@ def main(
 def _packaged() -> Path | None:
     from dacno2_s5p.network.checkpoint import shipped_checkpoint
 
-    found = shipped_checkpoint()
+    found = shipped_checkpoint(cams=True) or shipped_checkpoint()
     if found is None:
         logger.warning("there is no packaged checkpoint: results are without DACNO2-S5P")
     return found

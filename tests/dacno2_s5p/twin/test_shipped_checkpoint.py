@@ -8,7 +8,11 @@ import pytest
 from dacno2_s5p.errors import CheckpointError
 from dacno2_s5p.inputs.grid import ModelGrid, named_grid
 from dacno2_s5p.inputs.variables import InputTable
-from dacno2_s5p.network.checkpoint import load_checkpoint, shipped_checkpoint
+from dacno2_s5p.network.checkpoint import (
+    load_checkpoint,
+    shipped_checkpoint,
+    shipped_checkpoints,
+)
 from dacno2_s5p.prediction.predict import as_trained, predict_day
 from dacno2_s5p.twin.network_days import SimulatedDays
 from dacno2_s5p.twin.writers.profiles import overpass_mean
@@ -19,18 +23,40 @@ from .conftest import SUMMER
 BENELUX = ModelGrid("Benelux", "EPSG:3035", 3_840_000.0, 3_008_000.0, 2000.0, 128, 128, 128)
 
 
+PACKAGED = (*shipped_checkpoints(), *shipped_checkpoints(cams=True))
+
+
 @pytest.fixture(scope="module")
 def model():
     path = shipped_checkpoint()
     assert path is not None
-    assert path.stat().st_size < 10e6
     return load_checkpoint(path)
+
+
+def test_they_are_small_together():
+    """All members stay a small download; there are networks with the forecast and without."""
+    assert {"twin.safetensors", "twin-cams.safetensors"} <= {path.name for path in PACKAGED}
+    assert sum(path.stat().st_size for path in PACKAGED) < 8e6
+
+
+@pytest.mark.parametrize("path", PACKAGED, ids=lambda path: path.stem)
+def test_members_are_alike_but_for_their_weights(path):
+    """Members of an ensemble have one network, one split of stations, the same days held back."""
+    own = load_checkpoint(path).info
+    has_cams = path.stem.startswith("twin-cams")
+    first = load_checkpoint(shipped_checkpoint(cams=has_cams)).info
+    assert own.inputs == InputTable.default(("transport", "cams") if has_cams else ("transport",))
+    assert own.network == first.network
+    assert own.training_stations == first.training_stations
+    assert own.trained_days == first.trained_days
+    number = path.stem.rpartition("-m")[2] if "-m" in path.stem else "0"
+    assert own.recipe["member"] == int(number)
 
 
 def test_it_fits_the_package_and_says_what_it_is(model):
     """Phase 3, the shipped inputs and grid; synthetic, so that real inputs are refused."""
     assert model.info.phase == 3
-    assert model.info.inputs == InputTable.default()
+    assert model.info.inputs == InputTable.default(("transport",))
     assert model.info.grid == named_grid("europe-2km")
     assert model.info.training_data == "synthetic"
     model.require_origin("synthetic")
