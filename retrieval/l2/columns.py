@@ -56,6 +56,10 @@ class ColumnProduct:
     is_ours: bool
 
 
+_NO_COLUMN = "precision|uncertainty|air_mass_factor"
+"""What follows the column's name in those of its qualifying variables."""
+
+
 class OrbitKind(StrEnum):
     """What a file in a folder of orbits is, at a glance."""
 
@@ -124,7 +128,7 @@ def find_columns(orbit: Orbit) -> list[ColumnProduct]:
         has_standard_name = replaced and i == 0
         found.append(_product(name, not has_standard_name, orbit, is_ours=True))
     known = {product.column for product in found} | {f"{orbit.names.column}{ORIGINAL_SUFFIX}"}
-    added = re.compile(rf"{orbit.names.column}_(?!precision)(?P<label>\w*apriori\w*)")
+    added = re.compile(rf"{orbit.names.column}_(?!{_NO_COLUMN})(?P<label>\w*apriori\w*)")
     for name in orbit.variables:
         match = added.fullmatch(name)
         if match and name not in known:

@@ -58,8 +58,8 @@ class Orbit(ABC):
         What is assumed because the file lacks it, one sentence each.
     """
 
-    names: ClassVar[SensorNames]
-    """What the sensor calls its variables."""
+    names: SensorNames
+    """What the sensor calls its variables; an open file may say more, its unit for example."""
     required: ClassVar[tuple[str, ...]]
     """Variables without which no pixel can be re-retrieved."""
     needs: ClassVar[Mapping[str, tuple[str, ...]]]

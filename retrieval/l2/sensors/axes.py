@@ -6,26 +6,32 @@ seconds) since a date (docs/formats.md 1.4).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import netCDF4
 import numpy as np
 
 from retrieval.errors import ProductError
-from retrieval.physics.constants import STANDARD_PRESSURE
+from retrieval.l2.pixels import Tropopause
+from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2, STANDARD_PRESSURE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from retrieval.l2.orbit import Orbit
+    from retrieval.l2.pixels import Crop
     from retrieval.typing import Float
 
 L2_ADVICE = "Give a file in the layout of the operational product."
 """The advice to whoever gives another kind of L2 file."""
 
 TIME_UNITS = "seconds since 2010-01-01 00:00:00"
-"""Of `time`, where a file does not say."""
+"""Of TROPOMI's `time`, where a file does not say."""
 
-_STEPS = {"milliseconds": 1.0, "ms": 1.0, "seconds": 1000.0, "s": 1000.0}
+_STEPS = {"milliseconds": 1.0, "ms": 1.0, "seconds": 1e3, "s": 1e3, "days": 86.4e6}
+"""Milliseconds of a unit of time."""
 
 
 def date_after_since(units: str, where: str) -> np.datetime64:
@@ -81,12 +87,96 @@ def add_delta_time(
     if step is None:
         msg = f"{where}: unknown unit of delta_time {units!r}. {L2_ADVICE}"
         raise ProductError(msg)
-    is_valid = delta != fill
+    is_valid = (delta != fill) & np.isfinite(delta)
     if delta.ndim == 2:
         delta, is_valid = delta[:, 0], is_valid[:, 0]
     milliseconds = np.round(np.where(is_valid, delta, 0).astype(np.float64) * step)
     times = origin.astype("datetime64[ms]") + milliseconds.astype("timedelta64[ms]")
     return np.where(is_valid, times, np.datetime64("NaT", "ms"))
+
+
+def scanline_times(orbit: Orbit, crop: Crop, epoch: str) -> NDArray[np.datetime64]:
+    """Return `time` and `delta_time` as one time a scanline, datetime64[ms] UTC, NaT where missing.
+
+    Parameters
+    ----------
+    orbit, crop
+        The open file and the part in use.
+    epoch : str
+        Unit of `time`, where the file does not say.
+
+    Raises
+    ------
+    ProductError
+        If a unit is unknown, or there is not one value a scanline.
+    """
+    with orbit.reading("delta_time and time"):
+        times = _scanline_times(orbit, crop, epoch)
+    if times.shape != crop.shape[:1]:
+        msg = (
+            f"{orbit.path.name}: delta_time must have one value a scanline, {crop.shape[0]}. "
+            f"Given {times.shape}. {orbit.advice}"
+        )
+        raise ProductError(msg)
+    return times
+
+
+def _scanline_times(orbit: Orbit, crop: Crop, epoch: str) -> NDArray[np.datetime64]:
+    variable, where = orbit.variables["delta_time"], orbit.path.name
+    scanline = orbit.names.pixel_dimensions[-2].split("/")[-1]
+    known = scanline in variable.dimensions
+    lead = variable.dimensions.index(scanline) if known else orbit.names.n_leading
+    delta = orbit.raw("delta_time", (*[slice(0, 1)] * lead, crop.scanline))[(0,) * lead]
+    kind = f"{delta.dtype.kind}{delta.dtype.itemsize}"
+    fill = getattr(variable, "_FillValue", netCDF4.default_fillvals[kind])
+    units = str(getattr(variable, "units", "milliseconds"))
+    if "since" in units:
+        origin = date_after_since(units, where)
+    else:
+        start = np.ravel(orbit.raw("time"))[:1]
+        text = str(getattr(orbit.variables["time"], "units", epoch))
+        origin = add_delta_time(date_after_since(text, where), start, np.nan, text, where)[0]
+    return add_delta_time(origin, delta, fill, units, where)
+
+
+def tropopause_at_layer(orbit: Orbit, crop: Crop, name: str) -> Tropopause:
+    """Tropopause layer index counted from the surface, and where it is valid.
+
+    Fills and indices outside 1 .. layer - 1 are invalid; they are masked before anything uses them
+    as an index (docs/formats.md 1.6).
+    """
+    index, is_valid = orbit.read_integer(name, crop)
+    index = index.astype(np.intp)
+    if orbit.is_reversed:
+        index = orbit.n_layer - 1 - index
+    is_valid &= (index >= 1) & (index < orbit.n_layer)
+    return Tropopause(is_valid, index=np.where(is_valid, index, 0))
+
+
+_PER_AREA = re.compile(
+    r"(?:(?:1\.?0*e\+?|10\^)(?P<power>\d+)\s*)?"
+    r"(?:(?P<molecules>molec(?:ules|s|\.)?\s*/?\s*cm\^?-?2)|mol\s*/?\s*m\^?-?2)",
+    re.IGNORECASE,
+)
+
+
+def column_scale(units: str) -> float | None:
+    """Return what a column in mol m-2 is multiplied with to be in these units; None if unknown.
+
+    Examples
+    --------
+    >>> column_scale("molecules cm-2")
+    6.02214076e+19
+    >>> round(column_scale("1e15 molecules/cm^2"), 2)
+    60221.41
+    >>> column_scale("mol m-2"), column_scale("DU")
+    (1.0, None)
+    """
+    found = _PER_AREA.fullmatch(units.strip())
+    if found is None:
+        return None
+    unit = MOLEC_CM2_PER_MOL_M2 if found["molecules"] else 1.0
+    return unit / 10.0 ** int(found["power"] or 0)
 
 
 LEAPS = np.array(
@@ -140,7 +230,10 @@ class LayerOrder:
 
 
 def layer_order(
-    tm5_constant_a: NDArray[Any], tm5_constant_b: NDArray[Any], where: str
+    tm5_constant_a: NDArray[Any],
+    tm5_constant_b: NDArray[Any],
+    where: str,
+    names: str = "tm5_constant_a/b",
 ) -> LayerOrder:
     """Find the order of a file's layers from the pressures its coefficients give.
 
@@ -148,8 +241,8 @@ def layer_order(
     ----------
     tm5_constant_a, tm5_constant_b : ndarray
         As stored: (layer, 2), (2, layer) or (layer + 1,), [Pa] and [1].
-    where : str
-        Name of the file, for messages.
+    where, names : str
+        The file and the variables, for messages.
 
     Raises
     ------
@@ -160,8 +253,8 @@ def layer_order(
     ----------
     PUM, `tm5_constant_a`; docs/formats.md 1.4, 1.5: order is asserted from the data, never assumed.
     """
-    a = _base_and_top(tm5_constant_a, where)
-    b = _base_and_top(tm5_constant_b, where)
+    a = _base_and_top(tm5_constant_a, where, names)
+    b = _base_and_top(tm5_constant_b, where, names)
     base, top = (a + b * STANDARD_PRESSURE).T
     is_reversed = bool(base[0] < base[-1])
     if is_reversed:
@@ -173,7 +266,7 @@ def layer_order(
     is_closed = np.allclose(base[1:], top[:-1], rtol=1e-6, atol=1e-3)
     if not (np.isfinite(base).all() and (base > top).all() and is_closed):
         msg = (
-            f"{where}: invalid tm5_constant_a/b. Pressures at the layer interfaces "
+            f"{where}: invalid {names}. Pressures at the layer interfaces "
             "must be contiguous and fall from the surface to the top. "
             f"Given {base[0]:.6g} .. {top[-1]:.6g} Pa out of order. {L2_ADVICE}"
         )
@@ -181,7 +274,7 @@ def layer_order(
     return LayerOrder(np.ascontiguousarray(a), np.ascontiguousarray(b), is_reversed)
 
 
-def _base_and_top(values: NDArray[Any], where: str) -> Float:
+def _base_and_top(values: NDArray[Any], where: str, names: str) -> Float:
     """Hybrid coefficients as (layer, 2), from (layer, 2), (2, layer) or (layer + 1,)."""
     values = np.asarray(values, dtype=np.float64)
     if values.ndim == 1 and values.size > 2:
@@ -190,5 +283,5 @@ def _base_and_top(values: NDArray[Any], where: str) -> Float:
         return values
     if values.ndim == 2 and values.shape[0] == 2:
         return values.T
-    msg = f"{where}: tm5_constant_a/b have shape {values.shape}, expected (layer, 2). {L2_ADVICE}"
+    msg = f"{where}: {names} have shape {values.shape}, expected (layer, 2). {L2_ADVICE}"
     raise ProductError(msg)

@@ -9,28 +9,25 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import netCDF4
 import numpy as np
 
 from retrieval.errors import ProductError
 from retrieval.l2.names import TROPOMI, TROPOSPHERIC_AMF, TROPOSPHERIC_COLUMN
-from retrieval.l2.orbit import Orbit
-from retrieval.l2.pixels import Crop, Tropopause
 from retrieval.l2.sensors.axes import (
     L2_ADVICE,
     TIME_UNITS,
     LayerOrder,
-    add_delta_time,
-    date_after_since,
     layer_order,
+    scanline_times,
+    tropopause_at_layer,
 )
-from retrieval.physics import air_mass_factors as airmass
-from retrieval.physics.layers import pressure_edges
+from retrieval.l2.sensors.total_kernel import TotalKernelOrbit
 
 if TYPE_CHECKING:
+    import netCDF4
     from numpy.typing import NDArray
 
-    from retrieval.typing import Float
+    from retrieval.l2.pixels import Crop, Tropopause
 
 PRODUCT_NAME = TROPOMI.product
 STRATOSPHERE = (TROPOMI.fields["stratospheric_column"], TROPOMI.fields["amf_stratosphere"])
@@ -64,7 +61,7 @@ OPTIONAL = {
 """Variables that may be missing, and what their absence means."""
 
 
-class Tropomi(Orbit):
+class Tropomi(TotalKernelOrbit):
     """An open TROPOMI L2 NO2 file."""
 
     names = TROPOMI
@@ -96,39 +93,9 @@ class Tropomi(Orbit):
         """
         return layer_order(self.raw("tm5_constant_a"), self.raw("tm5_constant_b"), self.path.name)
 
-    @property
-    def n_layer(self) -> int:
-        """Number of layers."""
-        return self.layers.n_layer
-
-    @property
-    def is_reversed(self) -> bool:
-        """True where the file counts layers from the top."""
-        return self.layers.is_reversed
-
-    def pressure_edges(self, surface_pressure: Float) -> Float:
-        """Interfaces p = a + b p_surface [Pa], surface first."""
-        return pressure_edges(self.layers.a, self.layers.b, surface_pressure)
-
-    def weights(self, kernel: Float, amf_total: Float | None) -> Float:
-        """Total kernel times total air mass factor: s = M A."""
-        if amf_total is None:
-            msg = "Invalid weights. TROPOMI's need the total air mass factor. Given none."
-            raise ValueError(msg)
-        return airmass.scattering_weights(kernel, amf_total)
-
     def read_tropopause(self, crop: Crop) -> Tropopause:
-        """Tropopause layer index counted from the surface, and where it is valid.
-
-        Fills and indices outside 1 .. layer - 1 are invalid; they are masked before anything
-        uses them as an index (docs/formats.md 1.6).
-        """
-        index, is_valid = self.read_integer("tm5_tropopause_layer_index", crop)
-        index = index.astype(np.intp)
-        if self.is_reversed:
-            index = self.n_layer - 1 - index
-        is_valid &= (index >= 1) & (index < self.n_layer)
-        return Tropopause(is_valid, index=np.where(is_valid, index, 0))
+        """Tropopause by index of a layer."""
+        return tropopause_at_layer(self, crop, "tm5_tropopause_layer_index")
 
     def scanline_times(self, crop: Crop) -> NDArray[np.datetime64]:
         """Measurement time of each scanline, datetime64[ms] UTC, NaT where missing.
@@ -136,28 +103,7 @@ class Tropomi(Orbit):
         Both styles of `delta_time` are read: plain milliseconds after `time`, and
         milliseconds since a date (docs/formats.md 1.4).
         """
-        with self.reading("delta_time and time"):
-            times = self._scanline_times(crop)
-        if times.shape != crop.shape[:1]:
-            msg = (
-                f"{self.path.name}: delta_time must have one value a scanline, {crop.shape[0]}. "
-                f"Given {times.shape}. {L2_ADVICE}"
-            )
-            raise ProductError(msg)
-        return times
-
-    def _scanline_times(self, crop: Crop) -> NDArray[np.datetime64]:
-        variable, where = self.variables["delta_time"], self.path.name
-        delta = self.raw("delta_time", (slice(0, 1), crop.scanline))[0]
-        fill = getattr(variable, "_FillValue", netCDF4.default_fillvals["i4"])
-        units = str(getattr(variable, "units", "milliseconds"))
-        if "since" in units:
-            origin = date_after_since(units, where)
-        else:
-            seconds = int(np.ravel(self.raw("time"))[0])
-            epoch = str(getattr(self.variables["time"], "units", TIME_UNITS))
-            origin = date_after_since(epoch, where) + np.timedelta64(seconds, "s")
-        return add_delta_time(origin, delta, fill, units, where)
+        return scanline_times(self, crop, TIME_UNITS)
 
     def check(self) -> None:
         """Refuse another product, or a file without a required variable."""
