@@ -3,7 +3,7 @@
 Kernel, layers and tropopause are those of TROPOMI under other names. What is its own: time counts
 from 1995, pressures are in hPa, columns in molecules cm-2 or what their attribute says, and quality
 is a rule over several variables, not one number. Names and units are those of HARP's ingestion of
-the product (docs/formats.md 11). The product does not tell the profile's share of its uncertainty
+the product (docs/formats.md 11.1). The product does not tell the profile's share of its uncertainty
 apart: all of it is scaled with the column.
 """
 
