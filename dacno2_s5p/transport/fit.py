@@ -30,12 +30,15 @@ if TYPE_CHECKING:
     Float = NDArray[np.floating]
 
 TRIED: Mapping[str, tuple[float, ...]] = {
-    "wind_height": (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8),
-    "day_lifetime": (2.0, 2.5, 3.0, 3.5, 4.5, 6.0),
-    "night_lifetime": (8.0, 12.0, 15.0, 20.0, 30.0),
+    "wind_height": (0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2),
+    "day_lifetime": (1.0, 1.5, 2.0, 3.0, 4.0, 6.0),
+    "night_lifetime": (4.0, 6.0, 8.0, 12.0, 15.0, 20.0, 30.0),
     "exchange": (0.5, 0.75, 1.0, 1.5, 2.0),
 }
 """Values of each constant."""
+
+HIGHEST = 2000.0
+"""CAMS above this height [m] does not count: there the free troposphere's own NO2 decides."""
 
 PASSES = 2
 """Times that all constants are gone through."""
@@ -104,7 +107,7 @@ def fit_constants(
     targets : mapping of datetime64 to ndarray, shape (n_level, n_y / 4, n_x / 4)
         CAMS NO2 of training days [ug m-3].
     heights : sequence of float
-        Of the targets that count [m]: all levels of `targets`.
+        Of the levels of the targets [m]; those up to 2000 m count.
     start : TransportConstants, optional
         What the search starts from; its cells and steps are kept.
     progress : callable, optional
@@ -121,8 +124,9 @@ def fit_constants(
             "Prepare more days with CAMS."
         )
         raise DataError(msg)
-    first = start or TransportConstants()
-    best = first
+    best = start or TransportConstants()
+    counted = [i for i, height in enumerate(heights) if height <= HIGHEST]
+    below = {day: np.asarray(target)[counted] for day, target in targets.items()}
     tried: dict[TransportConstants, Float] = {}
     n_trial = PASSES * sum(map(len, TRIED.values()))
     done = 0
@@ -130,7 +134,7 @@ def fit_constants(
     def score(constants: TransportConstants) -> Float:
         if constants not in tried:
             days = carried(replace(constants, factor=FACTOR))
-            tried[constants] = explained({d: features(days.day(d)) for d in targets}, targets)
+            tried[constants] = explained({d: features(days.day(d)) for d in below}, below)
         return tried[constants]
 
     curves: dict[str, list[tuple[float, float]]] = {}
@@ -150,7 +154,7 @@ def fit_constants(
         best,
         curves,
         tuple(float(x) for x in score(best)),
-        tuple(heights),
+        tuple(heights[i] for i in counted),
         tuple(sorted(str(day) for day in targets)),
     )
 

@@ -75,10 +75,14 @@ def test_constants_are_found_in_what_they_made(monkeypatch):
     for day in DAYS:
         maps = torch.from_numpy(make(true).day(day))[None]
         profile = prior_profile(maps, LEVELS)[0].numpy()
-        targets[day] = profile.reshape(2, 16, 4, 16, 4).mean(axis=(2, 4))
+        aloft = np.random.default_rng(day.astype(int)).random((1, 16, 16))
+        targets[day] = np.concatenate([profile.reshape(2, 16, 4, 16, 4).mean(axis=(2, 4)), aloft])
     told = []
-    found = fit_constants(make, targets, LEVELS, progress=lambda *step: told.append(step))
+    found = fit_constants(
+        make, targets, (*LEVELS, 5000.0), progress=lambda *step: told.append(step)
+    )
     assert (found.constants.wind_height, found.constants.day_lifetime) == (0.5, 6.0)
+    assert found.heights == LEVELS
     assert found.constants.factor == TransportConstants().factor
     # the fields hold the surface but for shapes, so nearly all is explained
     assert found.explained[0] > 0.95
