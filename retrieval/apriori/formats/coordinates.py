@@ -37,6 +37,7 @@ _BY_STANDARD_NAME = {
     "altitude": "level",
     "air_pressure": "level",
     "atmosphere_hybrid_sigma_pressure_coordinate": "level",
+    "atmosphere_sigma_coordinate": "level",
     "model_level_number": "level",
     "forecast_period": "period",
     "forecast_reference_time": "reference",

@@ -110,3 +110,50 @@ def _ranges(numbers: NDArray[np.int64]) -> str:
     ascending = numbers[::-1]
     runs = np.split(ascending, np.flatnonzero(np.diff(ascending) != 1) + 1)
     return ", ".join(f"{run[0]}-{run[-1]}" if run.size > 1 else f"{run[0]}" for run in runs)
+
+
+LOWEST_MIDDLE = 90_000.0
+"""The middle of the layer at the ground is at a higher pressure than this [Pa] over a surface of
+101325 Pa: else the lowest layers of the model are not in the file."""
+
+
+def interfaces_from_middles(a: Float, b: Float, where: str) -> tuple[Float, Float]:
+    """Return interfaces of layers whose coefficients are known in the middle, in the same order.
+
+    Models define the middle of a layer as the mean of its interfaces (ECMWF, IFS documentation
+    part III, 2.2.1; TM5), so that they follow from the surface upwards: a = 0, b = 1 there, and
+    each further one is twice the middle less the one below. Where that gives no falling pressure,
+    the interfaces lie midway between neighbouring middles, the lowest at the surface.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape (n,)
+        Coefficients [Pa], [1], from the surface or from the top.
+
+    Raises
+    ------
+    AprioriError
+        If there is no falling order, or the lowest layer is not at the surface.
+    """
+    is_top_first = bool(a[0] + b[0] * 101325.0 < a[-1] + b[-1] * 101325.0)
+    turn = slice(None, None, -1 if is_top_first else 1)
+    middle = np.stack([a, b])[:, turn]
+    pressure = middle[0] + middle[1] * 101325.0
+    if pressure.size < 2 or not (np.diff(pressure) < 0).all() or pressure[0] < LOWEST_MIDDLE:
+        msg = (
+            f"Invalid hybrid levels {where}. Coefficients in the middle of layers must begin at "
+            f"the surface and rise without a gap. Given pressures {pressure[0]:g} to "
+            f"{pressure[-1]:g} Pa over a surface of 101325 Pa. Add bounds with formula_terms (CF 7.1)."
+        )
+        raise AprioriError(msg)
+    edges = np.empty((2, pressure.size + 1))
+    edges[:, 0] = 0.0, 1.0
+    for i in range(pressure.size):
+        edges[:, i + 1] = 2.0 * middle[:, i] - edges[:, i]
+    found = edges[0] + edges[1] * 101325.0
+    found[-1] = max(found[-1], 0.0) if found[-1] > -1e-3 * pressure[-1] else found[-1]
+    if not (np.diff(found) < 0).all() or found[-1] < 0:
+        edges[:, 1:-1] = 0.5 * (middle[:, :-1] + middle[:, 1:])
+        edges[:, -1] = 0.0
+    edges[0, -1] = max(edges[0, -1], 0.0)
+    return edges[0, turn], edges[1, turn]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrieval.apriori.formats.coordinates import text_attribute
-from retrieval.apriori.formats.hybrid_tables import interfaces
+from retrieval.apriori.formats.hybrid_tables import interfaces, interfaces_from_middles
 from retrieval.errors import AprioriError
 from retrieval.physics.levels import (
     HeightLayers,
@@ -258,13 +258,8 @@ def _hybrid(
         found = None if terms is None else _joined(*terms, n_level)
         if found is not None:
             return found
-    if _formula_terms(dataset, name, where) is not None:
-        msg = (
-            f"Invalid hybrid levels {where}. Layers need their interfaces. Given coefficients at "
-            "mid-levels only. Add bounds with formula_terms (CF 7.1)."
-        )
-        raise AprioriError(msg)
-    return None
+    middles = _formula_terms(dataset, name, where)
+    return None if middles is None else interfaces_from_middles(*middles, where)
 
 
 def _terms(dataset: netCDF4.Dataset, holder: str) -> dict[str, str]:
@@ -274,6 +269,11 @@ def _terms(dataset: netCDF4.Dataset, holder: str) -> dict[str, str]:
 
 def _formula_terms(dataset: netCDF4.Dataset, holder: str, where: str) -> tuple[Float, Float] | None:
     terms = _terms(dataset, holder)
+    if {"sigma", "ptop"} <= terms.keys() and terms["ptop"] in dataset.variables:
+        held = terms["sigma"] if terms["sigma"] in dataset.variables else holder
+        sigma = np.asarray(dataset.variables[held][...], dtype=np.float64)
+        top = float(np.ravel(_in_pascal(dataset.variables[terms["ptop"]]))[0])
+        return (1.0 - sigma) * top, sigma  # p = ptop + sigma (ps - ptop), CF appendix D
     if "b" not in terms or not ("ap" in terms or "a" in terms):
         return None
     names = [terms.get("ap", terms.get("a", "")), terms["b"]]

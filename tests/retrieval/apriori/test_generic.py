@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from retrieval.apriori.formats.hybrid_tables import interfaces, interfaces_from_middles
 from retrieval.apriori.registry import open_apriori, readers
 from retrieval.errors import AprioriError
 from retrieval.physics.constants import AVOGADRO, MOLAR_MASS_NO2
@@ -293,10 +294,60 @@ def test_coefficients_without_a_unit_are_of_their_reference_pressure(tmp_path, t
     np.testing.assert_allclose(opened.read(0, ALL, ALL), SI[0] * 1e-2, rtol=2e-7)
 
 
-def mid_levels_only(ds):
-    ds.createVariable("ap", "f8", ("level",))[:] = 0.5 * (A[:-1] + A[1:])
-    ds.createVariable("b", "f8", ("level",))[:] = 0.5 * (B[:-1] + B[1:])
-    ds["level"].formula_terms = "ap: ap b: b ps: ps"
+def mid_levels_only(part=slice(None)):
+    """Coefficients in the middle of layers, as of a part of the levels."""
+
+    def add(ds):
+        a, b = (np.append(v, [v[-1], v[-1]]) for v in (A, B))
+        a[3:], b[3:] = [1e3, 5e2, 0.0], [0.05, 0.01, 0.0]
+        for name, edges in (("ap", a), ("b", b)):
+            middle = 0.5 * (edges[:-1] + edges[1:])[part][:3]
+            ds.createVariable(name, "f8", ("level",))[:] = middle
+        ds["ap"].units = "Pa"
+        ds["level"].formula_terms = "ap: ap b: b ps: ps"
+
+    return add
+
+
+@pytest.mark.parametrize("n_level", [60, 137])
+@pytest.mark.parametrize("is_top_first", [False, True])
+def test_interfaces_follow_from_the_middles_of_layers(n_level, is_top_first):
+    """ECMWF's own tables: from the means of neighbouring interfaces back to these."""
+    a, b = interfaces(list(range(1, n_level + 1)), "the table")
+    turn = slice(None, None, -1 if is_top_first else 1)
+    middles = [(0.5 * (v[:-1] + v[1:]))[turn] for v in (a, b)]
+    found = interfaces_from_middles(*middles, "the table")
+    # alternating sums of 137 numbers of 1e4 Pa in float64
+    np.testing.assert_allclose(found[0][turn], a, atol=1e-6)
+    np.testing.assert_allclose(found[1][turn], b, atol=1e-12)
+
+
+def test_middles_that_are_no_means_have_interfaces_midway():
+    """Middles of another rule: interfaces lie between them, the lowest at the surface."""
+    pressure = np.array([1000.0, 990.0, 700.0, 690.0, 100.0]) * 100.0
+    a, b = interfaces_from_middles(np.zeros(5), pressure / 101325.0, "here")
+    found = a + b * 101325.0
+    np.testing.assert_allclose(found, [101325, 99500, 84500, 69500, 39500, 0], rtol=1e-12)
+
+
+def test_sigma_levels(tmp_path):
+    """P = ptop + sigma (ps - ptop) with ptop = 50 hPa: at sigma 0.5 over 1000 hPa it is 525 hPa."""
+
+    def add(ds):
+        ds["level"].formula_terms = "sigma: level ps: ps ptop: ptop"
+        ds.createVariable("ptop", "f8", ())[...] = 50.0
+        ds["ptop"].units = "hPa"
+
+    standard_name = "atmosphere_sigma_coordinate"
+    level = (np.array([0.95, 0.65, 0.2]), {"standard_name": standard_name, "units": "1"})
+    path = write_field(
+        tmp_path / "f.nc", level=level, units="mol mol-1", values=SI * 1e-2, extra=add
+    )
+    with closing(open_apriori(path)) as opened:
+        a, b = opened.vertical.a, opened.vertical.b
+    # twice the middle less the interface below, by hand
+    np.testing.assert_allclose(b, [1.0, 0.9, 0.4, 0.0], atol=1e-12)
+    np.testing.assert_allclose(a + b * 1e5, [1e5, 90_500.0, 43_000.0, 5_000.0], rtol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -311,7 +362,10 @@ def mid_levels_only(ds):
         ({"level": (np.arange(3.0), {"units": "1"})}, "Their kind must be told"),
         ({"level": (np.array([1.0, 0.7, 0.3]), {"units": "hPa"})}, "between 10 and 1200 hPa"),
         ({"level": (np.array([0.0, 50.0, 50.0]), {"units": "m"})}, "must be distinct"),
-        ({"level": (np.arange(3.0), HYBRID), "extra": mid_levels_only}, "need their interfaces"),
+        (
+            {"level": (np.arange(3.0), HYBRID), "extra": mid_levels_only(slice(1, None))},
+            "must begin at the surface",
+        ),
         ({"level": (np.arange(3.0), HYBRID), "extra": cesm("", None)}, "hyai must have a unit of"),
         (
             {"level": (np.arange(3.0), HYBRID), "extra": cesm("", None, A / 100.0)},
