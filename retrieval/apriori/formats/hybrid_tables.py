@@ -143,7 +143,8 @@ def interfaces_from_middles(a: Float, b: Float, where: str) -> tuple[Float, Floa
         msg = (
             f"Invalid hybrid levels {where}. Coefficients in the middle of layers must begin at "
             f"the surface and rise without a gap. Given pressures {pressure[0]:g} to "
-            f"{pressure[-1]:g} Pa over a surface of 101325 Pa. Add bounds with formula_terms (CF 7.1)."
+            f"{pressure[-1]:g} Pa over a surface of 101325 Pa. Add bounds with "
+            "formula_terms (CF 7.1)."
         )
         raise AprioriError(msg)
     edges = np.empty((2, pressure.size + 1))
