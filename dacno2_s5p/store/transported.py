@@ -142,7 +142,9 @@ class Transported(Generic[Source]):
                     raise
                 logger.info("transport: not from %s: %s", self._reach(margin), error)
                 continue
-            logger.info("transport: carried over %s", self._reach(margin))
+            # NO2 at the edges comes from further upwind than this
+            level = logging.INFO if margin == MARGINS[0] else logging.WARNING
+            logger.log(level, "transport: carried over %s", self._reach(margin))
             return carried, maps
         raise AssertionError  # the last margin returns or raises
 

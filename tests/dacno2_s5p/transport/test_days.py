@@ -135,6 +135,7 @@ def test_the_widest_surroundings_are_taken_and_told(caplog):
     found, told = transported(70, caplog)
     assert found.margin == 64
     assert "carried over small and 128 km around" in told[-1]
+    assert caplog.records[-1].levelno == logging.WARNING
     assert "192 km around: The files end before." in told[0]
     np.testing.assert_array_equal(found.day(DAY)["transport"], carried(64))
 
