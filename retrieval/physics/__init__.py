@@ -7,7 +7,7 @@ Read the modules in this order; derivations, sizes and sources are in docs/equat
    `partial_columns`: any set, whatever its levels and unit, to partial columns.
 3. `overlap`, `quadrilaterals`, `grids`, `footprint`: the share of each cell in a pixel.
 4. `time_rules`: which fields serve which scanline.
-5. For another evening, `curvilinear`: grids whose cells are quadrilaterals.
+5. For another evening, `clipping` and `curvilinear`: grids whose cells are quadrilaterals.
 
 The public names below are handed on when they are first asked for, as scipy takes its time.
 """
