@@ -85,9 +85,10 @@ def orbit_kind(path: Path) -> OrbitKind:
             path = orbit_content(path).path
         with h5py.File(path, "r") as content:
             groups = [
-                content[one.names.group]
+                content[group]
                 for one in sensors()
-                if isinstance(content.get(f"{one.names.group}/{one.names.column}"), h5py.Dataset)
+                for group in {one.names.group, one.names.group.split("/")[-1]}  # with data/ or not
+                if isinstance(content.get(f"{group}/{one.names.column}"), h5py.Dataset)
             ]
             if not groups:
                 return OrbitKind.OTHER

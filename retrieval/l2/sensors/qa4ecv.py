@@ -9,19 +9,15 @@ apart: all of it is scaled with the column.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.errors import ProductError
 from retrieval.l2.names import SensorNames
-from retrieval.l2.orbit import COLUMNS
 from retrieval.l2.sensors.axes import (
     L2_ADVICE,
     LayerOrder,
-    column_scale,
     layer_order,
     scanline_times,
     tropopause_at_layer,
@@ -122,11 +118,7 @@ class Qa4ecv(TotalKernelOrbit):
         self, path: Path, dataset: netCDF4.Dataset, content: Content | None = None
     ) -> None:
         super().__init__(path, dataset, content)
-        with self.reading("units"):
-            units = self._units(COLUMN)
-        scale = column_scale(units)
-        if scale is not None:
-            self.names = replace(NAMES, units=units, per_mol_m2=scale)
+        self.names = self.in_own_units(NAMES)
 
     @classmethod
     def matches(cls, dataset: netCDF4.Dataset) -> bool:
@@ -137,41 +129,14 @@ class Qa4ecv(TotalKernelOrbit):
 
     def check(self) -> None:
         """Refuse another product, or an orbit without what a re-retrieval needs."""
-        missing = [name for name in REQUIRED if name not in self.variables]
-        if missing:
-            msg = f"{self.path.name} has no variable {missing[0]}. {self.expectation()}"
-            raise ProductError(msg)
-        if column_scale(self._units(COLUMN)) is None:
-            self._refuse_units(COLUMN, "molecules cm-2 or mol m-2")
-        for field in COLUMNS:
-            name = NAMES.fields[field]
-            if self.has(name) and self._units(name) != self.names.units:
-                self._refuse_units(name, f"{self.names.units}, as {COLUMN}")
-        for name, expected in ((PRESSURE, "hPa"), ("tm5_pressure_level_a", "Pa")):
-            if self._units(name) not in (expected, ""):
-                self._refuse_units(name, expected)
+        self.check_required()
+        self.check_units({PRESSURE: "hPa", "tm5_pressure_level_a": "Pa"})
         self.assumptions += [
             f"{name} is missing: quality does not look at it"
             for name in QUALITY
             if not self.has(name)
         ]
         _ = self.layers
-
-    def _units(self, name: str) -> str:
-        return str(getattr(self.variables.get(name), "units", ""))
-
-    def _refuse_units(self, name: str, rule: str) -> None:
-        given = self._units(name)
-        msg = f"{self.path.name}: {name} must be in {rule}. Given {given!r}. {L2_ADVICE}"
-        raise ProductError(msg)
-
-    def expectation(self) -> str:
-        """Say what the file should have been, and what to do."""
-        found = self.attribute("title") or "another kind of file"
-        return (
-            f"Expected a {PRODUCT_NAME} product with its averaging kernels; found {found}. Choose "
-            "another file."
-        )
 
     # --- values ---------------------------------------------------------------------------------
 
@@ -213,7 +178,7 @@ class Qa4ecv(TotalKernelOrbit):
             code, _ = self.read_integer(snow, crop)
             good &= (code < MOST_SNOW) | (code == OCEAN)
         if self.has(cloud):
-            percent = 100.0 if self._units(cloud) in ("%", "percent") else 1.0
+            percent = 100.0 if self.units_of(cloud) in ("%", "percent") else 1.0
             good &= self.read(cloud, crop) <= MOST_CLOUD * percent
         return np.where(good, 100, 0).astype(np.int16), is_known
 
