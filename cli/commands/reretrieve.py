@@ -49,7 +49,7 @@ DEFAULT_SETS = {"dacno2": PROFILES, "cams": "cams"}
     multiple=True,
     metavar="NAME=PATH",
     help="An a-priori set: a file, a folder or a ZIP archive. Repeatable; the first is the "
-    "primary. NAME is a letter and up to 15 letters or digits.  [default: dacno2=DIR/profiles, "
+    "primary. NAME is a letter and up to 15 letters, digits or _. [default: dacno2=DIR/profiles, "
     "cams=DIR/cams of the workspace, where they hold the orbit's day]",
 )
 @workspace_option

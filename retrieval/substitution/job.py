@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from retrieval.apriori.meteorology import Meteo
     from retrieval.l2.orbit import Orbit
 
-SET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,15}")
+SET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,15}")
+"""What a set may be called, once `-` is `_`."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class Job:
         for name in self.sets:
             check_set_name(name)
         check_names(self.sets)
+        stored = {name.replace("-", "_"): path for name, path in self.sets.items()}
+        object.__setattr__(self, "sets", stored)
 
 
 def check_set_name(name: str) -> None:
@@ -72,12 +75,13 @@ def check_set_name(name: str) -> None:
     Raises
     ------
     ValueError
-        If it is not a letter followed by up to 15 letters or digits, or is TM5.
+        If it is not a letter followed by up to 15 letters, digits or `_` (`-` counts as one), or
+        is TM5.
     """
-    if not SET_NAME.fullmatch(name) or name.upper() == TM5:
+    if not SET_NAME.fullmatch(name.replace("-", "_")) or name.upper() == TM5:
         msg = (
-            f"Invalid set name {name!r}. A name is a letter and up to 15 more letters or digits, "
-            "not TM5 (the operational a priori)."
+            f"Invalid set name {name!r}. A name is a letter and up to 15 more letters, digits "
+            "or _, not TM5 (the operational a priori)."
         )
         raise ValueError(msg)
 

@@ -113,15 +113,22 @@ def check_names(sets: Iterable[str]) -> list[str]:
     Raises
     ------
     ValueError
-        If there is none, or two are the same in capitals.
+        If there is none, or two are the same in capitals, with `-` taken as `_` and either
+        dropped, as in names of files.
+
+    Examples
+    --------
+    >>> check_names(["dacno2", "cams-10km"])
+    ['DACNO2', 'CAMS_10KM']
     """
-    names = [name.upper() for name in sets]
+    names = [name.upper().replace("-", "_") for name in sets]
     if not names:
         msg = "Invalid sets. At least one a-priori set is needed. Given none."
         raise ValueError(msg)
-    twice = {name for name in names if names.count(name) > 1}
+    short = [name.replace("_", "") for name in names]
+    twice = [name for name, key in zip(names, short, strict=True) if short.count(key) > 1]
     if twice:
-        msg = f"Invalid set names. Each may be used once. Given {twice.pop()} twice. Rename one."
+        msg = f"Invalid set names. Each may be used once. Given {twice[0]} twice. Rename one."
         raise ValueError(msg)
     return names
 

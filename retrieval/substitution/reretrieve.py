@@ -50,14 +50,14 @@ MAXIMUM_FRACTION_ABOVE = 0.95
 
 
 def default_output(orbit: Path, sets: Mapping[str, Path], folder: Path | None = None) -> Path:
-    """Name of the output: STEM_SET1[-SET2...].nc beside the orbit or in a folder.
+    """Name of the output: STEM_SET1[-SET2...].nc beside the orbit or in a folder, `_` dropped.
 
     Examples
     --------
     >>> default_output(Path("a.nc"), {"dacno2": Path("p"), "cams": Path("c")}).name
     'a_DACNO2-CAMS.nc'
     """
-    names = "-".join(name.upper() for name in sets)
+    names = "-".join(name.upper().replace("-", "").replace("_", "") for name in sets)
     return (folder or orbit.parent) / f"{orbit.stem}_{names}.nc"
 
 

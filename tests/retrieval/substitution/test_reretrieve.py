@@ -10,6 +10,7 @@ import pytest
 
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import NoOverlapError, OutputError
+from retrieval.l2.columns import find_columns
 from retrieval.l2.open_orbit import open_orbit
 from retrieval.substitution.job import Job, check_set_name, orbit_time
 from retrieval.substitution.options import Options
@@ -24,13 +25,15 @@ def workspace(tmp_path_factory):
     return build_workspace(tmp_path_factory.mktemp("workspace"))
 
 
-@pytest.mark.parametrize("name", ["a", "dacno2", "CAMS", "Set1", "A" * 16])
+@pytest.mark.parametrize("name", ["a", "dacno2", "CAMS", "Set1", "A" * 16, "a_b", "my-set"])
 def test_names_of_sets(name):
-    """A letter and up to 15 more letters or digits."""
+    """A letter and up to 15 more letters, digits or underscores; a dash counts as one."""
     check_set_name(name)
 
 
-@pytest.mark.parametrize("name", ["", "2cams", "TM5", "tm5", "a b", "a_b", "A" * 17, "Å", "a\n"])
+@pytest.mark.parametrize(
+    "name", ["", "2cams", "TM5", "tm5", "a b", "_a", "-a", "A" * 17, "Å", "a\n"]
+)
 def test_other_names_are_refused(name):
     """They become parts of variable names; TM5 is the operational a priori."""
     with pytest.raises(ValueError, match="Invalid set name"):
@@ -41,6 +44,17 @@ def test_two_sets_with_one_name_are_refused():
     """`cams` and `CAMS` would write the same variables."""
     with pytest.raises(ValueError, match="CAMS twice"):
         Job({"cams": Path("a"), "CAMS": Path("b")})
+
+
+def test_names_with_an_underscore_stand_in_variables_and_not_in_file_names(workspace, tmp_path):
+    """`cams-10km` is CAMS_10KM in the file; what only differs by the underscore is refused."""
+    sets = {"cams-10km": workspace.cams}
+    assert default_output(tmp_path / "orbit.nc", sets).name == "orbit_CAMS10KM.nc"
+    reretrieve(workspace.orbit, sets, tmp_path / "out.nc")
+    with open_orbit(tmp_path / "out.nc") as orbit:
+        assert [item.label for item in find_columns(orbit)] == ["TM5", "CAMS_10KM"]
+    with pytest.raises(ValueError, match="A_B twice"):
+        Job({"a_b": Path("a"), "AB": Path("b")})
 
 
 def test_the_output_is_named_after_orbit_and_sets(tmp_path):
