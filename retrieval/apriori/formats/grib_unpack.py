@@ -221,6 +221,8 @@ def _write(axes: Axes, data: mmap.mmap, group: Group, variable: Variable) -> Non
     name = group.name if group.name not in dataset.variables else f"{group.name}_{group.level_kind}"
     target = dataset.createVariable(name, "f4", tuple(names), fill_value=np.nan)
     target.setncatts(variable.attributes)
+    if len(set(versions)) == 1 and versions[0]:
+        target.GRIB_expver = versions[0]  # also where the text beside the times is another axis's
     for (time, level), piece in variable.pieces.items():
         values = _decoded(data, piece.bytes)["values"].astype(np.float32)
         place = (times.index(time), levels.index(level))[: len(names) - 2]

@@ -78,6 +78,9 @@ def test_variables_on_other_hours_and_levels_keep_their_own_axes(tmp_path):
     sizes = {n: (find_field(source, n).times.size, find_field(source, n).n_level) for n in "tq"}
     assert sizes == {"t": (2, 2), "q": (1, 3)}
     assert find_field(source, "tp").times[0] == TIMES[0] + np.timedelta64(3, "h")
+    assert {n: find_field(source, n).expver(0) for n in ("t2m", "tp", "q")} == dict.fromkeys(
+        ("t2m", "tp", "q"), 1
+    )
     for name in ("t2m", "tp", "t", "q"):
         assert np.isfinite(find_field(source, name).read(0, ALL, ALL)).all()
 
