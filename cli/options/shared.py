@@ -286,7 +286,7 @@ def twin_version_options(command: Command) -> Command:
         click.option(
             "--version",
             type=click.IntRange(1, 2),
-            default=1,
+            default=2,
             show_default=True,
             help="Version of the world; in the second, winds of analyses err, the lifetime depends "
             "on NOx, people keep hours that no table has, and weather and inventory reach 13W-13E, "

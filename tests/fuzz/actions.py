@@ -148,9 +148,10 @@ def store(arguments: list[str]) -> str:
 def twin(arguments: list[str]) -> str:
     """Plan what a folder of the twin world lacks, from its manifest."""
     from cli.tasks.twin_files import Request, missing, plan
+    from dacno2_s5p.twin.version import VERSION_1
 
     units = plan(["cams", "ctm"], ["2019-06-01", "2019-06-02"])
-    left = missing(units, Request(SimpleNamespace(seed=0), Path(arguments[0])))
+    left = missing(units, Request(SimpleNamespace(seed=0, version=VERSION_1), Path(arguments[0])))
     return answer({"units": json.dumps([(u.kind, u.label, u.dates) for u in left])})
 
 
