@@ -7,13 +7,13 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 import pytest
-import xarray as xr
 
 import retrieval as rt
 from retrieval.errors import ProductError
 from retrieval.l2.blocks import OrbitBlocks
 from retrieval.l2.open_orbit import open_orbit
 from retrieval.physics.air_mass_factors import air_mass_factor, substituted_column
+from tests.builders.model_field import model_field, slow_amounts
 from tests.builders.tempo_builder import AVOGADRO, build_tempo
 
 REAL = Path(__file__).resolve().parents[5] / "shared" / "data" / "sensors" / "tempo"
@@ -100,65 +100,22 @@ def test_gaps_are_fill_nan_and_infinite(granule, tmp_path):
     assert np.isnan(pixels.column[4])
 
 
-def model(granule):
-    """Return a field of NO2 on hybrid layers, the same everywhere, and its partial columns."""
-    level = np.linspace(1.0, 0.0, 31)
-    ap, b = 5000.0 * level * (1 - level), level**1.4
-    fraction = 2e-9 * np.exp(-4 * (1 - 0.5 * (level[1:] + level[:-1]))) + 3e-11
-    latitude, longitude = np.linspace(39, 43, 9), np.linspace(-76, -71, 11)
-    times = np.array(["2024-06-01T14:00", "2024-06-01T16:00"], dtype="datetime64[ns]")
-    shape = (2, 30, 9, 11)
-    values = np.broadcast_to(fraction[None, :, None, None], shape).copy()
-    surface = np.full((2, 9, 11), 101000.0)
-    data = xr.Dataset(
-        {
-            "no2": (("time", "lev", "lat", "lon"), values, {"units": "mol mol-1"}),
-            "ps": (("time", "lat", "lon"), surface, {"units": "Pa"}),
-            "ap": ("lev", 0.5 * (ap[1:] + ap[:-1]), {"units": "Pa"}),
-            "b": ("lev", 0.5 * (b[1:] + b[:-1]), {"units": "1"}),
-            "ap_bnds": (("lev", "bnds"), np.stack([ap[:-1], ap[1:]], axis=1), {"units": "Pa"}),
-            "b_bnds": (("lev", "bnds"), np.stack([b[:-1], b[1:]], axis=1), {"units": "1"}),
-        },
-        {
-            "time": times,
-            "lev": (
-                "lev",
-                np.arange(30.0),
-                {
-                    "standard_name": "atmosphere_hybrid_sigma_pressure_coordinate",
-                    "formula_terms": "ap: ap b: b ps: ps",
-                    "bounds": "lev_bnds",
-                },
-            ),
-            "lat": ("lat", latitude, {"units": "degrees_north"}),
-            "lon": ("lon", longitude, {"units": "degrees_east"}),
-            "lev_bnds": (
-                ("lev", "bnds"),
-                np.zeros((30, 2)),
-                {"formula_terms": "ap: ap_bnds b: b_bnds ps: ps"},
-            ),
-        },
-    )
-    data.no2.attrs["standard_name"] = "mole_fraction_of_nitrogen_dioxide_in_air"
-    edges = ap + b * granule.edges[..., :1]
-    return data, fraction, edges
+def model():
+    """Return a model over New York."""
+    times = ["2024-06-01T14:00", "2024-06-01T16:00"]
+    return model_field((39.0, 43.0), (-76.0, -71.0), times)
 
 
 def test_a_model_takes_the_place_of_the_a_priori(granule):
     """Columns and air mass factors against a slow loop over pixels and layers."""
-    data, fraction, model_edges = model(granule)
+    data, fraction, edges = model()
     with open_orbit(granule.path) as orbit:
         new = rt.substitute(orbit, {"mymodel": data})
     column = new.nitrogendioxide_tropospheric_column_MYMODEL_apriori
     assert column.units == "mol m-2"
     assert new.attrs["sensor"] == "TEMPO"
     for i, j in [(0, 0), (2, 3), (4, 5)]:
-        x = np.zeros(granule.profile.shape[-1])
-        for k, value in enumerate(fraction):
-            low, high = model_edges[i, j, k], model_edges[i, j, k + 1]
-            for n in range(x.size):
-                bottom, top = granule.edges[i, j, n], granule.edges[i, j, n + 1]
-                x[n] += value * max(0.0, min(low, bottom) - max(high, top))
+        x = slow_amounts(fraction, edges, granule.edges[i, j])
         which = granule.is_troposphere[i, j]
         m = (granule.sensitivity[i, j] * x)[which].sum() / x[which].sum()
         expected = granule.column[i, j] / MOL_M2 * granule.amf[i, j] / m
@@ -168,7 +125,7 @@ def test_a_model_takes_the_place_of_the_a_priori(granule):
 
 def test_the_file_keeps_the_product_s_names_and_units(granule, tmp_path):
     """New variables stand beside the product's own, in its unit; originals are bit-identical."""
-    data, _, _ = model(granule)
+    data, _, _ = model()
     source = tmp_path / "model.nc"
     data.to_netcdf(source)
     out = tmp_path / "new.nc"
