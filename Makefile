@@ -6,8 +6,6 @@ STAMP  := $(VENV)/.installed
 PROCESSES ?= 2
 EVIDENCE ?= evidence
 FILES ?= 10000
-MEMBERS ?= 1
-MEMBERS_WANTED = $(shell seq 0 $$(($(MEMBERS) - 1)))
 
 .DEFAULT_GOAL := help
 .PHONY: help install docs demo evidence twin-checkpoint test lint fuzz bench bench-peers clean
@@ -29,10 +27,10 @@ demo: $(STAMP) ## the whole story on synthetic files, into demo/
 evidence: $(STAMP) ## sixty twin days through every step, against the truth: docs/evidence; goes on where it stopped
 	OMP_NUM_THREADS=1 $(BIN)/python -m cli.evidence -o $(EVIDENCE) --results docs/evidence --jobs $(PROCESSES)
 
-twin-checkpoint: $(STAMP) ## train the packaged checkpoints on the twin world; goes on where it stopped (MEMBERS=3)
-	for recipe in twin_cams twin; do for member in $(MEMBERS_WANTED); do \
-	  $(BIN)/dacno2-s5p train -v --recipe configs/$$recipe.toml --member $$member \
-	    --store twin-run/store -w twin-run --resume --threads 1 || exit 1; done; done
+twin-checkpoint: $(STAMP) ## train the packaged checkpoints on the twin world; goes on where it stopped
+	for run in "twin_cams 0" "twin_cams 1" "twin 0"; do set -- $$run; \
+	  $(BIN)/dacno2-s5p train -v --recipe configs/$$1.toml --member $$2 \
+	    --store twin-run/store -w twin-run --resume --threads 1 || exit 1; done
 	for run in twin-run/runs/twin*/phase3; do \
 	  cp $$run/best.safetensors dacno2_s5p/network/data/$$(basename $$(dirname $$run)).safetensors; done
 

@@ -271,7 +271,7 @@ def run_phase(
             )
             raise ConfigurationError(msg)
     days = days_of_phase(store, recipe, phase)
-    network, info = starting_point(store, recipe, parent)
+    network, info = starting_point(days, recipe, parent)
     folder = phase_folder(run, phase, onlyobs=onlyobs)
     processes = processes or Processes()
     logger.info("phase %d on %d days, %s to %s", phase, days.n_day, days.days[0], days.days[-1])

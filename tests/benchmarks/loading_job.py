@@ -117,7 +117,8 @@ def _recipe(job: dict[str, Any]) -> Recipe:
     recipe = Recipe.read(Path(job["recipe"]))
     values = recipe.to_dict()
     values["data"] = {}
-    values["network"] |= job["network"]
+    # files are made without the optional groups
+    values["network"] |= {"transport": 0, **job["network"]}
     values["sampling"] |= job["sampling"]
     return Recipe.from_dict(values)
 

@@ -101,7 +101,8 @@ def _untrained(store: Store, settings: Settings) -> Path:
     """Write random weights of the recipe's network as a checkpoint."""
     recipe = Recipe.read(CONFIGURATION)
     values = recipe.to_dict()
-    values["network"] |= {**MINI} if settings.tiny else {}
+    # files are made without the optional groups
+    values["network"] |= {"transport": 0, **(MINI if settings.tiny else {})}
     values["sampling"] |= {"block_days": 1, **({"crop": 48} if settings.tiny else {})}  # few days
     recipe = Recipe.from_dict(json.loads(json.dumps(values)))
     network, info = starting_point(store, recipe, None)
