@@ -11,8 +11,11 @@ from retrieval.errors import ProductError
 from retrieval.l2.blocks import OrbitBlocks
 from retrieval.l2.columns import find_columns
 from retrieval.l2.open_orbit import open_orbit
+from retrieval.l2.product.write import Layout
 from retrieval.physics.air_mass_factors import air_mass_factor, substituted_column
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2 as MOL_M2
+from retrieval.substitution.job import Job
+from retrieval.substitution.reretrieve import reretrieve
 from tests.builders.model_field import model_field, slow_amounts
 from tests.builders.qa4ecv_builder import build_qa4ecv
 
@@ -170,6 +173,25 @@ def test_the_file_keeps_the_product_s_names_and_units(orbit, tmp_path):
             for name, variable in old[group].variables.items():
                 np.testing.assert_array_equal(new[group][name][:], variable[:], err_msg=name)
                 assert new[group][name].dtype == variable.dtype
+
+
+def test_standard_names_can_carry_the_model(orbit, tmp_path):
+    """Replaced: column, uncertainty, kernel; A M_total, the sensitivity, stays to float32."""
+    data, _, _ = model()
+    source, out = tmp_path / "model.nc", tmp_path / "new.nc"
+    data.to_netcdf(source)
+    reretrieve(orbit.path, Job({"mymodel": source}, layout=Layout.REPLACE), out)
+    with netCDF4.Dataset(orbit.path) as old, netCDF4.Dataset(out) as new:
+        before, after = old["PRODUCT"].variables, new["PRODUCT"].variables
+        for name in (COLUMN, f"{COLUMN}_uncertainty", "averaging_kernel", "amf_trop"):
+            assert not np.array_equal(after[name][:], before[name][:]), name
+            np.testing.assert_array_equal(after[f"{name}_TM5_apriori"][:], before[name][:])
+        old_slant = before["amf_trop"][0] * before[COLUMN][0]
+        np.testing.assert_allclose(after["amf_trop"][0] * after[COLUMN][0], old_slant, rtol=1e-6)
+        was, now = (
+            one["averaging_kernel"][0] * one["amf_total"][0][..., None] for one in (before, after)
+        )
+        np.testing.assert_allclose(now, was, rtol=1e-6)  # products of float32
 
 
 @pytest.mark.parametrize(

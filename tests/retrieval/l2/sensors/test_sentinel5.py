@@ -159,3 +159,20 @@ def test_orbits_that_cannot_be_re_retrieved_are_one_line(tmp_path, place, option
     with pytest.raises(ProductError, match=said) as caught:
         open_orbit(made.path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_crop_is_the_same_bits_of_the_original(tmp_path):
+    """A model of a part leaves its pixels, with all layers and half levels as they were."""
+    made = build_sentinel5(tmp_path / "a.nc", shape=(12, 5))
+    times = [f"2027-06-03T{hour}:00" for hour in (11, 12, 13)]
+    source, out = tmp_path / "model.nc", tmp_path / "new.nc"
+    model_field((45.4, 47.0), (6.0, 12.0), times)[0].to_netcdf(source)
+    rt.reretrieve(made.path, {"mymodel": source}, out)
+    with netCDF4.Dataset(made.path) as old, netCDF4.Dataset(out) as new:
+        before, after = old["data/PRODUCT"], new["data/PRODUCT"]
+        n = after.dimensions["scanline"].size
+        assert 0 < n < 12
+        for name in ("nitrogen_dioxide_total_column_averaging_kernel", "delta_time", COLUMN):
+            np.testing.assert_array_equal(after[name][:], before[name][12 - n :], err_msg=name)
+        half = "SUPPORT_DATA/INPUT_DATA/pressure_coefficient_a"
+        np.testing.assert_array_equal(after[half][:], before[half][:])
