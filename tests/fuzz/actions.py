@@ -138,7 +138,7 @@ def store(arguments: list[str]) -> str:
     }
     for day in range(opened.n_day):
         read = opened.day_inputs(day)
-        found |= {f"{day} {name}": getattr(read, name).numpy() for name in vars(read)}
+        found |= {f"{day} {name}": values.numpy() for name, values in read.groups.items()}
         found[f"{day} cams"] = opened.cams_field(day)
         stations = opened.stations(day, "all")
         found |= {f"{day} {name}": np.asarray(value) for name, value in stations._asdict().items()}
