@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from retrieval.l2.pixels import Crop, Tropopause
     from retrieval.typing import Float
 
-PRODUCT_NAME = "QA4ECV NO2"
+PRODUCT_NAME = "NO2"
 COLUMN, PRESSURE = "tropospheric_no2_vertical_column", "tm5_surface_pressure"
 TROPOPAUSE = "tm5_tropopause_layer_index"
 STRATOSPHERE = ("stratospheric_no2_vertical_column", "amf_strat")

@@ -103,7 +103,8 @@ class TotalKernelOrbit(Orbit):
     def expectation(self) -> str:
         """Say what the file should have been, and what to do."""
         found = self.attribute("title") or "another kind of file"
+        names = self.names
         return (
-            f"Expected a {self.names.product} product with its averaging kernels; found {found}. "
-            "Choose another file."
+            f"Expected a {names.sensor} {names.product} product with its averaging kernels; found "
+            f"{found}. Choose another file."
         )
