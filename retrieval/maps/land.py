@@ -84,7 +84,7 @@ def _mask() -> _Mask:
         axes = []
         for name in ("lat", "lon"):
             with archive.open(f"{name}.npy") as stream:
-                axes.append(np.lib.format.read_array(stream, allow_pickle=False))
+                axes.append(np.lib.format.read_array(stream))
         with archive.open("mask.npy") as stream:
             np.lib.format.read_magic(stream)
             (n_y, n_x), _, kind = np.lib.format.read_array_header_1_0(stream)
