@@ -1,8 +1,7 @@
 """From an empty folder to re-retrieved columns, every step a command.
 
-Files of a few days of the twin world in their real layouts; `prepare` makes a training store of
-them, `train` goes through three phases of a few steps (no skill), `predict` writes profiles and
-`reretrieve` takes them. Run `python examples/03_from_files_to_columns.py FOLDER`; some minutes.
+Files of a few days of the twin world in their real layouts, a training store of them, three phases
+of a few steps (no skill), profiles, columns: `python examples/03_from_files_to_columns.py FOLDER`.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ def files_to_columns(
     given = ("--start", days[0], "--end", days[-1], "--weather-steps", 8, "--grid", grid)
     command("prepare", "-w", folder, *given, "--weather-step-hours", 3)
     command("train", "-w", folder, "--recipe", recipe, "--threads", 1)
-    checkpoint = folder / "runs" / "minute" / "phase3" / "best.safetensors"
+    checkpoint = folder / "runs/minute/phase3/best.safetensors"
     command("predict", "-w", folder, "--checkpoint", checkpoint, orbit)
     command("reretrieve", orbit, "-a", f"dacno2={folder / 'profiles'}", "-o", folder / "new.nc")
     return folder / "new.nc"
@@ -45,6 +44,7 @@ def files_to_columns(
 
 def draw(folder: Path, output: Path) -> Path:
     """Draw what the predicted profiles change."""
+    plt.figure()
     with rt.open_orbit(output) as orbit:
         orbit.to_xarray(variables=[CHANGE])[CHANGE].plot(x="longitude", y="latitude", center=0)
     plt.savefig(path := folder / "files_to_columns.png", dpi=150)

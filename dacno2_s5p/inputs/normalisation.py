@@ -382,10 +382,18 @@ class TargetScaling:
 
     @classmethod
     def from_moments(cls, mean: Sequence[float], std: Sequence[float]) -> TargetScaling:
-        """Build from mean and standard deviation of each layer."""
+        """Build from mean and standard deviation of each layer.
+
+        Raises
+        ------
+        ValueError
+            If a layer has no NO2, or the lowest one does not vary.
+        """
         surface = mean[0] if mean[0] > 0.0 else float("nan")
         ratio = tuple(m / surface for m in mean)
-        return cls(ratio, std[0], tuple(s / (r * std[0]) for s, r in zip(std, ratio, strict=True)))
+        scales = [r * std[0] for r in ratio]
+        scaled = (s / x if x > 0.0 else float("nan") for s, x in zip(std, scales, strict=True))
+        return cls(ratio, std[0], tuple(scaled))
 
     def layer_weights(self, balance: float, like: Tensor) -> Tensor:
         """Return weights of the layers' squares (n_level, 1, 1), of mean 1.

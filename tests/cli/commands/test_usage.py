@@ -28,7 +28,7 @@ WRONG_CALLS = {
     "name tm5": (["-a", "tm5={profiles}"], "Invalid set name 'tm5'"),
     "17 letters": (["-a", "abcdefghijklmnopq={profiles}"], "up to 15 more letters, digits or _"),
     "digit first": (["-a", "1abc={profiles}"], "Invalid set name '1abc'"),
-    "underscore": (["-a", "a_b={profiles}"], "Invalid set name 'a_b'"),
+    "full stop": (["-a", "a.b={profiles}"], "Invalid set name 'a.b'"),
     "letter outside ASCII": (["-a", "é={profiles}"], "Invalid set name 'é'"),
     "no sign": (["-a", "{profiles}"], "is not NAME=PATH", "cams=cams/2023"),
     "no name": (["-a", "={profiles}"], "is not NAME=PATH"),

@@ -201,8 +201,9 @@ def test_inputs_are_not_changed_in_place():
 
 def test_targets_are_divided_by_ratio_and_scale_and_restored():
     """rho_k = mean_k / mean_0; scaling and its inverse are exact opposites."""
-    scaling = TargetScaling.from_moments([8.0, 6.0, 2.0], 5.0)
+    scaling = TargetScaling.from_moments([8.0, 6.0, 2.0], [5.0, 3.0, 2.5])
     assert scaling.layer_ratio == (1.0, 0.75, 0.25)
+    assert scaling.layer_std == pytest.approx((1.0, 0.8, 2.0))
     field = torch.rand(2, 3, 4, 4) * 30.0
     torch.testing.assert_close(scaling.unscale(scaling.scale(field)), field)
     torch.testing.assert_close(scaling.scale(field)[:, 2], field[:, 2] / 0.25 / 5.0)
@@ -212,4 +213,4 @@ def test_targets_are_divided_by_ratio_and_scale_and_restored():
 def test_ratios_that_are_not_positive_are_refused(means):
     """A layer without NO2 has no ratio."""
     with pytest.raises(ValueError, match=r"Layer ratios and scale must be positive"):
-        TargetScaling.from_moments(means, 1.0)
+        TargetScaling.from_moments(means, [1.0, 1.0])
