@@ -7,6 +7,7 @@ import math
 import signal
 import sys
 import threading
+import warnings
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -66,6 +67,30 @@ def set_verbosity(level: int) -> None:
 def verbosity() -> int:
     """Return the verbosity in force."""
     return _verbosity
+
+
+@contextmanager
+def logging_of_a_command() -> Iterator[None]:
+    """Log as a command does; a process that called it logs as before afterwards.
+
+    Workers of a later call take the verbosity in force: one that a quiet command left behind would
+    silence their warnings.
+    """
+    global _verbosity
+    loggers = [logging.getLogger(name) for name in (None, *OUR_LOGGERS, "py.warnings")]
+    levels = [logger.level for logger in loggers]
+    handlers, said, shows = loggers[0].handlers[:], _verbosity, warnings.showwarning
+    set_verbosity(0)
+    logging.captureWarnings(capture=True)
+    try:
+        yield
+    finally:
+        if warnings.showwarning is not shows:  # it may have been captured before
+            logging.captureWarnings(capture=False)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        loggers[0].handlers[:] = handlers
+        _verbosity = said
 
 
 def one_line(error: BaseException) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import sys
 from typing import Any
 
@@ -11,9 +10,9 @@ import rich_click as click
 
 from cli.console import (
     EXIT_DATA,
+    logging_of_a_command,
     report_error,
     report_usage,
-    set_verbosity,
     termination_as_interrupt,
 )
 from cli.options.shared import verbosity_options
@@ -78,9 +77,7 @@ def cli() -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line; exit status 0 done, 1 data or files wrong, 2 usage."""
-    set_verbosity(0)
-    logging.captureWarnings(capture=True)
-    with termination_as_interrupt():
+    with logging_of_a_command(), termination_as_interrupt():
         status = _run(args)
     sys.exit(status)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import warnings
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ import netCDF4
 import numpy as np
 import pytest
 
-from cli.console import OUR_LOGGERS
 from cli.main import main
 from tests.builders.files import Workspace, build_workspace, write_profiles
 from tests.builders.orbit_builder import build_orbit
@@ -58,18 +56,9 @@ def run(capsys, monkeypatch):
     monkeypatch.delenv("DACNO2_S5P_WORKSPACE", raising=False)
 
     def call(*args: object) -> Outcome:
-        root = logging.getLogger()
-        before = (root.handlers[:], root.level)
         capsys.readouterr()
-        try:
-            with pytest.raises(SystemExit) as stopped, warnings.catch_warnings():
-                main([str(arg) for arg in args])
-        finally:
-            logging.captureWarnings(capture=False)
-            root.handlers[:] = before[0]
-            root.setLevel(before[1])
-            for name in (*OUR_LOGGERS, "py.warnings"):
-                logging.getLogger(name).setLevel(logging.NOTSET)
+        with pytest.raises(SystemExit) as stopped, warnings.catch_warnings():
+            main([str(arg) for arg in args])
         captured = capsys.readouterr()
         return Outcome(stopped.value.code, captured.out, captured.err)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
+from cli.main import main
 from cli.workers.fanout import Failures, Workers, fan_out
 from cli.workers.isolated import Isolated, Outcome
 from tests.builders.fanout_tasks import (
@@ -63,6 +64,15 @@ def test_outcomes_come_in_the_order_of_tasks(tmp_path, jobs):
     if jobs:
         assert seen[-1] == (6, 6)
         assert outcomes[4].messages == ("WARNING: number 4",)
+
+
+def test_a_quiet_command_before_silences_no_worker(tmp_path, capsys):
+    """Workers take the verbosity of the call they are of, not of one that this process had."""
+    with pytest.raises(SystemExit):
+        main(["inspect", "no such file", "-q"])
+    capsys.readouterr()
+    (outcome,), _ = run(square, tmp_path, 1, jobs=1)
+    assert outcome.messages == ("WARNING: number 0",)
 
 
 def test_workers_are_processes_of_one_thread(tmp_path):
@@ -173,7 +183,7 @@ if __name__ == "__main__":
         sys.exit(7)
 else:
     (Path(sys.argv[1]) / "started").touch()
-    time.sleep(3)
+    time.sleep(60)  # it is ended with the call, long before
 """
 """A worker imports the script that started it, before anything else: here it takes its time."""
 
