@@ -18,7 +18,7 @@ install: $(STAMP) ## a virtual environment in .venv with the package and everyth
 $(STAMP): setup.cfg constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[data,grib,fetch,explain,test,docs,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[ml,data,grib,fetch,explain,test,docs,dev]"
 	touch $(STAMP)
 
 demo: $(STAMP) ## the whole story on synthetic files, into demo/

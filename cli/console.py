@@ -95,6 +95,10 @@ def logging_of_a_command() -> Iterator[None]:
 
 def one_line(error: BaseException) -> str:
     """Return an error as one line, whatever the library wrote."""
+    if isinstance(error, ModuleNotFoundError) and error.name == "torch":
+        from dacno2_s5p.errors import NETWORK_NEEDS
+
+        return NETWORK_NEEDS
     return " ".join(str(error).split()) or type(error).__name__
 
 

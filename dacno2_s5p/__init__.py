@@ -8,6 +8,8 @@ Rooms in reading order: `inputs` (what the network sees), `sources` (the users' 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from dacno2_s5p.errors import NETWORK_NEEDS
+
 if TYPE_CHECKING:
     from dacno2_s5p.door import predict_day as predict_day
     from dacno2_s5p.evaluation.evaluate import evaluate as evaluate
@@ -39,7 +41,12 @@ __all__ = sorted(name for names in _MODULES.values() for name in names)
 def __getattr__(name: str) -> Any:
     for module, names in _MODULES.items():
         if name in names:
-            return getattr(import_module(f"{__name__}.{module}"), name)
+            try:
+                return getattr(import_module(f"{__name__}.{module}"), name)
+            except ModuleNotFoundError as error:
+                if error.name != "torch":
+                    raise
+                raise ModuleNotFoundError(NETWORK_NEEDS, name="torch") from error
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)
 

