@@ -8,7 +8,7 @@ EVIDENCE ?= evidence
 FILES ?= 10000
 
 .DEFAULT_GOAL := help
-.PHONY: help install docs demo evidence twin-checkpoint test lint fuzz bench bench-peers clean
+.PHONY: help install docs demo evidence twin-checkpoint test test-oldest wheel lint fuzz bench bench-peers clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -43,6 +43,22 @@ lint: $(STAMP) ## format, style, types, import directions
 test: lint ## everything that CI runs: lint, types, import contracts, doctests, tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
+test-oldest: $(STAMP) ## the tests with the lowest versions that setup.cfg promises (torch as pinned), in .venv-oldest
+	$(BIN)/uv pip compile --quiet --resolution lowest-direct --extra ml --extra data --extra grib \
+	  --extra fetch --extra test --extra explain --extra docs -c constraints.txt setup.cfg \
+	  -o .venv-oldest.txt
+	test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
+	$(BIN)/uv pip install --quiet --python .venv-oldest/bin/python -r .venv-oldest.txt
+	$(BIN)/uv pip install --quiet --python .venv-oldest/bin/python --no-deps --editable .
+	.venv-oldest/bin/python -m pytest -n 2 --dist loadgroup
+
+wheel: $(STAMP) ## wheel and sdist into dist/, the wheel tried in an environment of its own, without torch
+	rm -rf dist build/wheel
+	$(BIN)/python -m build --outdir dist .
+	$(PYTHON) -m venv build/wheel
+	build/wheel/bin/python -m pip install --quiet dist/*.whl
+	cd build/wheel && PATH="$$PWD/bin:$$PATH" bin/python ../../tools/check_installed.py
+
 fuzz: $(STAMP) ## ten thousand damaged files through readers and commands, a table of how they ended (FILES=1000 for fewer)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz --files $(FILES)
 
@@ -55,4 +71,4 @@ bench-peers: $(STAMP) ## the same, beside cmaqsatproc in an environment of its o
 	$(BIN)/python -m tests.benchmarks --peers .venv-peers/bin/python $(BENCH)
 
 clean: ## remove what make install and the tests made
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .venv-oldest* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
