@@ -19,6 +19,7 @@ from cli.options.shared import verbosity_options
 
 COMMANDS = (
     "fetch",
+    "run",
     "reretrieve",
     "coarsen",
     "predict",

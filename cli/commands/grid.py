@@ -20,6 +20,7 @@ from cli.options.shared import (
     orbit_day_options,
     overwrite_option,
     qa_option,
+    update_option,
     verbosity_options,
 )
 from cli.tasks.grid import (
@@ -132,6 +133,7 @@ DAYS_SUFFIX = "_days"
 @orbit_day_options
 @worker_options
 @overwrite_option
+@update_option
 @dry_run_option("Show the plan, compute and write nothing.")
 @json_option
 @verbosity_options
@@ -144,7 +146,8 @@ def grid(**given: Any) -> None:
     first is taken. The sums of each day stay in a folder: run again with more files to add them
     (those that are there already are skipped), or without files for another period. An output of
     the same content is left as it is. OUTPUT_strata.csv holds means over the pixels by cloud
-    radiance fraction, sun angle, snow and ice, land and sea.
+    radiance fraction, sun angle, snow and ice, land and sea. With --update an orbit that has
+    changed, or come in a better version, makes its days anew.
 
     Examples:
 
@@ -172,7 +175,7 @@ def grid(**given: Any) -> None:
             show_plan(files, passed_over, job, summary, as_json=given["as_json"])
             return
         with no_empty_folder(folder):
-            report = _add(files, job, folder, workers, refusal)
+            report = _add(files, job, folder, workers, refusal, update=given["update"])
             check_not_empty(folder, job, report, len(files))
         failed = report.failed
         summary |= describe_report(report, passed_over)
@@ -219,7 +222,7 @@ def _refusal(output: Path, given: dict[str, Any]) -> str:
     overwrite = given["overwrite"] or is_ours
     for target in (output, strata_path(output)):
         check_output(target, overwrite=overwrite, inputs=given["files"])
-    if not is_ours:
+    if not is_ours or given["update"]:
         return ""
     return (
         f"Invalid output {output}. An existing file is not replaced. Given {output.name}, which "
@@ -274,7 +277,13 @@ def _grid(given: dict[str, Any]) -> RectilinearGrid:
 
 
 def _add(
-    files: list[Path], job: GridJob, folder: Path, workers: Workers, refusal: str
+    files: list[Path],
+    job: GridJob,
+    folder: Path,
+    workers: Workers,
+    refusal: str,
+    *,
+    update: bool,
 ) -> AddReport:
     from retrieval.errors import ProductError
     from retrieval.l3.add import add_files
@@ -288,7 +297,7 @@ def _add(
                 outcome.tell()
                 yield ProductError(outcome.error) if outcome.error else outcome.value
 
-        return add_files(store, files, share=share, refuse_new=refusal)
+        return add_files(store, files, share=share, refuse_new=refusal, replace_old=update)
 
 
 def _write(
@@ -304,15 +313,18 @@ def _write(
     from retrieval.l3.file import read_l3, write_l3
     from retrieval.l3.means import period_fingerprint, period_mean
 
-    if refusal:
+    known = "" if given["overwrite"] else stored_fingerprint(output)
+    if known:
         made = period_fingerprint(folder, period, average=given["average"])
-        if made != stored_fingerprint(output) or not strata_path(output).exists():
+        if made == known and strata_path(output).exists():
+            done = {"skipped": "done before", **describe_l3(read_l3(output))}
+            return done | strata_of(folder, output, period)
+        if refusal:
             raise OutputError(refusal)
-        done = {"skipped": "done before", **describe_l3(read_l3(output))}
-        return done | strata_of(folder, output, period)
+    overwrite = given["overwrite"] or bool(known)
     l3 = period_mean(folder, period, average=given["average"])
     history = history_line()[:ATTRIBUTE_BYTES]
-    write_l3(output, l3, overwrite=given["overwrite"], history=history)
+    write_l3(output, l3, overwrite=overwrite, history=history)
     strata = strata_of(folder, output, period)
-    write_strata(strata, overwrite=given["overwrite"])
+    write_strata(strata, overwrite=overwrite)
     return describe_l3(l3) | strata

@@ -17,9 +17,18 @@ from cli.options.shared import (
     json_option,
     output_folder_option,
     overwrite_option,
+    update_option,
     verbosity_options,
 )
-from cli.reporting.origin import LEAF, input_file, input_folder, origin_of, write_origin
+from cli.reporting.origin import (
+    LEAF,
+    input_file,
+    input_folder,
+    is_made_of,
+    is_ours,
+    origin_of,
+    write_origin,
+)
 
 if TYPE_CHECKING:
     from retrieval.l3.differences import AreaNumbers, Sampling
@@ -73,6 +82,7 @@ SHIFT = 0.5
 @bootstrap_option("days", 200)
 @figure_format_option
 @overwrite_option
+@update_option
 @json_option
 @verbosity_options
 def maps(**given: Any) -> None:
@@ -98,7 +108,16 @@ def maps(**given: Any) -> None:
 
     path: Path = given["gridded"]
     folder: Path = given["output"] or path.with_name(f"{path.stem}_maps")
-    targets = _targets(folder, given["suffix"], overwrite=given["overwrite"])
+    read = [input_file(path, "gridded")] if path.is_file() else []
+    days = _days_of(path, given)
+    if days is not None:
+        read.append(input_folder(days, "days"))
+    origin = origin_of(read, given)
+    overwrite = given["overwrite"] or (given["update"] and is_ours(folder / LEAF))
+    if given["update"] and is_made_of(folder / LEAF, origin):
+        _say_skipped(folder, as_json=given["as_json"])
+        return
+    targets = _targets(folder, given["suffix"], overwrite=overwrite)
     l3 = read_l3(path)
     rule = _sampling(l3, given)
     _check_sampling(l3, rule, path)
@@ -110,12 +129,7 @@ def maps(**given: Any) -> None:
         sampling=rule,
     )
     data = _with_intervals(data, path, given)
-    read = [input_file(path, "gridded")]
-    days = _days_of(path, given)
-    if days is not None:
-        read.append(input_folder(days, "days"))
-    origin = origin_of(read, given)
-    with results_together(targets, overwrite=given["overwrite"]) as drafts:
+    with results_together(targets, overwrite=overwrite) as drafts:
         drawn = _draw(data, drafts)
         _write_table(drafts["numbers"], data.numbers)
         _write_table(drafts["numbers_shifted"], _shifted(data))
@@ -126,6 +140,13 @@ def maps(**given: Any) -> None:
         print_json({"files": [str(one) for one in written], "numbers": numbers})
     else:
         _show(data, written)
+
+
+def _say_skipped(folder: Path, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"output": str(folder), "skipped": "done before"})
+    else:
+        click.echo(f"skipped {folder}: done before, from the same content and options")
 
 
 def _targets(folder: Path, suffix: str, *, overwrite: bool) -> dict[str, Path]:

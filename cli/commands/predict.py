@@ -25,6 +25,7 @@ from cli.options.shared import (
     output_folder_option,
     overwrite_option,
     skip_missing_option,
+    update_option,
     verbosity_options,
     workspace_option,
 )
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
 @output_folder_option("Folder of the files.  [default: WORKSPACE/profiles]")
 @worker_options
 @overwrite_option
+@update_option
 @dry_run_option("Say what would be done, and stop.")
 @json_option
 @verbosity_options
@@ -103,7 +105,7 @@ def predict(**given: Any) -> None:
         folder=given["output"] or given["workspace"] / PROFILES,
         history=history_line(),
         sources=tuple(given["sources"]),
-        **{name: given[name] for name in (*options, "raw_uncertainty", "overwrite")},
+        **{name: given[name] for name in (*options, "raw_uncertainty", "overwrite", "update")},
     )
     try:
         _run(prediction, opened(prediction), days, unread, workers, given)
@@ -198,7 +200,7 @@ def _run(
     from cli.tasks.day import DayTask, do_day
 
     there, new = _divide(prediction, use, days)
-    complete, missing = _complete(new, use.source, skip=given["skip_missing"])
+    complete, missing = _complete(new, use.source, skip=given["skip_missing"], others=there)
     gone = {day for day in there if use.source.missing(day)}
     for day in gone:
         note(f"{prediction.path(day)} is not compared with its inputs, which are gone")
@@ -247,7 +249,7 @@ def _divide(
     wanted = ", ".join(model.fingerprint for model in use.models)
     there = [day for day in days if prediction.path(day).exists() and not prediction.overwrite]
     for path in map(prediction.path, there):
-        if made_by(path) != wanted:
+        if not prediction.update and made_by(path) != wanted:
             msg = (
                 f"Invalid output {path}. It must be new, or of the same checkpoint. Given one of "
                 "another. Give --overwrite to replace it, or -o with another folder."
@@ -257,7 +259,7 @@ def _divide(
 
 
 def _complete(
-    days: list[np.datetime64], source: DayInputs, *, skip: bool
+    days: list[np.datetime64], source: DayInputs, *, skip: bool, others: list[np.datetime64]
 ) -> tuple[list[np.datetime64], dict[str, list[str]]]:
     """Return complete days and what others lack; refuse those unless they may be left out."""
     from dacno2_s5p.errors import DataError
@@ -266,7 +268,7 @@ def _complete(
     complete = [day for day in days if str(day) not in missing]
     for day, lacking in missing.items():
         note(f"missing on {day}: {'; '.join(lacking)}")
-    if missing and not (skip and complete):
+    if missing and not (skip and (complete or others)):
         first = next(iter(missing))
         msg = (
             f"Missing inputs. Every day must be complete. Given {len(missing)} of {len(days)} days "

@@ -8,7 +8,13 @@ from pathlib import Path
 import rich_click as click
 
 from cli.console import print_json
-from cli.options.shared import json_option, output_file_option, overwrite_option, verbosity_options
+from cli.options.shared import (
+    json_option,
+    output_file_option,
+    overwrite_option,
+    update_option,
+    verbosity_options,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +37,7 @@ MEGABYTE = 1_000_000
     help="Warn of a page larger than this: mail and phones refuse it.",
 )
 @overwrite_option
+@update_option
 @json_option
 @verbosity_options
 def report(
@@ -40,6 +47,7 @@ def report(
     warn_above: float,
     *,
     overwrite: bool,
+    update: bool,
     as_json: bool,
 ) -> None:
     """Gather what demo, evaluate, grid, maps, attribute and train wrote below DIR on one page.
@@ -55,18 +63,21 @@ def report(
       dacno2-s5p report evidence -o evidence.html --title "Summer 2023"
     """
     from cli.reporting.folder import clean, size_text
-    from cli.reporting.page import gather, render
+    from cli.reporting.page import gather, is_page, render
     from retrieval.files.atomic import atomic_output, check_output
 
     target = folder / "report.html" if output is None else output
     if target.suffix != ".html":
         msg = f"{target} must end in .html."
         raise click.BadParameter(msg, param_hint="-o")
+    overwrite = overwrite or (update and is_page(target))
     check_output(target, overwrite=overwrite)
     found = gather(folder, title=title, leave_out=target)
     page = render(found).encode()
-    with atomic_output(target, overwrite=overwrite) as temporary:
-        temporary.write_bytes(page)
+    is_new = not (update and target.is_file() and target.read_bytes() == page)
+    if is_new:
+        with atomic_output(target, overwrite=overwrite) as temporary:
+            temporary.write_bytes(page)
     if len(page) > warn_above * MEGABYTE:
         logger.warning(
             "The page is %s, above %g MB. Draw figures with fewer points or report folders apart.",
@@ -76,8 +87,10 @@ def report(
     counts = {"tables": found.n_table, "figures": found.n_figure, "bytes": len(page)}
     if as_json:
         problems = [text for product in found.products for text in product.problems]
+        done = {} if is_new else {"skipped": "done before"}
         print_json(
             {"file": str(target), **counts, "synthetic": found.synthetic, "not_shown": problems}
+            | done
         )
         return
     for product in found.products:

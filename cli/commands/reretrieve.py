@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from cli.options.shared import (
     overwrite_option,
     parse_named_path,
     qa_option,
+    update_option,
     verbosity_options,
     workspace_option,
 )
@@ -126,8 +128,15 @@ DEFAULT_SETS = {"dacno2": PROFILES, "cams": "cams"}
     "orbit]",
 )
 @orbit_day_options
+@click.option(
+    "--best-version",
+    is_flag=True,
+    help="Of an orbit that folders hold reprocessed, offline and in near real time, take the "
+    "first; of one kind the newest.",
+)
 @worker_options
 @overwrite_option
+@update_option
 @dry_run_option("Show the plan, compute and write nothing.")
 @json_option
 @verbosity_options
@@ -146,7 +155,7 @@ def reretrieve(**given: Any) -> None:
       dacno2-s5p reretrieve ORBIT.nc --layout replace -o ORBIT_reduced.nc
       dacno2-s5p reretrieve l2 -o new --start 2023-06-01 --end 2023-06-30 --jobs 8
     """
-    found = find_orbits(given["orbits"], given["first"], given["last"], originals=True)
+    found = _find(given)
     workers = Workers.of(given)
     _check_targets(found, given["output"])
     named = _named_sets(given["apriori"])
@@ -179,6 +188,31 @@ def reretrieve(**given: Any) -> None:
         sys.exit(EXIT_DATA)
 
 
+def _find(given: dict[str, Any]) -> Orbits:
+    """Find the orbits, on demand one file of each; a damaged one is reported like any failure."""
+    found = find_orbits(given["orbits"], given["first"], given["last"], originals=True)
+    if not given["best_version"]:
+        return found
+    from retrieval.errors import ProductError
+    from retrieval.files.names import parse_s5p
+    from retrieval.l2.identity import identify, one_file_an_orbit
+
+    names = {path: parse_s5p(path.name) for path in found.paths}
+    count = Counter(name.orbit for name in names.values() if name is not None)
+    several = []
+    for path, name in names.items():
+        with suppress(ProductError):
+            if name is None or count[name.orbit] > 1:
+                identify(path)
+                several.append(path)
+    _, passed_over = one_file_an_orbit(several)
+    for path, instead in passed_over:
+        note(f"{path.name} is left out: {instead.name} holds the orbit")
+    left_out = {path for path, _ in passed_over} - found.named
+    paths = tuple(path for path in found.paths if path not in left_out)
+    return Orbits(paths, found.are_many, found.named)
+
+
 def _tasks(found: Orbits, job: Job, given: dict[str, Any], *, find_sets: bool) -> list[OrbitTask]:
     from cli.tasks.orbit import OrbitTask
 
@@ -186,7 +220,14 @@ def _tasks(found: Orbits, job: Job, given: dict[str, Any], *, find_sets: bool) -
     into_folder = output is not None and (output.is_dir() or found.are_many)
     return [
         OrbitTask(
-            orbit, job, output, into_folder, find_sets, given["dry_run"], orbit in found.named
+            orbit,
+            job,
+            output,
+            into_folder,
+            find_sets,
+            given["dry_run"],
+            orbit in found.named,
+            given["update"],
         )
         for orbit in found.paths
     ]

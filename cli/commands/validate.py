@@ -19,13 +19,22 @@ from cli.options.shared import (
     overwrite_option,
     qa_option,
     seed_option,
+    update_option,
     verbosity_options,
 )
-from cli.reporting.origin import LEAF, input_file, origin_of, write_origin
+from cli.reporting.origin import (
+    LEAF,
+    input_file,
+    is_made_of,
+    is_ours,
+    origin_of,
+    write_origin,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from retrieval.files.provenance import Provenance
     from retrieval.validation.ground_columns import GroundColumns
     from retrieval.validation.pair_scores import Score
     from retrieval.validation.pairs import Pair, PairOptions
@@ -86,6 +95,7 @@ SHOWN = ("median_difference", "median_relative_difference", "dispersion", "pears
 @bootstrap_option("days", 1000)
 @seed_option("Seed of the draws.")
 @overwrite_option
+@update_option
 @json_option
 @verbosity_options
 def validate(
@@ -93,6 +103,7 @@ def validate(
     ground: tuple[Path, ...],
     output: Path,
     overwrite: bool,
+    update: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -112,10 +123,16 @@ def validate(
     how = _options(options)
     files = _ground_files(ground)
     paths = find_orbits(orbits, originals=False).paths
+    inputs = [input_file(p, "orbit") for p in paths] + [input_file(p, "ground") for p in files]
+    origin = origin_of(inputs, options)
+    if update and is_made_of(output / LEAF, origin):
+        _say_skipped(output, as_json=as_json)
+        return
+    overwrite = overwrite or (update and is_ours(output / LEAF))
     stations = read_ground(files)
     pairs, failures = _pairs(paths, stations, how)
     if pairs:
-        scores = _write(output, pairs, paths, files, options, overwrite=overwrite)
+        scores = _write(output, pairs, paths, origin, options, overwrite=overwrite)
         _say(output, pairs, scores, as_json)
     else:
         click.echo(_nothing(paths, stations), err=True)
@@ -211,7 +228,7 @@ def _write(
     output: Path,
     pairs: list[Pair],
     orbits: Sequence[Path],
-    ground: list[Path],
+    origin: Provenance,
     options: dict[str, Any],
     *,
     overwrite: bool,
@@ -250,15 +267,15 @@ def _write(
         note=f"{said}, synthetic" if is_synthetic else said,
         overwrite=overwrite,
     )
-    inputs = [input_file(p, "orbit") for p in orbits]
-    inputs += [input_file(p, "ground") for p in ground]
-    write_origin(
-        output / LEAF,
-        origin_of(inputs, options),
-        is_synthetic=is_synthetic,
-        overwrite=overwrite,
-    )
+    write_origin(output / LEAF, origin, is_synthetic=is_synthetic, overwrite=overwrite)
     return scores
+
+
+def _say_skipped(output: Path, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"output": str(output), "skipped": "done before"})
+    else:
+        click.echo(f"skipped {output}: done before, from the same content and options")
 
 
 def _cell(value: object) -> object:

@@ -73,6 +73,16 @@ def overwrite_option(command: Command) -> Command:
     return click.option("--overwrite", is_flag=True, help="Replace existing outputs.")(command)
 
 
+def update_option(command: Command) -> Command:
+    """Add --update."""
+    return click.option(
+        "--update",
+        is_flag=True,
+        help="Replace outputs of this command that were made from other content or options; what "
+        "is done and what others made stays.",
+    )(command)
+
+
 def json_option(command: Command) -> Command:
     """Add --json."""
     return click.option(

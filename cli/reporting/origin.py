@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LEAF = "provenance.json"
 """Name of the file."""
 PACKAGES = ("numpy", "xarray", "h5py", "netCDF4")
-_UNSAID = frozenset({"overwrite", "as_json", "sets", "checkpoints"})
+_UNSAID = frozenset({"overwrite", "update", "as_json", "sets", "checkpoints"})
 """Options that change no number, or name inputs."""
 
 
@@ -93,6 +93,27 @@ def _by_size(name: str, files: Mapping[str, Path], role: str) -> InputFile:
     lines = [f"{key} {files[key].stat().st_size}\n" for key in sorted(files)]
     digest = hashlib.sha256("".join(lines).encode()).hexdigest()
     return InputFile(name, f"{role} (names and sizes)", digest)
+
+
+def is_made_of(path: Path, origin: Provenance) -> bool:
+    """Tell whether a `provenance.json` names the same inputs, options and software."""
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    wanted = origin.as_attributes()
+    return isinstance(known, dict) and all(
+        known.get(key) == wanted[key] for key in ("inputs", "options", "versions")
+    )
+
+
+def is_ours(path: Path) -> bool:
+    """Tell whether a file is a `provenance.json` that a command of ours wrote."""
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(known, dict) and str(known.get("command", "")).startswith("dacno2-s5p")
 
 
 def write_origin(

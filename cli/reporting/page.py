@@ -160,14 +160,15 @@ def _without_pages(folder: Folder, leave_out: Path | None) -> Folder:
         name: size
         for name, size in folder.sizes.items()
         if folder.path(name) != own
-        and not (name.endswith((".html", ".htm")) and _is_page(folder, name))
+        and not (name.endswith((".html", ".htm")) and is_page(folder.path(name)))
     }
     return Folder(folder.root, sizes, folder.passed_over)
 
 
-def _is_page(folder: Folder, name: str) -> bool:
+def is_page(path: Path) -> bool:
+    """Tell whether a file is a page made by this command."""
     try:
-        with folder.path(name).open("rb") as stream:
+        with path.open("rb") as stream:
             return f'content="{GENERATOR}'.encode() in stream.read(2000)
     except OSError:
         return False

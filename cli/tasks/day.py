@@ -55,6 +55,7 @@ class Prediction:
     bfloat16: bool = False
     allow_synthetic: bool = False
     overwrite: bool = False
+    update: bool = False
 
     @property
     def wants_spread(self) -> bool:
@@ -177,7 +178,8 @@ def do_day(task: DayTask, progress: Callable[[float, float], None] | None = None
     if not prediction.overwrite and path.exists():
         if stored_fingerprint(path) == made:
             return DayDone(path, is_skipped=True)
-        raise OutputError(_made_otherwise(path))
+        if not prediction.update:
+            raise OutputError(_made_otherwise(path))
     if not task.dry_run:
         make_folder(prediction.folder)
         try:
@@ -234,7 +236,9 @@ def _write(
         inputs_origin=use.source.origin,
         history=prediction.history,
     )
-    write_profile_file(prediction.path(task.day), profiles, overwrite=prediction.overwrite)
+    write_profile_file(
+        prediction.path(task.day), profiles, overwrite=prediction.overwrite or prediction.update
+    )
 
 
 def _made_otherwise(path: Path) -> str:

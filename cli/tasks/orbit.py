@@ -48,6 +48,8 @@ class OrbitTask:
     is_named : bool
         Whether the orbit was asked for by its name: then it is an error where there is nothing to
         do. One that was looked for is passed over.
+    update : bool
+        Whether an output of ours that was made otherwise is replaced.
     """
 
     orbit: Path
@@ -57,6 +59,7 @@ class OrbitTask:
     find_sets: bool = False
     dry_run: bool = False
     is_named: bool = True
+    update: bool = False
 
     @property
     def folder(self) -> Path:
@@ -115,6 +118,7 @@ def do_orbit(task: OrbitTask, progress: Callable[[float, float], None] | None = 
     target = _target(task, job)
     if not job.overwrite and is_done(task.orbit, job, target):
         return OrbitDone(target)
+    job = replace(job, overwrite=job.overwrite or _may_replace(task, target))
     if target.parent.exists() or not task.into_folder:
         _check(target, task.orbit, overwrite=job.overwrite)
     try:
@@ -131,6 +135,10 @@ def do_orbit(task: OrbitTask, progress: Callable[[float, float], None] | None = 
         if not job.overwrite and is_done(task.orbit, job, target):
             return OrbitDone(target)
         raise
+
+
+def _may_replace(task: OrbitTask, target: Path) -> bool:
+    return task.update and bool(stored_fingerprint(target))
 
 
 def _target(task: OrbitTask, job: Job) -> Path:

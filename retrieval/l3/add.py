@@ -142,7 +142,12 @@ def one_by_one(
 
 
 def add_files(
-    store: DayStore, paths: Sequence[Path], *, share: Share = one_by_one, refuse_new: str = ""
+    store: DayStore,
+    paths: Sequence[Path],
+    *,
+    share: Share = one_by_one,
+    refuse_new: str = "",
+    replace_old: bool = False,
 ) -> AddReport:
     """Add orbits; those that are in the folder already, by their content, are skipped.
 
@@ -156,6 +161,9 @@ def add_files(
         How files and days are shared out among processes.
     refuse_new : str
         Where not empty, an error with this text is raised before anything new is added.
+    replace_old : bool
+        Make days anew that hold an orbit which has another content now. All orbits of these days
+        must be among the files.
 
     Returns
     -------
@@ -165,12 +173,16 @@ def add_files(
     Raises
     ------
     OutputError
-        If another process is adding to the folder, or `refuse_new` holds.
+        If another process is adding to the folder, `refuse_new` holds, or a day that is to be
+        made anew holds an orbit that is not given.
     """
     report = AddReport()
     with alone_in(store.folder):
         store.reload()
-        fresh = _fresh(store, paths, report, share)
+        found = _scanned(store, paths, share)
+        if replace_old:
+            _forget_old(store, [one for one in found if isinstance(one, Scanned)])
+        fresh = _fresh(store, paths, found, report)
         if fresh and refuse_new:
             raise OutputError(refuse_new)
         _report_of_days(fresh, _add_days(store, fresh, share), report)
@@ -239,14 +251,46 @@ def _add_one(store: DayStore, path: Path, checksum: str, day: np.datetime64) -> 
     return FileResult(sums.n_pixel, sums.n_dropped)
 
 
+def _scanned(store: DayStore, paths: Sequence[Path], share: Share) -> list[Scanned | Exception]:
+    return list(share(scan, [ScanTask(path, store.folder, store.job.side) for path in paths]))
+
+
+def _forget_old(store: DayStore, found: list[Scanned]) -> None:
+    """Remove days with an orbit that is another file now; nothing where one would be lost."""
+    contents = {one.identity.content for one in found}
+    old = {
+        day
+        for entry in store.entries
+        if entry.content not in contents and any(entry.repeats(one.identity) for one in found)
+        for day in entry.days
+    }
+    for day in sorted(old):
+        for entry in store.entries_of(np.datetime64(day)):
+            if entry.content not in contents and not any(
+                entry.repeats(one.identity) for one in found
+            ):
+                msg = (
+                    f"Invalid files. Days with a changed orbit are made anew from all of theirs. "
+                    f"Given none of {entry.file}, which is in the sums of {day}. Give it, too."
+                )
+                raise OutputError(msg)
+    for day in sorted(old):
+        logger.info("The sums of %s are made anew: an orbit of it has changed.", day)
+        store.path_of(np.datetime64(day)).unlink(missing_ok=True)
+    if old:
+        store.reload()
+
+
 def _fresh(
-    store: DayStore, paths: Sequence[Path], report: AddReport, share: Share
+    store: DayStore,
+    paths: Sequence[Path],
+    scanned: Sequence[Scanned | Exception],
+    report: AddReport,
 ) -> list[Scanned]:
     """Files that are to be added, in the order of orbit numbers."""
     without = _without_pixels(store)
     fresh: list[Scanned] = []
-    tasks = [ScanTask(path, store.folder, store.job.side) for path in paths]
-    for path, found in zip(paths, share(scan, tasks), strict=True):
+    for path, found in zip(paths, scanned, strict=True):
         if isinstance(found, Exception):
             report.failed.append((path.name, found))
         elif store.holds(found.identity.content) or found.identity.content in without:

@@ -160,6 +160,16 @@ class DayStore:
         return sorted(self._records)
 
     @property
+    def entries(self) -> list[OrbitIdentity]:
+        """All entries of all days."""
+        return [entry for record in self._records.values() for entry in record.orbits]
+
+    def entries_of(self, day: np.datetime64) -> tuple[OrbitIdentity, ...]:
+        """Return the entries of a day, none where it is not there."""
+        record = self._records.get(day)
+        return () if record is None else record.orbits
+
+    @property
     def orbits(self) -> list[OrbitIdentity]:
         """Everything that has been added, each orbit once, in order."""
         found = {entry.orbit: entry for record in self._records.values() for entry in record.orbits}
