@@ -241,6 +241,30 @@ def test_a_day_that_is_given_out_again_adds_nothing_twice(season, tmp_path):
     assert day_files(store.folder)[0].read_bytes() == before
 
 
+def test_a_changed_orbit_makes_its_day_anew_from_all_of_the_day(season, tmp_path):
+    """The sums are those of the new file; without the day's other orbit nothing is removed."""
+    first = shutil.copy(season.originals[0], tmp_path / season.originals[0].name)
+    second = build_orbit(
+        tmp_path, n_scanline=24, n_ground_pixel=20, orbit_number=8401, date="2019-06-01",
+        overpass="13:58", area=(1.3, 47.8, 3.4, 49.8), seed=7,
+    ).path  # fmt: skip
+    job, folder = GridJob(GRID, ("TM5",)), tmp_path / "days"
+    _gridded(folder, [first, second], job)
+    name = "PRODUCT/nitrogendioxide_tropospheric_column"
+    with h5py.File(first, "r+") as file:
+        file[name][...] = 2 * file[name][...]
+    before = [path.read_bytes() for path in day_files(folder)]
+    with pytest.raises(OutputError, match=f"Given none of {second.name}"):
+        add_files(DayStore.open(folder, job), [first], replace_old=True)
+    assert [path.read_bytes() for path in day_files(folder)] == before
+    report = add_files(DayStore.open(folder, job), [first, second], replace_old=True)
+    assert sorted(report.added) == sorted([first.name, second.name])
+    _gridded(tmp_path / "fresh", [first, second], job)
+    changed, fresh = (period_mean(tmp_path / one) for one in ("days", "fresh"))
+    np.testing.assert_array_equal(changed.mean, fresh.mean)
+    assert np.array_equal(changed.count, fresh.count)
+
+
 def test_files_that_give_nothing_are_not_read_again(season, tmp_path):
     """An orbit outside of the grid is noted by its content."""
     far = GridJob(regular_grid(8000.0, (-8.0, 41.0, -6.0, 43.0)), ("TM5",))
