@@ -28,11 +28,14 @@ evidence: $(STAMP) ## sixty twin days through every step, against the truth: doc
 	OMP_NUM_THREADS=1 $(BIN)/python -m cli.evidence -o $(EVIDENCE) --results docs/evidence --jobs $(PROCESSES)
 
 twin-checkpoint: $(STAMP) ## train the packaged checkpoints on the twin world; goes on where it stopped
-	for run in "twin_cams 0" "twin_cams 1" "twin 0"; do set -- $$run; \
-	  $(BIN)/dacno2-s5p train -v --recipe configs/$$1.toml --member $$2 \
+	for member in 0 1; do \
+	  $(BIN)/dacno2-s5p train -v --recipe configs/twin.toml --member $$member \
 	    --store twin-run/store -w twin-run --resume --threads 1 || exit 1; done
-	for run in twin-run/runs/twin*/phase3; do \
-	  cp $$run/best.safetensors dacno2_s5p/network/data/$$(basename $$(dirname $$run)).safetensors; done
+	for name in twin twin-m1; do \
+	  cp twin-run/runs/$$name/phase3/best.safetensors dacno2_s5p/network/data/$$name.safetensors; \
+	  $(BIN)/dacno2-s5p calibrate --forecast -c dacno2_s5p/network/data/$$name.safetensors \
+	    --store twin-run/store --overwrite \
+	    -o dacno2_s5p/network/data/$$(echo $$name | sed s/twin/twin-cams/).safetensors || exit 1; done
 
 lint: $(STAMP) ## format, style, types, import directions
 	$(BIN)/ruff format --check .

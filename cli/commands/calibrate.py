@@ -55,6 +55,13 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Fit the constants of the transport to CAMS on days of the store, instead of factors.",
 )
+@click.option(
+    "--forecast",
+    "is_forecast",
+    is_flag=True,
+    help="Join the day's CAMS forecast to one network, with a share fitted to stations: writes a "
+    "checkpoint, instead of factors.",
+)
 @count_option("--days", 20, "Days the transport is fitted to, evenly spread over the training's.")
 @click.option(
     "--recipe",
@@ -66,7 +73,7 @@ if TYPE_CHECKING:
 @output_file_option(
     "FILE",
     "File to write.  [default: NAME.calibration.json beside the first checkpoint, where predict "
-    "finds it; transport.toml in the workspace]",
+    "finds it; transport.toml in the workspace; NAME-cams.safetensors beside the checkpoint]",
 )
 @overwrite_option
 @dry_run_option("Say which days were kept back, and stop.")
@@ -89,14 +96,22 @@ def calibrate(**given: Any) -> None:
       dacno2-s5p calibrate --transport --store store -o transport.toml
 
     With --transport the four constants of the transport are fitted to the CAMS targets of training
-    days, and their curves drawn beside the file; prepare takes it by --constants.
+    days, and their curves drawn beside the file; prepare takes it by --constants. With --forecast
+    a network trained without the CAMS forecast gets it beside its own field: the share is fitted on
+    the days that no phase trained on, and the checkpoint written anew.
     """
+    if given["is_transport"] and given["is_forecast"]:
+        msg = "--transport and --forecast fit different things. Give one of them."
+        raise click.UsageError(msg)
     if given["is_transport"]:
         _fit_transport(given)
         return
     if not given["checkpoints"]:
         msg = "there is no network. Give --checkpoint FILE, or --transport."
         raise click.UsageError(msg)
+    if given["is_forecast"]:
+        _fit_forecast(given)
+        return
     from dacno2_s5p.calibration.factors import fit, halves, report
     from dacno2_s5p.calibration.file import calibration_path, write_calibration
     from dacno2_s5p.calibration.residuals import collect_residuals, held_out_days
@@ -166,6 +181,39 @@ def _fit_transport(given: dict[str, Any]) -> None:
     for name, curve in found.curves.items():
         note(f"{name}: " + ", ".join(f"{value:g} {r2:.3f}" for value, r2 in curve))
     click.echo(f"{target}, {drawn}")
+
+
+def _fit_forecast(given: dict[str, Any]) -> None:
+    """Join the forecast to a network, with a fitted share, and write the checkpoint."""
+    from cli.console import progress_bar
+    from dacno2_s5p.calibration.forecast import days_unseen, fit_forecast, with_forecast
+    from dacno2_s5p.network.checkpoint import load_checkpoint, save_checkpoint
+    from dacno2_s5p.store.store import Store
+    from retrieval.files.atomic import check_output
+
+    if len(given["checkpoints"]) != 1:
+        msg = "--forecast takes one network at a time. Give one --checkpoint."
+        raise click.UsageError(msg)
+    path: Path = given["checkpoints"][0]
+    target: Path = given["output"] or path.with_name(f"{path.stem}-cams.safetensors")
+    check_output(target, overwrite=given["overwrite"] or given["dry_run"])
+    store = Store.open(given["store"] or given["workspace"] / STORE)
+    model = load_checkpoint(path)
+    network, info = with_forecast(model, store)
+    days = days_unseen(store, model.info, str(path))
+    if given["dry_run"]:
+        _say_days(days, given)
+        return
+    with progress_bar("Predicting days kept back") as progress:
+        found = fit_forecast(model, store, days, progress=progress)
+    network.blend.set_constants([found.share] * len(found.amount), found.amount)
+    save_checkpoint(target, network.state_dict(), info)
+    if given["as_json"]:
+        print_json({"file": str(target), "days": [str(day) for day in days], **vars(found)})
+        return
+    note("RMSE at stations by share: " + ", ".join(f"{s:g} {e:.2f}" for s, e in found.curve))
+    note(f"{found.n} values on {len(days)} days kept back: share {found.share:g}")
+    click.echo(str(target))
 
 
 def _say_days(days: list[np.datetime64], given: dict[str, Any]) -> None:

@@ -412,6 +412,11 @@ class TargetScaling:
         inverse = torch.tensor(self.layer_std, dtype=like.dtype, device=like.device) ** -2
         return (1.0 - balance + balance * inverse / inverse.mean()).view(-1, 1, 1)
 
+    @property
+    def units(self) -> Tensor:
+        """The network's unit at each height [ug m-3], shape (n_level,)."""
+        return torch.tensor(self.layer_ratio, dtype=torch.float32) * self.target_scale
+
     def _factor(self, like: Tensor) -> Tensor:
         ratio = torch.tensor(self.layer_ratio, dtype=like.dtype, device=like.device)
         return (ratio * self.target_scale).view(-1, 1, 1)

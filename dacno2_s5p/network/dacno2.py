@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from dacno2_s5p.inputs.grid import CAMS_FACTOR
 from dacno2_s5p.inputs.samples import OPTIONAL_GROUPS
+from dacno2_s5p.network.blend import Blend
 from dacno2_s5p.network.convlstm import Gates, Upsampling
 from dacno2_s5p.network.decoder import Decoder, Head, TemporalEmbedding
 from dacno2_s5p.network.encoders import StaticEncoder, WeatherEncoder
@@ -28,11 +29,15 @@ from dacno2_s5p.network.lean import FineStages, relief
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dacno2_s5p.inputs.normalisation import TargetScaling
     from dacno2_s5p.inputs.samples import Inputs
 
 
 Form = Literal["paper", "lean"]
 """As published, or with ConvLSTMs and levels apart at 16 and 8 km only."""
+
+Forecast = Literal["guess", "output"]
+"""Where the CAMS forecast joins: as first guess and input, or the network's own output alone."""
 
 WIDTHS = ("single_widths", "multi_widths", "static_widths", "decoder_widths", "fine_widths")
 """Attributes that are widths of stages."""
@@ -49,6 +54,9 @@ class NetworkConfig:
     transport, cams : int
         Channels of the optional groups, 0 without: 4 carried maps; 1, the day's CAMS forecast at
         all heights. With either, the output is a factor on a first guess.
+    forecast : {"guess", "output"}
+        Where the forecast joins, if there is one: in the first guess, which the network sees, or
+        after the network, which then does not see it (`blend`).
     heights : tuple of float
         Of the output [m]; needed for a first guess only.
     form : {"paper", "lean"}
@@ -99,6 +107,7 @@ class NetworkConfig:
     multi: int = 9
     transport: int = 0
     cams: int = 0
+    forecast: Forecast = "guess"
     heights: tuple[float, ...] = ()
     form: Form = "paper"
     fine_widths: tuple[int, ...] = ()
@@ -166,6 +175,11 @@ class NetworkConfig:
             ),
             ("transport", "0 or the 4 maps", self.transport in (0, 4)),
             ("cams", "0 or 1", self.cams in (0, 1)),
+            (
+                "forecast",
+                f"one of {get_args(Forecast)}, and 'guess' without cams",
+                self.forecast in get_args(Forecast)[: 1 + self.cams],
+            ),
             ("relief", "0 or 1", self.relief in (0, 1)),
             (
                 "heights",
@@ -198,12 +212,19 @@ class NetworkConfig:
     @property
     def has_guess(self) -> bool:
         """Whether the output is a factor on a first guess."""
-        return bool(self.transport or self.cams)
+        return bool(self.transport or self.guesses_forecast)
+
+    @property
+    def guesses_forecast(self) -> bool:
+        """Whether the forecast is part of the first guess."""
+        return bool(self.cams) and self.forecast == "guess"
 
     @property
     def n_guess(self) -> int:
         """Maps of the first guess that the network sees."""
-        return FirstGuess.n_map(self.n_level, transport=bool(self.transport), cams=bool(self.cams))
+        return FirstGuess.n_map(
+            self.n_level, transport=bool(self.transport), cams=self.guesses_forecast
+        )
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -359,9 +380,17 @@ class Dacno2(nn.Module):
         self.head = Head(last, n_out, positive=not config.has_guess)
         if config.has_guess:
             self.guess = FirstGuess(
-                config.heights, transport=bool(config.transport), cams=bool(config.cams)
+                config.heights, transport=bool(config.transport), cams=config.guesses_forecast
             )
             self.head.start_small()
+        if config.forecast == "output":
+            self.blend = Blend(config.n_level)
+
+    def set_scaling(self, scaling: TargetScaling) -> None:
+        """Take over the units of the output, for what is made in them: guess and forecast."""
+        for part in ("guess", "blend"):
+            if hasattr(self, part):
+                getattr(self, part).set_scaling(scaling)
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Predict scaled NO2.
@@ -401,11 +430,14 @@ class Dacno2(nn.Module):
             with torch.autocast(emission.device.type, enabled=False):
                 guess, maps = self.guess(inputs)
             emission = torch.cat([emission, maps], dim=1)
-        y = self._decoded(inputs, emission, geography)
-        if guess is None:
-            return y, None
-        logarithm = self.guess.factor(y)
-        return guess * torch.exp(logarithm), logarithm
+        y, logarithm = self._decoded(inputs, emission, geography), None
+        if guess is not None:
+            logarithm = self.guess.factor(y)
+            y = guess * torch.exp(logarithm)
+        if self.config.forecast == "output" and inputs.cams is not None:
+            with torch.autocast(y.device.type, enabled=False):
+                y = self.blend(y, inputs.cams)
+        return y, logarithm
 
     def _decoded(self, inputs: Inputs, emission: Tensor, geography: Tensor) -> Tensor:
         """Run branches, fusion, decoder and head."""

@@ -94,8 +94,7 @@ class FirstGuess(nn.Module):
 
     def set_scaling(self, scaling: TargetScaling) -> None:
         """Take over layer ratios and target scale: guesses are made in the output's units."""
-        unit = torch.tensor(scaling.layer_ratio, dtype=torch.float32) * scaling.target_scale
-        cast("Tensor", self.unit).copy_(unit)
+        cast("Tensor", self.unit).copy_(scaling.units)
 
     @staticmethod
     def n_map(n_level: int, *, transport: bool, cams: bool) -> int:
@@ -118,14 +117,14 @@ class FirstGuess(nn.Module):
             carried = prior_profile(inputs.transport, self.heights) / unit
             maps += [carried_features(inputs.transport), torch.log(carried + LEAST)]
         if inputs.cams is not None and self.cams:
-            forecast = _fine(inputs.cams / unit).clamp(min=1e-4)
+            forecast = on_fine_cells(inputs.cams / unit).clamp(min=1e-4)
             maps.append(torch.log(forecast + LEAST))
         seen = torch.cat(maps, dim=1)
         if carried is None or forecast is None:
             guess = cast("Tensor", forecast if carried is None else carried)
             return guess, seen
         share = torch.sigmoid(self.share).view(-1, 1, 1)
-        coarse = _fine(functional.avg_pool2d(carried, CAMS_FACTOR))
+        coarse = on_fine_cells(functional.avg_pool2d(carried, CAMS_FACTOR))
         return carried * (forecast / coarse) ** share, seen
 
     def factor(self, y: Tensor) -> Tensor:
@@ -133,6 +132,6 @@ class FirstGuess(nn.Module):
         return (y + self.gain.view(-1, 1, 1)).clamp(-LARGEST, LARGEST)
 
 
-def _fine(x: Tensor) -> Tensor:
+def on_fine_cells(x: Tensor) -> Tensor:
     """Interpolate (B, n_level, h, w) of CAMS cells bilinearly to fine cells."""
     return functional.interpolate(x, scale_factor=float(CAMS_FACTOR), mode="bilinear")

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 FLAT_RANGE = 0.01
 """Reference slices that vary less [scaled units] have no structure to compare."""
 
+CLEAN = 0.1
+"""What is less counts by its absolute error [scaled units]."""
+
 
 @dataclass(frozen=True)
 class LossWeights:
@@ -50,6 +53,10 @@ class LossWeights:
     balance : float
         0: squares of all layers count alike, as in the paper. 1: each over the variance of its
         layer's targets, so that layers that vary little count; between, a mean of both.
+    relative : float
+        Of each square against CAMS so much more, over the square of the prediction, which is held
+        fixed there (and at least 0.1): clean air is 1 % of a plain sum, and its amount follows
+        whatever towns ask for. The minimum stays the mean of the targets.
     """
 
     mean_square: float = 0.0
@@ -58,6 +65,7 @@ class LossWeights:
     regularisation: float = 0.0
     hold: float = 0.0
     balance: float = 0.0
+    relative: float = 0.0
 
     @classmethod
     def of_phase(cls, phase: int) -> LossWeights:
@@ -192,6 +200,10 @@ def loss_terms(
         squares = (on_cams_grid - cams) ** 2
         if weights.balance:
             squares = squares * scaling.layer_weights(weights.balance, squares)
+        if weights.relative:
+            # weights that follow the targets would favour low ones
+            amount = on_cams_grid.detach() ** 2 + CLEAN**2
+            squares = squares + weights.relative * (on_cams_grid - cams) ** 2 / amount
         mean_square = squares.sum() / n_value
         if weights.structure:
             structure = dissimilarity(on_cams_grid, cams, FLAT_RANGE) / n_slice

@@ -119,8 +119,7 @@ def starting_point(
     if parent is None:
         network = new_network(replace(recipe, network=_fitted(recipe, store)))
         statistics, scaling = scaling_of_days(store)
-        if network.config.has_guess:
-            network.guess.set_scaling(scaling)
+        network.set_scaling(scaling)
         info = CheckpointInfo(
             network=network.config,
             inputs=store.table.select(network.config.groups),

@@ -102,6 +102,26 @@ def test_balance_weighs_layers_by_one_over_their_variance():
     assert found[0] == pytest.approx(found[1], rel=1e-4)  # float32
 
 
+def test_relative_squares_count_clean_air_as_much_as_towns():
+    """An error of a tenth costs 0.01 more at 0.5 and at 5 alike, and no more below 0.1."""
+    scaling, weights = TargetScaling((1.0,), 1.0), LossWeights(mean_square=1.0, relative=1.0)
+    for amount, more in ((5.0, 0.01), (0.5, 0.01), (1e-4, 1e-8)):
+        prediction = torch.full((1, 1, 8, 8), amount)
+        cams = torch.full((1, 1, 2, 2), 0.9 * amount)
+        found = float(terms(prediction, cams, scaling, weights).mean_square) - (0.1 * amount) ** 2
+        # + 0.1 squared in what is divided by, 4 % at 0.5; differences of float32
+        assert found == pytest.approx(more, rel=0.05, abs=1e-6)
+
+
+def test_relative_squares_leave_the_mean_of_the_targets_the_best():
+    """Targets 0.5 and 1.5 alike: the gradient vanishes at 1, not at their geometric mean."""
+    cams = torch.tensor([0.5, 1.5]).view(2, 1, 1, 1).expand(2, 1, 2, 2)
+    prediction = torch.ones(2, 1, 8, 8, requires_grad=True)
+    scaling, weights = TargetScaling((1.0,), 1.0), LossWeights(mean_square=1.0, relative=1.0)
+    terms(prediction, cams, scaling, weights).mean_square.backward()
+    assert float(prediction.grad.sum()) == pytest.approx(0.0, abs=1e-6)  # sums of float32
+
+
 def test_hold_counts_the_mean_over_a_cell_of_cams():
     """Structure within a cell is free, an amount of ln 2 costs its square."""
     scaling = TargetScaling((1.0,), 1.0)
