@@ -57,7 +57,7 @@ def demo(output: Path, date: str | None, *, as_json: bool) -> None:
     legend = {name: LEGEND[name] for name in modes[HEADLINE].products if name in LEGEND}
     write_summary(output / "summary.json", found)
     write_table(output / "table.md", modes, legend)
-    figures = _figures(modes[HEADLINE], output / "figures", day)
+    figures = _figures(modes[HEADLINE], output / "workspace" / "ctm", output / "figures", day)
     if as_json:
         import json
 
@@ -99,7 +99,7 @@ def _run(output: Path, day: str) -> dict[Above, Columns]:
     }
 
 
-def _figures(columns: Columns, folder: Path, day: str) -> list[Path]:
+def _figures(columns: Columns, ctm: Path, folder: Path, day: str) -> list[Path]:
     from cli.story.figures import draw_changes, draw_columns, draw_profiles, draw_regions
     from cli.story.numbers import gridded
     from retrieval.files.atomic import make_folder
@@ -113,7 +113,7 @@ def _figures(columns: Columns, folder: Path, day: str) -> list[Path]:
             lambda: draw_columns(columns, folder / "columns.png", day),
             lambda: draw_changes(l3, pairs, folder / "relative_change.png", day),
             lambda: draw_regions(columns, folder / "regions.png", day),
-            lambda: draw_profiles(columns, folder / "profiles.png", day),
+            lambda: draw_profiles(columns, ctm, folder / "profiles.png", day),
         ]
         paths = []
         for i, job in enumerate(jobs):
