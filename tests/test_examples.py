@@ -12,6 +12,7 @@ import pytest
 
 import retrieval as rt
 from dacno2_s5p.inputs.regrid import transform_points
+from tests.builders.model_files import Field, write_wrf
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
@@ -92,3 +93,11 @@ def test_real_rasters_on_the_grid_beside_their_source(real_file, tmp_path, monke
     column = int((x - grid.x_origin) // grid.spacing)
     # a quarter of a degree around Paris has some thousand people per km2, the domain some hundred
     assert drawn["density"][row, column] > 2000.0 > 5.0 * drawn["density"].mean()
+
+
+def test_a_run_of_wrf_chem(tmp_path, capsys):
+    """Its files as they are: every pixel is served, and the change is where its NO2 is."""
+    module = load("06_your_wrf_chem")
+    figure = module.main(tmp_path, write_wrf(tmp_path / "wrfout_d01", Field()))
+    assert figure.stat().st_size > 20_000
+    assert "144 of 144 pixels" in capsys.readouterr().out

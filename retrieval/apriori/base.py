@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from retrieval.physics.levels import HeightLayers, HeightLevels, HybridLayers, PressureLevels
+from retrieval.physics.levels import (
+    HeightLayers,
+    HeightLevels,
+    HybridLayers,
+    LocalLayers,
+    PressureLevels,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,7 +90,10 @@ class AprioriSet(ABC):
 
     @abstractmethod
     def read(self, i_time: int, rows: slice, columns: slice) -> NDArray[np.floating]:
-        """Return one field, shape (n_level, n_y, n_x) of the slices, in SI, NaN where missing."""
+        """Return one field, shape (n_level, n_y, n_x) of the slices, in SI, NaN where missing.
+
+        On `LocalLayers` the thicknesses of the layers and their top follow the values.
+        """
 
     def read_uncertainty(
         self,
@@ -165,3 +174,6 @@ def levels_text(vertical: Vertical) -> str:
             return ", ".join(f"{value / 100.0:g}" for value in pressure) + " hPa"
         case HybridLayers():
             return f"{vertical.n_level} hybrid layers"
+        case LocalLayers():
+            where = "pressure" if vertical.is_pressure else "height above ground"
+            return f"{vertical.n_layer} layers with a {where} of their own in each cell"

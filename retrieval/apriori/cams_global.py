@@ -13,7 +13,8 @@ import numpy as np
 from retrieval.apriori.file_set import Candidate, FileSet, build_set, provenance
 from retrieval.apriori.formats.coordinates import role_of, text_attribute
 from retrieval.apriori.formats.hybrid_tables import MODEL_LEVELS
-from retrieval.apriori.formats.levels import MODEL_LEVEL_NAMES, PRESSURE_UNITS, Levels, model_levels
+from retrieval.apriori.formats.level_units import PRESSURE_UNITS
+from retrieval.apriori.formats.levels import MODEL_LEVEL_NAMES, Levels, model_levels
 from retrieval.apriori.generic import no2_of
 from retrieval.apriori.locating import Request, locate
 from retrieval.files.candidates import newest

@@ -15,6 +15,7 @@ from retrieval.apriori.joining import join_times
 from retrieval.errors import AprioriError
 from retrieval.files.provenance import checksum
 from retrieval.physics.curvilinear import CurvilinearGrid
+from retrieval.physics.grids import box_in_degrees
 from retrieval.physics.time_rules import TimeRule
 
 if TYPE_CHECKING:
@@ -25,14 +26,19 @@ if TYPE_CHECKING:
 
     from retrieval.apriori.formats.containers import NetcdfSource
     from retrieval.apriori.formats.field import Field
+    from retrieval.apriori.formats.local_layers import ReadLayers
     from retrieval.apriori.formats.units import Unit
     from retrieval.files.candidates import Mark
+    from retrieval.physics.curvilinear import Grid
     from retrieval.physics.levels import Vertical
 
 logger = logging.getLogger(__name__)
 
 _SAME_EDGE = 0.01
 """Grids of two files are one where edges agree to this part of a cell: float32 noise."""
+
+EUROPE = (-30.0, 25.0, 50.0, 75.0)
+"""West, south, east, north of what counts as a European set: domains of European models."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,8 @@ class Slab:
         Variable of the 1-sigma uncertainty beside the field.
     surface_altitude : str or None
         Variable of the model orography [m].
+    layers : callable or None
+        Of sets on `LocalLayers`: reads what follows the values (`formats.local_layers`).
     """
 
     fields: Callable[[], Sequence[Field]]
@@ -63,6 +71,7 @@ class Slab:
     paths: tuple[Path, ...]
     uncertainty: tuple[str, Unit] | None = None
     surface_altitude: str | None = None
+    layers: ReadLayers | None = None
 
 
 @dataclass(repr=False)
@@ -90,7 +99,12 @@ class FileSet(AprioriSet):
         values = self._read(slab, index, rows, columns, None)
         si = _to_si(values, slab.unit)
         check_plausible(si, slab.unit, slab.fields()[0].where)
-        return si
+        if slab.layers is None:
+            return si
+        layers = slab.layers(index, rows, columns)
+        for k in range(si.shape[0] - 2, -1, -1):  # below ground as above it: no weight, no gap
+            si[k] = np.where((layers[k] == 0.0) & np.isnan(si[k]), si[k + 1], si[k])
+        return np.concatenate([si, layers.astype(np.float32)])
 
     def read_uncertainty(
         self, i_time: int, rows: slice, columns: slice
@@ -107,6 +121,8 @@ class FileSet(AprioriSet):
                 f"be negative. Given {float(np.nanmin(si)):.3g}. The file is damaged."
             )
             raise AprioriError(msg)
+        if slab.layers is not None:  # where the layers are is known
+            si = np.concatenate([si, np.zeros((si.shape[0] + 1, *si.shape[1:]), dtype=si.dtype)])
         return si
 
     def read_surface_altitude(self, rows: slice, columns: slice) -> NDArray[np.float32] | None:
@@ -156,10 +172,11 @@ def one_file(
     unit: Unit,
     uncertainty: tuple[str, Unit] | None = None,
     surface_altitude: str | None = None,
+    layers: ReadLayers | None = None,
 ) -> Slab:
     """Build the slab of a file that holds all levels."""
-    paths = (located.source.path,)
-    return Slab(lambda: [located], located.times, order, unit, paths, uncertainty, surface_altitude)
+    times, paths = located.times, (located.source.path,)
+    return Slab(lambda: [located], times, order, unit, paths, uncertainty, surface_altitude, layers)
 
 
 @dataclass(frozen=True)
@@ -220,7 +237,7 @@ def build_set(
     reference = kept[0]
     # of the file nearest in time, so that files of other days stay unused
     nearest = 0 if around is None else int(np.abs(times - around).argmin())
-    rule = rule_from_spacing(times)
+    rule = rule_from_spacing(times, reference.located.cells)
     if time_rule is not None and (rule is not TimeRule.DAILY or time_rule is TimeRule.NEAREST):
         rule = time_rule
     return FileSet(
@@ -303,7 +320,7 @@ def _difference(one: Candidate, other: Candidate) -> str:
     if type(one.vertical) is not type(other.vertical):
         return "kind of levels"
     for a, b in zip(vars(one.vertical).values(), vars(other.vertical).values(), strict=True):
-        if a.shape != b.shape or not np.allclose(a, b, rtol=1e-5, atol=1e-6):
+        if np.shape(a) != np.shape(b) or not np.allclose(a, b, rtol=1e-5, atol=1e-6):
             return "set of levels"
     return "" if one.slab.unit.quantity is other.slab.unit.quantity else "quantity"
 
@@ -324,15 +341,27 @@ def same_grid(one: Field, other: Field) -> bool:
     )
 
 
-def rule_from_spacing(times: NDArray[np.datetime64]) -> TimeRule:
-    """Tell the time rule from the times: one field a day, half-hourly, hourly, or coarser."""
+def rule_from_spacing(times: NDArray[np.datetime64], grid: Grid) -> TimeRule:
+    """Tell the time rule from the times: one field a day, half-hourly, hourly, or coarser.
+
+    The mean of the overpass hours in UTC is for hourly sets over Europe alone.
+    """
     days = times.astype("datetime64[D]")
     if np.unique(days).size == times.size:
         return TimeRule.DAILY
     step = np.diff(times).min()
     if step < np.timedelta64(59, "m"):
         return TimeRule.NEAREST
-    return TimeRule.OVERPASS_MEAN if step <= np.timedelta64(61, "m") else TimeRule.LINEAR
+    is_hourly = step <= np.timedelta64(61, "m")
+    return TimeRule.OVERPASS_MEAN if is_hourly and _is_european(grid) else TimeRule.LINEAR
+
+
+def _is_european(grid: Grid) -> bool:
+    if isinstance(grid, CurvilinearGrid):
+        west, east, south, north = grid.extent
+    else:
+        west, south, east, north = box_in_degrees(grid)
+    return EUROPE[0] <= west < east <= EUROPE[2] and EUROPE[1] <= south < north <= EUROPE[3]
 
 
 def is_synthetic(sources: Sequence[NetcdfSource]) -> bool:

@@ -14,7 +14,13 @@ from retrieval.apriori.meteorology import Meteo, open_meteo
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError
 from retrieval.physics.curvilinear import CurvilinearGrid
-from retrieval.physics.levels import HeightLayers, HeightLevels, HybridLayers, PressureLevels
+from retrieval.physics.levels import (
+    HeightLayers,
+    HeightLevels,
+    HybridLayers,
+    LocalLayers,
+    PressureLevels,
+)
 from retrieval.physics.time_rules import OVERPASS_HOURS, TimeRule
 
 if TYPE_CHECKING:
@@ -154,6 +160,10 @@ def _for_upper(opened: AprioriSet) -> str:
         top = float(vertical.a[-1] + vertical.b[-1] * 101325.0)
     elif isinstance(vertical, PressureLevels):
         top = float(vertical.pressure[-1])
+    elif isinstance(vertical, LocalLayers) and vertical.is_pressure:
+        return (
+            "yes, where its layers reach the tropopause: their pressures differ from cell to cell"
+        )
     else:
         return "levels are heights; pressure or hybrid levels are needed"
     return "yes" if top <= UPPER_PRESSURE else f"top at {top / 100:.0f} hPa is too low"
@@ -191,6 +201,10 @@ def _levels(vertical: Vertical) -> dict[str, Any]:
             kind, values, unit = "pressures", pressure, "Pa"
         case HybridLayers(a, b):
             kind, values, unit = "hybrid layers, pressure at 1013.25 hPa", a + b * 101325.0, "Pa"
+        case LocalLayers(n_layer, is_pressure):
+            where, unit = ("pressures", "Pa") if is_pressure else ("heights above ground", "m")
+            kind = f"layers with {where} of their own in each cell"
+            return {"kind": kind, "n_level": n_layer, "values": [], "unit": unit}
     shown = [round(float(value), 3) for value in values]
     return {"kind": kind, "n_level": vertical.n_level, "values": shown, "unit": unit}
 

@@ -14,7 +14,7 @@ from retrieval.apriori.formats.levels import Levels, find_levels, two_dimensiona
 from retrieval.apriori.formats.units import Unit, check_fits_levels, parse_unit
 from retrieval.apriori.sidecar import Sidecar
 from retrieval.errors import AprioriError
-from retrieval.physics.levels import HeightLayers, HybridLayers
+from retrieval.physics.levels import HeightLayers, HybridLayers, LocalLayers, Quantity
 
 if TYPE_CHECKING:
     import netCDF4
@@ -113,14 +113,15 @@ def locate(
     located = find_field(source, variable, request.sidecar.names)
     if located.level is None:
         raise AprioriError(two_dimensional_message(located.where))
-    levels = levels or find_levels(located, request.sidecar.levels)
     if unit is None or request.sidecar.text("unit"):
         unit = request.unit(source, variable)
-    is_layers = isinstance(levels.vertical, HeightLayers | HybridLayers)
+    by_height = unit.quantity is Quantity.CONCENTRATION
+    levels = levels or find_levels(located, request.sidecar.levels, is_height_first=by_height)
+    is_layers = isinstance(levels.vertical, HeightLayers | HybridLayers | LocalLayers)
     check_column_unit(located, unit, is_layers=is_layers)
-    slab = one_file(
-        located, levels.order, unit, _uncertainty(located, unit, request), surface_altitude
-    )
+    uncertainty = _uncertainty(located, unit, request)
+    surface_altitude = surface_altitude or _terrain(located, request)
+    slab = one_file(located, levels.order, unit, uncertainty, surface_altitude, levels.layers)
     return Candidate(slab, located, levels.vertical, rank)
 
 
@@ -130,6 +131,21 @@ def check_column_unit(located: Field, unit: Unit, *, is_layers: bool) -> None:
         values = located.read(0, slice(None), slice(None))
         largest = float(np.nanmax(values)) if np.isfinite(values).any() else np.nan
         check_fits_levels(unit, is_layers, largest, located.where)
+
+
+def _terrain(located: Field, request: Request) -> str | None:
+    """Return the model's orography [m] on its grid: the user's, else by its standard name."""
+    plane = {d for d in located.dimensions if located.roles.get(d) in ("x", "y")}
+    variables = located.source.dataset().variables
+    found = [
+        name
+        for name, variable in variables.items()
+        if set(variable.dimensions) == plane
+        and text_attribute(variable, "units").lower() in ("m", "metre", "meter")
+        and text_attribute(variable, "standard_name") == "surface_altitude"
+    ]
+    given = request.sidecar.text("terrain")
+    return given or next(iter(found), None)
 
 
 def _uncertainty(located: Field, unit: Unit, request: Request) -> tuple[str, Unit] | None:

@@ -29,7 +29,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrieval.apriori.formats.field import Names
-from retrieval.apriori.formats.levels import HEIGHT_UNITS, PRESSURE_UNITS, GivenLevels
+from retrieval.apriori.formats.level_units import HEIGHT_UNITS, PRESSURE_UNITS
+from retrieval.apriori.formats.levels import GivenLevels
 from retrieval.apriori.formats.units import parse_unit
 from retrieval.errors import AprioriError
 

@@ -75,4 +75,47 @@ class PressureLevels:
         return self.pressure.size
 
 
-Vertical = HeightLevels | HeightLayers | HybridLayers | PressureLevels
+@dataclass(frozen=True)
+class LocalLayers:
+    """Layer means between interfaces that differ from cell to cell and from time to time.
+
+    Where the layers are is read with the values: a profile is its `n_layer` values, surface first,
+    the thickness of each of these layers, and the coordinate at the top of the last. Averaged over
+    a footprint they stay what they are, and thicknesses keep their digits in single precision.
+
+    Attributes
+    ----------
+    n_layer : int
+    is_pressure : bool
+        The coordinate is a pressure [Pa], falling to the top; else a height above ground [m].
+    """
+
+    n_layer: int
+    is_pressure: bool
+
+    @property
+    def n_level(self) -> int:
+        """Number of values in a profile, the coordinates with them."""
+        return 2 * self.n_layer + 1
+
+    def split(
+        self, profile: NDArray[np.floating]
+    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        """Return the values (..., n_layer) and the interfaces (..., n_layer + 1), surface first.
+
+        Examples
+        --------
+        >>> values, edges = LocalLayers(2, is_pressure=True).split(np.array([5.0, 4, 30, 20, 50]))
+        >>> values.tolist(), edges.tolist()
+        ([5.0, 4.0], [100.0, 70.0, 50.0])
+        >>> LocalLayers(2, is_pressure=False).split(np.array([5.0, 4, 30, 20, 50]))[1].tolist()
+        [0.0, 30.0, 50.0]
+        """
+        n = self.n_layer
+        values, thickness, top = profile[..., :n], profile[..., n:-1], profile[..., -1:]
+        above = np.cumsum(thickness[..., ::-1], axis=-1)[..., ::-1]
+        below_top = np.concatenate([above, np.zeros_like(top)], axis=-1)
+        return values, top + below_top if self.is_pressure else top - below_top
+
+
+Vertical = HeightLevels | HeightLayers | HybridLayers | PressureLevels | LocalLayers

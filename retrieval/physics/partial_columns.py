@@ -19,6 +19,7 @@ from retrieval.physics.levels import (
     HeightLayers,
     HeightLevels,
     HybridLayers,
+    LocalLayers,
     PressureLevels,
     Quantity,
     Vertical,
@@ -109,67 +110,108 @@ def set_columns(
     >>> x.round(9).tolist(), cut.round(-2).tolist()
     ([[0.0002]], [79500.0])
     """
-    if isinstance(vertical, HeightLevels | HeightLayers):
-        return _from_heights(profile, vertical, quantity, pixels, merge_height)
-    return _from_pressures(profile, vertical, quantity, pixels, merge_height)
+    match vertical:
+        case LocalLayers():
+            values, edges = vertical.split(profile)
+            if not vertical.is_pressure:
+                return _from_heights(values, edges, quantity, pixels, merge_height, is_levels=False)
+            source = _on_ground(edges, pixels.surface_pressure)
+            return _from_layers(values, source, quantity, pixels, merge_height)
+        case HeightLevels(nodes):
+            return _from_heights(profile, nodes, quantity, pixels, merge_height, is_levels=True)
+        case HeightLayers(nodes):
+            return _from_heights(profile, nodes, quantity, pixels, merge_height, is_levels=False)
+        case HybridLayers():
+            source = _edges_on_ground(vertical, pixels.surface_pressure)
+            return _from_layers(profile, source, quantity, pixels, merge_height)
+        case PressureLevels(pressure):
+            return _from_pressures(profile, pressure, quantity, pixels, merge_height)
 
 
 def _from_heights(
     profile: Float,
-    vertical: HeightLevels | HeightLayers,
+    nodes: Float,
     quantity: Quantity,
     pixels: PixelColumns,
     merge_height: float | None,
+    *,
+    is_levels: bool,
 ) -> tuple[Float, Float]:
-    is_levels = isinstance(vertical, HeightLevels)
-    nodes = vertical.height if isinstance(vertical, HeightLevels) else vertical.height_edges
-    top = float(nodes[-1]) if merge_height is None else min(float(nodes[-1]), merge_height)
     n = profile.shape[0]
+    top = np.broadcast_to(nodes[..., -1:], (n, 1))
+    if merge_height is not None:
+        top = np.minimum(top, merge_height)
     if quantity is Quantity.MOLE_FRACTION:
-        at = nodes if is_levels else 0.5 * (nodes[1:] + nodes[:-1])
-        height = np.broadcast_to(at, (n, at.size))
+        at = nodes if is_levels else 0.5 * (nodes[..., 1:] + nodes[..., :-1])
+        height = np.broadcast_to(at, (n, at.shape[-1]))
         profile = concentration(
             profile,
             pixels.atmosphere.pressure_at(height),
             pixels.atmosphere.temperature_at(height),
         )
     elif quantity is Quantity.PARTIAL_COLUMN:
-        profile = profile / np.diff(nodes)
+        thickness = np.broadcast_to(np.diff(nodes, axis=-1), profile.shape)
+        profile = np.divide(profile, thickness, out=np.zeros(profile.shape), where=thickness > 0)
     edges = np.minimum(pixels.height_edges, top)
     integrate = columns_from_heights if is_levels else columns_from_height_layers
-    cut = pixels.atmosphere.pressure_at(np.full((n, 1), top))[:, 0]
-    return integrate(profile, nodes, edges), cut
+    return integrate(profile, nodes, edges), pixels.atmosphere.pressure_at(top)[:, 0]
+
+
+def _from_layers(
+    profile: Float,
+    source_edges: Float,
+    quantity: Quantity,
+    pixels: PixelColumns,
+    merge_height: float | None,
+) -> tuple[Float, Float]:
+    if quantity is Quantity.CONCENTRATION:
+        profile = _as_mole_fraction(
+            profile, 0.5 * (source_edges[:, 1:] + source_edges[:, :-1]), pixels
+        )
+    elif quantity is Quantity.PARTIAL_COLUMN:
+        profile = _layer_mole_fraction(profile, source_edges)
+    cut = _cut(source_edges[:, -1], pixels, merge_height)
+    target = np.maximum(pixels.pressure_edges, cut[:, None])
+    return columns_from_hybrid(profile, source_edges, target), cut
 
 
 def _from_pressures(
     profile: Float,
-    vertical: HybridLayers | PressureLevels,
+    pressure: Float,
     quantity: Quantity,
     pixels: PixelColumns,
     merge_height: float | None,
 ) -> tuple[Float, Float]:
     n = profile.shape[0]
-    surface = pixels.surface_pressure
-    if isinstance(vertical, HybridLayers):
-        source_edges = _edges_on_ground(vertical, surface)
-        middle = 0.5 * (source_edges[:, 1:] + source_edges[:, :-1])
-        top = source_edges[:, -1]
-    else:
-        middle = np.broadcast_to(vertical.pressure, (n, vertical.n_level))
-        top = np.full(n, vertical.pressure[-1])
     if quantity is Quantity.CONCENTRATION:
-        temperature = pixels.atmosphere.temperature_at(pixels.atmosphere.height_at(middle))
-        profile = mole_fraction(profile, middle, temperature)
-    elif quantity is Quantity.PARTIAL_COLUMN:
-        profile = _layer_mole_fraction(profile, source_edges)
-    cut = top
-    if merge_height is not None:
-        at_merge = pixels.atmosphere.pressure_at(np.full((n, 1), merge_height))[:, 0]
-        cut = np.maximum(top, at_merge)
+        profile = _as_mole_fraction(profile, np.broadcast_to(pressure, (n, pressure.size)), pixels)
+    cut = _cut(np.full(n, pressure[-1]), pixels, merge_height)
     target = np.maximum(pixels.pressure_edges, cut[:, None])
-    if isinstance(vertical, HybridLayers):
-        return columns_from_hybrid(profile, source_edges, target), cut
-    return columns_from_pressures(profile, vertical.pressure, target, surface), cut
+    return columns_from_pressures(profile, pressure, target, pixels.surface_pressure), cut
+
+
+def _as_mole_fraction(profile: Float, pressure: Float, pixels: PixelColumns) -> Float:
+    temperature = pixels.atmosphere.temperature_at(pixels.atmosphere.height_at(pressure))
+    return mole_fraction(profile, pressure, temperature)
+
+
+def _cut(top: Float, pixels: PixelColumns, merge_height: float | None) -> Float:
+    """Pressure of the top of the set, or of the merge height where that is lower [Pa]."""
+    if merge_height is None:
+        return top
+    at_merge = pixels.atmosphere.pressure_at(np.full((top.size, 1), merge_height))[:, 0]
+    return np.maximum(top, at_merge)
+
+
+def _on_ground(edges: Float, surface: Float) -> Float:
+    """Interfaces of layers with a ground of their own, over the pixels' ground [Pa].
+
+    Each keeps its sigma, its place between the ground and the top in pressure: what sigma and
+    hybrid coordinates evaluated at the pixel's surface pressure do.
+    """
+    top, ground = edges[:, -1:], edges[:, :1]
+    sigma = (edges - top) / (ground - top)
+    return np.asarray(top + sigma * (surface[:, None] - top))
 
 
 def _edges_on_ground(vertical: HybridLayers, surface: Float) -> Float:

@@ -69,8 +69,8 @@ def columns_from_height_layers(profile: Float, bounds: Float, height_edges: Floa
     ----------
     profile : ndarray, shape (n, level)
         Mean concentrations [mol m-3] between `bounds[k]` and `bounds[k + 1]`.
-    bounds : ndarray, shape (level + 1,)
-        Heights above ground [m], ascending.
+    bounds : ndarray, shape (level + 1,) or (n, level + 1)
+        Heights above ground [m], ascending; of each pixel its own where they differ.
     height_edges : ndarray, shape (n, layer + 1)
         Heights of the layer interfaces above ground [m], ascending.
 
@@ -86,10 +86,9 @@ def columns_from_height_layers(profile: Float, bounds: Float, height_edges: Floa
     array([[100., 150.]])
     """
     column = np.zeros(height_edges.shape)
-    for k in range(bounds.size - 1):
-        column += profile[:, k, None] * np.clip(
-            height_edges - bounds[k], 0.0, bounds[k + 1] - bounds[k]
-        )
+    for k in range(bounds.shape[-1] - 1):
+        base, top = bounds[..., k, None], bounds[..., k + 1, None]
+        column += profile[:, k, None] * np.clip(height_edges - base, 0.0, top - base)
     return np.diff(column, axis=1)
 
 

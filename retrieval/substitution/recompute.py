@@ -11,7 +11,7 @@ from retrieval.apriori.base import AprioriSet
 from retrieval.l2.product.results import SubstitutionFlag, SubstitutionWarning
 from retrieval.physics import air_mass_factors as airmass
 from retrieval.physics.constants import MINIMUM_COVERAGE, PPT
-from retrieval.physics.levels import HybridLayers, PressureLevels
+from retrieval.physics.levels import HybridLayers, LocalLayers, PressureLevels
 from retrieval.physics.partial_columns import (
     PixelColumns,
     columns_above,
@@ -118,9 +118,7 @@ def compute_set(
     )
     relative_error = None
     if profiles.uncertainty is not None:
-        relative_error = _relative_error(
-            apriori, profiles.uncertainty, columns, block, amf, total, options
-        )
+        relative_error = _relative_error(apriori, profiles, columns, block, amf, total, options)
     return SetColumns(
         flag=flag,
         warning=_warnings(profiles, amf, is_computed, block),
@@ -155,6 +153,8 @@ def part_above(
         reach = np.full(n, source.vertical.pressure[-1])
     elif isinstance(source.vertical, HybridLayers):
         reach = source.vertical.a[-1] + source.vertical.b[-1] * columns.surface_pressure
+    elif isinstance(source.vertical, LocalLayers):
+        reach = np.asarray(on_pixels.value[:, -1], dtype=np.float64).reshape(n)
     is_covered = on_pixels.is_served & (on_pixels.coverage >= MINIMUM_COVERAGE)
     has_upper = (reach <= top) & is_covered & np.isfinite(on_pixels.value).all(axis=1)
     return above, has_upper | ~is_needed
@@ -194,7 +194,7 @@ def continued_above(
 
 def _relative_error(
     apriori: AprioriSet,
-    sigma: Float,
+    profiles: Profiles,
     columns: PixelColumns,
     block: Pixels,
     amf: Float,
@@ -202,11 +202,14 @@ def _relative_error(
     options: Options,
 ) -> Float:
     """Relative error of M' by the set's uncertainty, levels independent (docs/equations.md 2.7)."""
-    variance = np.zeros(amf.shape)
-    for k in range(apriori.vertical.n_level):
+    variance, vertical = np.zeros(amf.shape), apriori.vertical
+    sigma = np.zeros_like(profiles.value) if profiles.uncertainty is None else profiles.uncertainty
+    n_value = vertical.n_layer if isinstance(vertical, LocalLayers) else vertical.n_level
+    for k in range(n_value):
         unit = np.zeros(sigma.shape)
+        unit[:, n_value:] = profiles.value[:, n_value:]  # where its layers are, if they differ
         unit[:, k] = 1.0
-        dx, _ = set_columns(unit, apriori.vertical, apriori.quantity, columns, options.merge_height)
+        dx, _ = set_columns(unit, vertical, apriori.quantity, columns, options.merge_height)
         slope = airmass.amf_sensitivity(block.weights, amf, total, dx, block.is_troposphere)
         variance += (slope * sigma[:, k]) ** 2
     return np.asarray(np.sqrt(variance) / amf)

@@ -20,7 +20,7 @@ from retrieval.l2.crop import any_within, check_corner_order, locate_pixels
 from retrieval.l2.product.results import SubstitutionFlag
 from retrieval.l2.product.table import ProductTable
 from retrieval.physics.layers import LayeredAtmosphere, StandardAtmosphere
-from retrieval.physics.levels import HybridLayers, PressureLevels
+from retrieval.physics.levels import HybridLayers, LocalLayers, PressureLevels
 from retrieval.physics.partial_columns import PixelColumns
 from retrieval.substitution.assemble import Assembly
 from retrieval.substitution.collocate import Collocator
@@ -191,7 +191,9 @@ def _check_upper(upper: AprioriSet | None) -> None:
     if upper is None:
         msg = "Invalid options. Mode upper needs a global set. Give --upper PATH."
         raise ValueError(msg)
-    if not isinstance(upper.vertical, HybridLayers | PressureLevels):
+    vertical = upper.vertical
+    is_local = isinstance(vertical, LocalLayers) and vertical.is_pressure
+    if not (is_local or isinstance(vertical, HybridLayers | PressureLevels)):
         msg = (
             f"The upper set is a {upper.kind} on heights. It must reach the tropopause. "
             "Give an AUX_CTMANA file or CAMS global fields."

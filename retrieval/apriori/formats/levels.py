@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from retrieval.apriori.formats.coordinates import text_attribute
-from retrieval.apriori.formats.hybrid_tables import interfaces, interfaces_from_middles
+from retrieval.apriori.formats.hybrid_tables import interfaces
+from retrieval.apriori.formats.hybrid_terms import hybrid_terms
+from retrieval.apriori.formats.level_units import HEIGHT_UNITS, PRESSURE_UNITS
+from retrieval.apriori.formats.local_layers import (
+    Below,
+    Found,
+    ReadLayers,
+    candidates,
+    local_layers,
+    no_terrain_message,
+)
+from retrieval.apriori.formats.parametric import ln_pressures, parametric
 from retrieval.errors import AprioriError
 from retrieval.physics.levels import (
     HeightLayers,
@@ -27,44 +37,45 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.float64]
 
-PRESSURE_UNITS = {
-    "pa": 1.0,
-    "hpa": 100.0,
-    "mbar": 100.0,
-    "mb": 100.0,
-    "millibar": 100.0,
-    "millibars": 100.0,
-    "hectopascal": 100.0,
-    "hectopascals": 100.0,
-}
-HEIGHT_UNITS = {"m": 1.0, "metre": 1.0, "metres": 1.0, "meter": 1.0, "meters": 1.0, "km": 1000.0}
-
 _PRESSURE_NAMES = ("pressure_level", "isobaricinhpa", "plev", "pressure")
 _HEIGHT_NAMES = ("height", "heights")
 MODEL_LEVEL_NAMES = ("model_level", "hybrid")
-_LARGEST_COEFFICIENT_HPA = 1100.0
-"""Coefficients without a unit that exceed this cannot be in hPa, nor numbers: they are in Pa."""
 
 
 @dataclass(frozen=True)
 class Levels:
-    """A vertical coordinate, and the file's index of each of its levels (surface first)."""
+    """A vertical coordinate, and the file's index of each of its levels (surface first).
+
+    `layers` reads where they are, for `LocalLayers`.
+    """
 
     vertical: Vertical
     order: NDArray[np.int64]
+    layers: ReadLayers | None = None
 
 
 @dataclass(frozen=True)
 class GivenLevels:
-    """Level information given by the user: kind, values and unit; empty means: from the file."""
+    """Level information given by the user; empty means: from the file.
+
+    `kind`, `values` and `unit` of the levels; or `variable`, a field that says where they are in
+    each cell, and what lies `below` (`local_layers`).
+    """
 
     kind: str = ""
     values: tuple[float, ...] = ()
     unit: str = ""
+    variable: str = ""
+    below: Below = field(default_factory=Below)
 
 
-def find_levels(field: Field, given: GivenLevels | None = None) -> Levels:
+def find_levels(
+    located: Field, given: GivenLevels | None = None, *, is_height_first: bool = False
+) -> Levels:
     """Understand the level dimension of a field.
+
+    Coefficients and coordinates of the dimension go first, then fields that say where the levels
+    are in each cell: heights before pressures where `is_height_first`, as concentrations want.
 
     Raises
     ------
@@ -72,20 +83,19 @@ def find_levels(field: Field, given: GivenLevels | None = None) -> Levels:
         If there is none, its kind cannot be told, or its values are not usable.
     """
     given = given or GivenLevels()
-    if field.level is None:
-        raise AprioriError(two_dimensional_message(field.where))
-    dataset, name = field.source.dataset(), field.level
-    where = f"{name} of {field.source}"
-    n_level = field.n_level
-    if given.values and len(given.values) != n_level:
+    if located.level is None:
+        raise AprioriError(two_dimensional_message(located.where))
+    dataset, name = located.source.dataset(), located.level
+    where = f"{name} of {located.source}"
+    if given.values and len(given.values) != located.n_level:
         msg = (
             f"Invalid level_values for {where}. Their number must be that of the levels, "
-            f"{n_level}. Given {len(given.values)}. Correct the TOML."
+            f"{located.n_level}. Given {len(given.values)}. Correct the TOML."
         )
         raise AprioriError(msg)
-    hybrid = None if given.kind not in ("", "hybrid") else _hybrid(dataset, name, n_level, where)
-    if hybrid is not None:
-        return _surface_first_hybrid(*hybrid, where)
+    found = _by_formula_or_field(located, given, where, is_height_first=is_height_first)
+    if found is not None:
+        return found
     kind = given.kind or _kind(dataset, name)
     values = np.array(given.values) if given.values else _values(dataset, name, where)
     match kind:
@@ -95,12 +105,58 @@ def find_levels(field: Field, given: GivenLevels | None = None) -> Levels:
             return _pressures(dataset, name, values, given.unit, where)
         case "model_level":
             return model_levels(values, where)
+        case "altitude":
+            raise AprioriError(no_terrain_message(where))
     msg = (
         f"Invalid levels {where}. Their kind must be told by units (m, hPa), standard name, or "
         f"hybrid coefficients. Given values {_short(values)} without any. Give level_kind = "
         "'height' or 'pressure' in a TOML beside the file."
     )
     raise AprioriError(msg)
+
+
+def _by_formula_or_field(
+    located: Field, given: GivenLevels, where: str, *, is_height_first: bool
+) -> Levels | None:
+    """Levels that are not an axis: coefficients of a formula, or a field that says where."""
+    dataset, name = located.source.dataset(), located.level or ""
+    if given.variable:
+        kind = given.kind or _kind(dataset, given.variable)
+        if kind not in ("pressure", "height", "altitude"):
+            raise AprioriError(_unknown_kind_message(given.variable, where))
+        return _of_found(local_layers(located, given.variable, kind, given.below))
+    if given.values or given.kind not in ("", "hybrid", "altitude"):
+        return None
+    hybrid = (
+        None if given.kind == "altitude" else hybrid_terms(dataset, name, located.n_level, where)
+    )
+    if hybrid is not None:
+        return _surface_first_hybrid(*hybrid, where)
+    formula = parametric(located, given.below.terrain)
+    if formula is not None:
+        return _of_found(formula)
+    if name in dataset.variables:
+        values = np.asarray(dataset.variables[name][...], dtype=np.float64)
+        pressure = ln_pressures(dataset, name, values)
+        if pressure is not None:
+            return _point_pressures(pressure, where)
+        if given.kind or _kind(dataset, name):
+            return None
+    for variable, kind in candidates(located, is_height_first=is_height_first):
+        return _of_found(local_layers(located, variable, kind, given.below))
+    return None
+
+
+def _of_found(found: Found) -> Levels:
+    return Levels(found.vertical, found.order, found.read)
+
+
+def _unknown_kind_message(variable: str, where: str) -> str:
+    return (
+        f"Invalid levels {where}. The field {variable} must say what it is by its standard name or "
+        "unit. Given neither. Give level_kind = 'pressure', 'height' or 'altitude' in a TOML "
+        "beside the file."
+    )
 
 
 def two_dimensional_message(where: str) -> str:
@@ -148,11 +204,7 @@ def _kind(dataset: netCDF4.Dataset, name: str) -> str:
     if standard_name == "altitude" or (
         lowered in ("altitude", "alt") and standard_name != "height"
     ):
-        msg = (
-            f"Invalid levels {name}. Heights must be above ground. Given altitudes above sea "
-            "level. Convert them, or give level_kind = 'height' in a TOML if they are heights."
-        )
-        raise AprioriError(msg)
+        return "altitude"
     if units in PRESSURE_UNITS or standard_name == "air_pressure" or lowered in _PRESSURE_NAMES:
         return "pressure"
     if units in HEIGHT_UNITS or standard_name == "height" or lowered in _HEIGHT_NAMES:
@@ -224,7 +276,15 @@ def _heights(dataset: netCDF4.Dataset, name: str, values: Float, unit: str, wher
 def _pressures(dataset: netCDF4.Dataset, name: str, values: Float, unit: str, where: str) -> Levels:
     default = 100.0 if name.lower() in ("pressure_level", "isobaricinhpa") else 1.0
     factor = _factor(dataset, name, unit, PRESSURE_UNITS, default)
-    pressure = values * factor
+    levels = _point_pressures(values * factor, where)
+    bounds = _bounds(dataset, name)
+    if bounds is None:
+        return levels
+    edges = _edges(bounds * factor, levels.order, where)
+    return _surface_first_hybrid(edges, np.zeros_like(edges), where, order=levels.order)
+
+
+def _point_pressures(pressure: Float, where: str) -> Levels:
     order = np.argsort(-pressure)
     descending = pressure[order]
     is_bad = not np.isfinite(pressure).all() or (np.diff(descending) >= 0).any()
@@ -234,114 +294,7 @@ def _pressures(dataset: netCDF4.Dataset, name: str, values: Float, unit: str, wh
             f"10 and 1200 hPa. Given {_short(pressure)} Pa. Correct the units of the levels."
         )
         raise AprioriError(msg)
-    bounds = _bounds(dataset, name)
-    if bounds is None:
-        return Levels(PressureLevels(descending), order)
-    edges = _edges(bounds * factor, order, where)
-    return _surface_first_hybrid(edges, np.zeros_like(edges), where, order=order)
-
-
-def _hybrid(
-    dataset: netCDF4.Dataset, name: str, n_level: int, where: str
-) -> tuple[Float, Float] | None:
-    """Return interface coefficients in file order, (n_level + 1,), or None when not hybrid."""
-    if "hyai" in dataset.variables and dataset.variables["hyai"].size == n_level + 1:
-        a = _pressure_term(dataset, "hyai", _p0_beside(dataset, "hyai"), where)
-        return a, np.asarray(dataset.variables["hybi"][:], dtype=np.float64)
-    if name not in dataset.variables:
-        return None
-    variable = dataset.variables[name]
-    bounds = text_attribute(variable, "bounds")
-    holders = [bounds, name] if bounds in dataset.variables else [name]
-    for holder in holders:
-        terms = _formula_terms(dataset, holder, where)
-        found = None if terms is None else _joined(*terms, n_level)
-        if found is not None:
-            return found
-    middles = _formula_terms(dataset, name, where)
-    return None if middles is None else interfaces_from_middles(*middles, where)
-
-
-def _terms(dataset: netCDF4.Dataset, holder: str) -> dict[str, str]:
-    text = text_attribute(dataset.variables[holder], "formula_terms")
-    return dict(re.findall(r"(\w+):\s*(\S+)", text))
-
-
-def _formula_terms(dataset: netCDF4.Dataset, holder: str, where: str) -> tuple[Float, Float] | None:
-    terms = _terms(dataset, holder)
-    if {"sigma", "ptop"} <= terms.keys() and terms["ptop"] in dataset.variables:
-        held = terms["sigma"] if terms["sigma"] in dataset.variables else holder
-        sigma = np.asarray(dataset.variables[held][...], dtype=np.float64)
-        top = float(np.ravel(_in_pascal(dataset.variables[terms["ptop"]]))[0])
-        return (1.0 - sigma) * top, sigma  # p = ptop + sigma (ps - ptop), CF appendix D
-    if "b" not in terms or not ("ap" in terms or "a" in terms):
-        return None
-    names = [terms.get("ap", terms.get("a", "")), terms["b"]]
-    if any(n not in dataset.variables for n in names):
-        return None
-    p0 = terms.get("p0", "") if "ap" not in terms else ""
-    a = _pressure_term(dataset, names[0], p0, where)
-    return a, np.asarray(dataset.variables[names[1]][:], dtype=np.float64)
-
-
-def _p0_beside(dataset: netCDF4.Dataset, a: str) -> str:
-    """Return the reference pressure of a coefficient: of the formula it stands in, else by name."""
-    for holder in dataset.variables:
-        terms = _terms(dataset, holder)
-        if a in (terms.get("a"), terms.get("ap")):
-            return terms.get("p0", "") if terms.get("a") == a else ""
-    return next((name for name in ("P0", "p0") if name in dataset.variables), "")
-
-
-def _pressure_term(dataset: netCDF4.Dataset, name: str, p0: str, where: str) -> Float:
-    """Return the first hybrid coefficient [Pa]: with a unit of pressure, or times p0 without one.
-
-    CF appendix D has both: `ap` is a pressure, `a` a number that p0 makes one.
-
-    Raises
-    ------
-    AprioriError
-        If it is neither: without a unit, without p0, and too small to be in Pa.
-    """
-    variable = dataset.variables[name]
-    units = text_attribute(variable, "units").lower()
-    values = np.asarray(variable[...], dtype=np.float64)
-    if units in PRESSURE_UNITS:
-        return values * PRESSURE_UNITS[units]
-    if p0 in dataset.variables:
-        reference = float(np.ravel(_in_pascal(dataset.variables[p0]))[0])
-        if 5e4 < reference < 1.2e5 and np.abs(values).max() <= 1.0:
-            return values * reference
-    elif np.abs(values).max() > _LARGEST_COEFFICIENT_HPA:
-        return values
-    msg = (
-        f"Invalid hybrid levels {where}. The coefficient {name} must have a unit of pressure, or "
-        f"none and a reference pressure p0 (CF appendix D). Given the largest, "
-        f"{np.abs(values).max():g}, with unit {units or 'none'!r} and "
-        f"{f'p0 = {p0}' if p0 else 'no p0'}. Correct its unit."
-    )
-    raise AprioriError(msg)
-
-
-def _joined(a: Float, b: Float, n_level: int) -> tuple[Float, Float] | None:
-    """Interfaces as (n + 1,), or as (n, 2) bounds joined; None for mid-levels."""
-    if a.shape == b.shape == (n_level + 1,):
-        return a, b
-    if a.shape == b.shape == (n_level, 2):
-        pressure = a + b * 101325.0
-        is_top_first = n_level > 1 and pressure[0].mean() < pressure[1].mean()
-        # which side comes first in file order: the top one where levels start at the top
-        picked = (pressure.argmin(axis=1), pressure.argmax(axis=1))
-        first, last = picked if is_top_first else picked[::-1]
-        rows = np.arange(n_level)
-        join = [np.append(v[rows, first], v[-1, last[-1]]) for v in (a, b)]
-        return join[0], join[1]
-    return None
-
-
-def _in_pascal(variable: netCDF4.Variable[Any]) -> Float:
-    factor = PRESSURE_UNITS.get(text_attribute(variable, "units").lower(), 1.0)
-    return np.asarray(variable[...], dtype=np.float64) * factor
+    return Levels(PressureLevels(descending), order)
 
 
 def _surface_first_hybrid(

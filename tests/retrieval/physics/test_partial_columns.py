@@ -11,6 +11,7 @@ from retrieval.physics.levels import (
     HeightLayers,
     HeightLevels,
     HybridLayers,
+    LocalLayers,
     PressureLevels,
     Quantity,
 )
@@ -221,3 +222,48 @@ def test_one_microgram_over_a_kilometre_is_the_number_of_the_method(pixels):
     found, _ = set_columns(profile, vertical, Quantity.CONCENTRATION, pixels)
     np.testing.assert_allclose(found.sum(axis=1), 2.17365e-5, rtol=3e-6)  # six digits printed
     np.testing.assert_allclose(found.sum(axis=1) * 6.02214076e19, 1.30900e15, rtol=4e-6)
+
+
+def packed(values, edges):
+    """Values, thicknesses and top of layers between interfaces, surface first."""
+    return np.concatenate([values, np.abs(np.diff(edges, axis=1)), edges[:, -1:]], axis=1)
+
+
+@pytest.mark.parametrize("quantity", list(Quantity))
+@pytest.mark.parametrize("merge", [None, 2500.0])
+def test_layers_of_each_cell_are_those_of_coefficients(pixels, quantity, merge):
+    """Interfaces over another ground than the pixel's give what sigma evaluated there gives."""
+    rng = np.random.default_rng(0)
+    sigma = np.array([1.0, 0.97, 0.85, 0.6, 0.3, 0.0])
+    vertical = HybridLayers((1 - sigma) * 5000.0, sigma)
+    values = rng.uniform(1e-10, 1e-8, (SURFACE.size, sigma.size - 1))
+    model_ground = np.array([[100000.0], [99000.0], [86000.0]])
+    profile = packed(values, vertical.a + vertical.b * model_ground)
+    local = LocalLayers(sigma.size - 1, is_pressure=True)
+    found = set_columns(profile, local, quantity, pixels, merge)
+    wanted = set_columns(values, vertical, quantity, pixels, merge)
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-11, atol=0)  # round-off of the packing
+
+
+@pytest.mark.parametrize("quantity", list(Quantity))
+@pytest.mark.parametrize("merge", [None, 700.0])
+def test_heights_of_each_cell_are_those_of_an_axis(pixels, quantity, merge):
+    """The same heights in every cell give what the axis gives; other heights their own columns."""
+    edges = np.array([0.0, 40.0, 300.0, 1500.0, 4000.0])
+    values = np.random.default_rng(1).uniform(1e-9, 1e-7, (SURFACE.size, 4))
+    profile = packed(values, np.broadcast_to(edges, (SURFACE.size, 5)))
+    local = LocalLayers(4, is_pressure=False)
+    found = set_columns(profile, local, quantity, pixels, merge)
+    wanted = set_columns(values, HeightLayers(edges), quantity, pixels, merge)
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-25)  # round-off of the packing
+
+
+def test_a_column_by_hand_on_heights_of_its_own(pixels):
+    """1e-7 mol m-3 over 100, 200 and 400 m are 1, 2 and 4e-5 mol m-2; no thickness, no column."""
+    edges = np.array([[0.0, 0.0, 100.0], [0.0, 150.0, 200.0], [0.0, 100.0, 400.0]])
+    values = np.full((3, 2), 1e-7)
+    local = LocalLayers(2, is_pressure=False)
+    x, _ = set_columns(packed(values, edges), local, Quantity.CONCENTRATION, pixels)
+    np.testing.assert_allclose(x.sum(axis=1), [1e-5, 2e-5, 4e-5], rtol=1e-12)  # round-off
