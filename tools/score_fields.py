@@ -6,6 +6,8 @@ r"""Score networks against the truth of the twin world, cell by cell and at stat
 A name with several checkpoints is the mean of their predictions. Truth, CAMS and stations of a day
 are kept in the folder, and so are predictions, by the fingerprint of their checkpoint: with more
 networks only these are made. Days should be days that no phase saw; those that one saw are refused.
+The forecast that networks are given is scored, too, where they are given one. Intervals are of
+resampled days: they know nothing of what all days share.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from dacno2_s5p.inputs import regrid
 from dacno2_s5p.inputs.grid import named_grid
 from dacno2_s5p.inputs.samples import Inputs
 from dacno2_s5p.network.checkpoint import Checkpoint, load_checkpoint
+from dacno2_s5p.network.first_guess import on_fine_cells
 from dacno2_s5p.network.runtime import tune_allocator
 from dacno2_s5p.prediction.predict import as_trained, predict_day
 from dacno2_s5p.sources.weather.windows import target_hours
@@ -55,6 +58,11 @@ MOUNTAIN = 800.0
 """Cells from this height on are mountains [m]."""
 HOTSPOT_COLUMN = 5e15
 """Hotspots have at least this column [molec cm-2], and are of the upper 5 % of the day."""
+FAR = 25
+"""Cells from the nearest station that CAMS assimilates: from here on stations are far, 50 km."""
+AREAS = ("all", "urban", "suburban", "rural", "far")
+REPLICATES = 1000
+"""Of the days, for the intervals of 90 %."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -85,6 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         day = day_of(twin, np.datetime64(date, "D"), given.output)
         inputs = inputs_of(twin, widest, date, given.output)
         fields = {"CAMS-2km": day["cams"]}
+        if inputs.cams is not None:
+            fields["forecast"] = on_fine_cells(inputs.cams[None].float())[0].numpy()
         for name, models in networks.items():
             made = [
                 prediction(
@@ -153,7 +163,10 @@ class Scores:
         sea = twin.geography.land_cover[window] == WATER
         high = twin.geography.elevation[window] >= MOUNTAIN
         self.places = {"sea": sea, "mountains": high & ~sea}
-        self.stations = twin.stations
+        self.stations = s = twin.stations
+        given = np.flatnonzero(s.is_assimilated)
+        apart = [np.hypot(s.row - s.row[i], s.column - s.column[i]) for i in given]
+        self.is_far = np.min(apart, axis=0) >= FAR
         self.squares: dict[str, dict[str, list[Array]]] = {}
         self.truth: list[Array] = []
         self.bands: dict[str, list[Array]] = {}
@@ -195,6 +208,7 @@ class Scores:
             error = field[0, s.row[chosen], s.column[chosen]] - day["seen"][chosen]
             of = self.at.setdefault(name, {})
             of.setdefault("all", []).append(error)
+            of.setdefault("far", []).append(error[self.is_far[chosen]])
             for area in ("urban", "suburban", "rural"):
                 of.setdefault(area, []).append(error[s.area[chosen] == area])
 
@@ -203,6 +217,11 @@ class Scores:
         mean, square = np.mean(self.truth, axis=0)
         variance = square - mean**2
         found: dict[str, Any] = {"heights": HEIGHTS, "days": len(self.truth)}
+        drawn = np.random.default_rng(0).integers(
+            len(self.truth), size=(REPLICATES, len(self.truth))
+        )
+        truths = np.array(self.truth)[drawn].mean(1)
+        variances = truths[:, 1] - truths[:, 0] ** 2
         for name, places in self.squares.items():
             total = {place: np.sum(parts, axis=0) for place, parts in places.items()}
             total = {place: sums for place, sums in total.items() if sums[3][0]}
@@ -210,6 +229,9 @@ class Scores:
             scale = np.mean(self.bands[name], axis=0) / np.mean(self.bands["truth"], axis=0)
             found[name] = {
                 "R2": (1.0 - mse["all"] / variance).tolist(),
+                "R2, 90 %": interval(
+                    1.0 - np.array([p[0] / p[3] for p in places["all"]])[drawn].mean(1) / variances
+                ),
                 "ratio": (1.0 + total["all"][1] / total["all"][2]).tolist(),
                 "RMSE": {place: np.sqrt(values).tolist() for place, values in mse.items()},
                 "R2 by place": {
@@ -230,6 +252,7 @@ class Scores:
                     "RMSE": float(np.sqrt(np.mean(e**2))),
                     "bias": float(e.mean()),
                     "excess": float((np.mean(e**2) - noise[area]) / base[area]),
+                    "excess, 90 %": interval(self._excesses(name, area, drawn)),
                     "n": int(e.size),
                 }
                 for area, e in of.items()
@@ -237,6 +260,20 @@ class Scores:
             for name, of in errors.items()
         }
         return found
+
+    def _excesses(self, name: str, area: str, drawn: NDArray[np.int_]) -> Array:
+        """Return the excess of each replicate of the days."""
+        own, noise, base = (
+            np.array([(e**2).sum() for e in self.at[n][area]])[drawn].sum(1)
+            for n in (name, "truth", "CAMS-2km")
+        )
+        return np.asarray((own - noise) / (base - noise))
+
+
+def interval(replicates: Array) -> list[Any]:
+    """Return the 5th and 95th percentile along the first axis."""
+    found: list[Any] = np.percentile(replicates, (5, 95), axis=0).tolist()
+    return found
 
 
 def bands(field: Array) -> Array:
@@ -271,17 +308,26 @@ def tables(found: Mapping[str, Any]) -> str:
         )
 
     block("R2", {n: found[n]["R2"] for n in names}, "{:.2f}")
+    for i, end in enumerate(("5th", "95th")):
+        block(f"R2, {end} percentile", {n: found[n]["R2, 90 %"][i] for n in names}, "{:.2f}")
     block("mean / truth", {n: found[n]["ratio"] for n in names}, "{:.2f}")
     for place in ("hotspots", "background", "sea", "mountains"):
         block(f"RMSE, {place}", {n: found[n]["RMSE"][place] for n in names}, "{:.3f}")
     for i, scale in enumerate(("> 128 km", "32-128 km", "8-32 km", "< 8 km")):
         rows = {n: [of_height[i] for of_height in found[n]["bands"]] for n in names}
         block(f"error / variance, {scale}", rows, "{:.2f}")
-    areas = ("all", "urban", "suburban", "rural")
-    lines += ["", "| stations: RMSE (excess) | " + " | ".join(areas) + " |", "|---" * 5 + "|"]
+    head = "| stations: RMSE (excess, 90 %) | " + " | ".join(AREAS) + " |"
+    lines += ["", head, "|---" * (1 + len(AREAS)) + "|"]
     for name, of in found["stations"].items():
-        cells = " | ".join(f"{of[a]['RMSE']:.2f} ({of[a]['excess']:.2f})" for a in areas)
+        cells = " | ".join(
+            "{:.2f} ({:.2f}, {:.2f}-{:.2f})".format(
+                of[a]["RMSE"], of[a]["excess"], *of[a]["excess, 90 %"]
+            )
+            for a in AREAS
+        )
         lines.append(f"| {name} | {cells} |")
+    lines.append("")
+    lines.append(", ".join(f"{a}: {found['stations']['truth'][a]['n']} values" for a in AREAS))
     return "\n".join(lines)
 
 

@@ -11,7 +11,9 @@ from dacno2_s5p.inputs.variables import InputTable
 from dacno2_s5p.training.recipe import Recipe
 from dacno2_s5p.twin.training_store import TwinDays
 
-RECIPES = sorted((Path(__file__).resolve().parents[3] / "configs").glob("*.toml"))
+CONFIGS = (Path(__file__).resolve().parents[3] / "configs").glob("*.toml")
+# run.toml is a recipe of another kind, of `dacno2-s5p run`
+RECIPES = sorted(path for path in CONFIGS if path.name != "run.toml")
 
 
 def test_there_are_recipes():
