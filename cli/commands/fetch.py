@@ -36,7 +36,7 @@ WITHOUT_DAYS = ("static", "dacno2", "pandora")
 @click.command(short_help="Download what prepare, predict, reretrieve and validate need.")
 @click.argument("kind", metavar="KIND", type=click.Choice(KINDS))
 @first_last_options("First day.", "Last day.  [default: the first]")
-@bbox_option("Area.  [default: 10W-10E, 40-56N]")
+@bbox_option("Area.  [default: 10W-10E, 40-56N; of era5 13W-13E, 38-58N]")
 @workspace_option
 @dry_run_option("List files, sizes and costs, and stop.")
 @json_option
@@ -113,11 +113,11 @@ def fetch(kind: str, workspace: Path, as_json: bool, **options: Any) -> None:
     from retrieval.fetch.collect import Collector
     from retrieval.fetch.web import Web
 
-    wishes = _wishes(kind, Endpoints(_addresses(options["endpoints"])), Web(), options)
+    collector = Collector(workspace, Endpoints(_addresses(options["endpoints"])), Web())
+    wishes = _wishes(kind, collector, options)
     from cli.tasks.fetch import list_wanted
 
     wanted = list_wanted(kind, wishes)
-    collector = Collector(workspace, wishes.endpoints, wishes.web)
     if kind == "static":
         _say_by_hand()
     if options["dry_run"]:
@@ -138,10 +138,11 @@ def _addresses(given: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _wishes(kind: str, endpoints: Any, web: Any, options: dict[str, Any]) -> Wishes:
+def _wishes(kind: str, collector: Collector, options: dict[str, Any]) -> Wishes:
     import numpy as np
 
-    from cli.tasks.fetch import Wishes
+    from cli.tasks.fetch import WIDER, Wishes
+    from dacno2_s5p.sources.orders import Held
     from retrieval.fetch.catalogue import Query
 
     first, last = options["first"], options["last"]
@@ -150,17 +151,20 @@ def _wishes(kind: str, endpoints: Any, web: Any, options: dict[str, Any]) -> Wis
         raise click.UsageError(msg)
     days = [np.datetime64(str(d.date())) for d in (first, last or first) if d is not None]
     days = days or [np.datetime64("1970-01-01")] * 2
-    box = {} if options["bbox"] is None else {"box": tuple(options["bbox"])}
+    box = options["bbox"] or WIDER.get(kind)
+    query = Query(days[0], days[-1]) if box is None else Query(days[0], days[-1], tuple(box))
     return Wishes(
-        Query(days[0], days[-1], **box),
-        endpoints,
-        web,
+        query,
+        collector.endpoints,
+        collector.web,
         way=options["way"],
         collection=options["collection"],
         sites=options["sites"],
         stage=options["stage"],
         version=options["version"],
         record=options["record"],
+        held=Held(collector.workspace, collector.ledger.read()),
+        today=np.datetime64("today", "D"),
     )
 
 

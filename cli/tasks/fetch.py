@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dacno2_s5p.sources.requests import TRANSPORT_BOX
 from retrieval.errors import FetchError
 from retrieval.fetch.collect import Wanted
 from retrieval.fetch.web import host
@@ -12,13 +13,19 @@ from retrieval.fetch.web import host
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    import numpy as np
+
     from dacno2_s5p.inputs.variables import InputTable, Preparation
+    from dacno2_s5p.sources.orders import Held
     from retrieval.fetch.catalogue import Endpoints, Query, Remote
     from retrieval.fetch.data_stores import Order
     from retrieval.fetch.web import Token, Web
 
 BY_REQUEST = ("cams", "cams-forecast", "cams-global", "era5", "emissions")
 """Kinds that a data store computes."""
+
+WIDER = {"era5": TRANSPORT_BOX}
+"""Kinds that more is asked for than lies under the grid: winds carry what the network sees."""
 
 STATIC_FOLDERS = {"Copernicus_DSM": "merit", "JRC_1K_POP": "geostat"}
 """Folders that `prepare` reads terrain and population from, by how names begin."""
@@ -47,6 +54,10 @@ class Wishes:
         Of the inventory.
     preparation, table
         What `prepare` needs, for requests to the data stores.
+    held : Held or None
+        Files of such requests that are there: days of theirs are not asked for.
+    today : datetime64[D] or None
+        With it preliminary weather is asked for again once it is final.
     """
 
     query: Query
@@ -60,6 +71,8 @@ class Wishes:
     preparation: Preparation | None = None
     table: InputTable | None = None
     record: str = field(default="")
+    held: Held | None = None
+    today: np.datetime64 | None = None
 
 
 def list_wanted(kind: str, wishes: Wishes) -> list[Wanted]:
@@ -83,14 +96,16 @@ def _orders(kind: str, wishes: Wishes) -> Iterable[tuple[Order, ...]]:
     table = wishes.table or InputTable.default()
     query = wishes.query
     if kind == "era5":
-        return [(order,) for order in orders.weather_orders(table, preparation, query)]
+        found = orders.weather_orders(table, preparation, query, wishes.held, wishes.today)
+        return [(order,) for order in found]
     if kind == "emissions":
         return [(order,) for order in orders.inventory_orders(query, wishes.version)]
     if kind == "cams-global":
-        return [(order,) for order in orders.global_orders(query)]
+        return [(order,) for order in orders.global_orders(query, wishes.held)]
     if kind == "cams-forecast":
         stage = _stage(wishes.stage, {"auto": "forecast"}, ("forecast", "analysis"))
-        return [(order,) for order in orders.forecast_orders(preparation, query, stage)]
+        found = orders.forecast_orders(preparation, query, stage, wishes.held)
+        return [(order,) for order in found]
     names = {"validated": orders.VALIDATED, "interim": orders.INTERIM}
     stage = _stage(wishes.stage, names, ("auto", *names.values()))
     stages = tuple(names.values()) if stage == "auto" else (stage,)

@@ -148,7 +148,7 @@ class Collector:
 
         folder = self.workspace / wanted.folder
         try:
-            if (path := self.found(wanted)) is not None:
+            if (path := self.found(wanted)) is not None and not self._has_better(wanted, path):
                 return Outcome(wanted, "there", path)
             if wanted.remote is not None:
                 path = download(
@@ -160,6 +160,13 @@ class Collector:
         except RetrievalError as error:
             return Outcome(wanted, "failed", reason=str(error))
         return Outcome(wanted, "fetched", path)
+
+    def _has_better(self, wanted: Wanted, path: Path) -> bool:
+        """Tell whether a store takes a request now that comes before the one that is there."""
+        names = [order.name for order in wanted.orders]
+        if path.name not in names[1:]:
+            return False
+        return names.index(self._accepted(wanted).name) < names.index(path.name)
 
     def _accepted(self, wanted: Wanted) -> Order:
         """Return the first request that its store takes: validated data before interim ones."""

@@ -61,6 +61,9 @@ class Order:
         Data set.
     body : dict
         The request.
+    since : str
+        A file that was fetched before this time is of the same request, but not what the store has
+        now: ISO 8601 in UTC; empty for no such time.
     """
 
     kind: str
@@ -68,6 +71,7 @@ class Order:
     store: str
     collection: str
     body: Mapping[str, Any] = field(default_factory=dict)
+    since: str = ""
 
     @property
     def key(self) -> str:
@@ -88,7 +92,9 @@ def is_ordered(order: Order, folder: Path, record: Mapping[str, object] | None) 
     if record is None or not path.is_file():
         return False
     return (
-        record.get("size") == path.stat().st_size and record.get("version") == order.remote.version
+        record.get("size") == path.stat().st_size
+        and record.get("version") == order.remote.version
+        and str(record.get("time", "")) >= order.since
     )
 
 

@@ -241,11 +241,15 @@ def write_flights(folder: Path, days: list[np.datetime64], *, separator: str = "
 
 
 def write_tif(path: Path, values: np.ndarray, origin, step, crs: str, nodata=None) -> None:
-    """Write rows from north to south with the north-western corner at `origin`."""
+    """Write rows from north to south with the north-western corner at `origin`.
+
+    The step is one number, or the width and height of a cell.
+    """
     import rasterio
     from rasterio import Affine
 
     path.parent.mkdir(parents=True, exist_ok=True)
+    width, height = step if isinstance(step, tuple) else (step, step)
     with rasterio.open(
         path,
         "w",
@@ -255,7 +259,7 @@ def write_tif(path: Path, values: np.ndarray, origin, step, crs: str, nodata=Non
         count=1,
         dtype=values.dtype.name,
         crs=crs,
-        transform=Affine(step, 0.0, origin[0], 0.0, -step, origin[1]),
+        transform=Affine(width, 0.0, origin[0], 0.0, -height, origin[1]),
         nodata=nodata,
     ) as file:
         file.write(values, 1)

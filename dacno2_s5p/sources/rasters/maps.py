@@ -26,6 +26,7 @@ from dacno2_s5p.sources.rasters.choose import (
     year_mark,
 )
 from dacno2_s5p.sources.rasters.rasters import area_mean, class_counts
+from dacno2_s5p.sources.rasters.sea_tiles import sea_tiles
 from retrieval.files.candidates import listed
 
 if TYPE_CHECKING:
@@ -94,7 +95,12 @@ NIGHT_LIGHT = Product(
     f"radiance ({', '.join(RADIANCES)})",
     _night_light_marks,
 )
-TERRAIN = Product("MERIT DEM", ("[ns]*_dem.tif", "*.tif"), "terrain heights", unmarked)
+TERRAIN = Product(
+    "MERIT DEM",
+    ("[ns]*_dem.tif", "Copernicus_DSM_*_DEM.tif", "*.tif"),
+    "terrain heights",
+    unmarked,
+)
 LAND_COVER = Product(
     "CORINE", ("*CLC2018*.tif", "*[Cc][Ll][Cc]*.tif", "*.tif"), "grid codes", _land_cover_marks
 )
@@ -205,16 +211,19 @@ def read_terrain(
 ) -> NDArray[np.float32]:
     """Return terrain height [m], shape (1, n_y, n_x); the sea, without data, lies at 0.
 
-    All tiles under the grid must be there: an absent one is an error, not the sea.
+    All tiles under the grid must be there: an absent one is an error, not the sea; but of GLO-90,
+    which has none of the open sea, where no land lies in its degree.
 
     Raises
     ------
     DataError
         If tiles are absent or damaged.
     """
-    read = partial(area_mean, grid=grid.cells(), empty=0.0, least=LOWEST)
-    files = chosen_tiles(path, TERRAIN, grid.cells(), read, year=year, choices=choices)
-    return check_values(read(files), variable, str(path))[np.newaxis]
+    cells = grid.cells()
+    read = partial(area_mean, grid=cells, empty=0.0, least=LOWEST)
+    files = chosen_tiles(path, TERRAIN, cells, read, year=year, choices=choices)
+    heights = read(files, zero=sea_tiles(files, cells, choices))
+    return check_values(heights, variable, str(path))[np.newaxis]
 
 
 def read_land_cover(

@@ -51,6 +51,7 @@ def area_mean(
     empty: float | None = None,
     least: float = -np.inf,
     per_square_kilometre: bool = False,
+    zero: Sequence[RectilinearGrid] = (),
 ) -> Float:
     """Average rasters (tiles) over the cells of a grid.
 
@@ -68,6 +69,8 @@ def area_mean(
         Lower values are no data.
     per_square_kilometre : bool
         Values are amounts per raster cell, returned per km2; projected rasters only.
+    zero : sequence of RectilinearGrid
+        Places without a tile whose value is known to be 0.
 
     Returns
     -------
@@ -90,6 +93,12 @@ def area_mean(
             share = shares[raster.crs]
             for rows, values, valid, block in _strips(raster, share, empty, least):
                 share.add(rows, block, values * scale, valid, total, weight, covered)
+    for place in zero:
+        if place.crs not in shares:
+            shares[place.crs] = _Share(*corners_in(grid, place.crs), grid.shape)
+        rows = (float(place.y_edges[0]), float(place.y_edges[-1]))
+        values, valid = np.zeros(place.shape), np.ones(place.shape)
+        shares[place.crs].add(rows, place, values, valid, total, weight, covered)
     names = f"{paths[0]}" + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
     _check_covered(covered, grid, names)
     if not (weight > 0.0).all():

@@ -12,6 +12,7 @@ from dacno2_s5p.inputs.variables import InputTable, Preparation
 from dacno2_s5p.sources.orders import (
     INTERIM,
     VALIDATED,
+    Held,
     forecast_orders,
     global_orders,
     inventory_orders,
@@ -248,3 +249,83 @@ def test_other_requests_are_split_as_the_limits_ask():
     ]
     assert len(global_orders(long)) == 2
     assert [o.body["year"] for o in inventory_orders(QUERY)] == [["2023"]]
+
+
+class Shelf:
+    """A workspace with files of requests, as the record knows them."""
+
+    def __init__(self, folder):
+        self.folder, self.records = folder, {}
+
+    def put(self, orders, time):
+        """Note files of some requests as fetched then."""
+        for order in orders:
+            path = self.folder / order.kind / order.name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(CONTENT)
+            self.records[order.kind, order.name] = {
+                "size": len(CONTENT), "version": order.remote.version, "time": time,
+            }  # fmt: skip
+
+    def new(self, query, today="2023-07-10", **preparation):
+        """Return the weather to ask for: names of single levels that are not there."""
+        orders = weather_orders(
+            InputTable.default(), Preparation(**preparation), query,
+            Held(self.folder, self.records), np.datetime64(today),
+        )  # fmt: skip
+        assert len(orders) % 2 == 0
+        return [
+            o.name[12:-3] for o in orders if "single" in o.name
+            and not is_ordered(o, self.folder / o.kind, self.records.get((o.kind, o.name)))
+        ]  # fmt: skip
+
+
+def test_a_period_that_grows_asks_for_its_new_days(tmp_path):
+    """Days of whole files of the same request are not asked for again; gaps are filled."""
+    table, preparation = InputTable.default(), Preparation()
+    shelf = Shelf(tmp_path)
+    days = [np.datetime64(f"2023-06-{day:02d}") for day in (10, 12, 18, 20)]
+    shelf.put(weather_orders(table, preparation, Query(*days[:2])), "2023-06-18")
+    shelf.put(weather_orders(table, preparation, Query(*days[2:])), "2023-06-26")
+    assert shelf.new(Query(days[0], days[1])) == []
+    assert shelf.new(Query(days[0], days[3])) == ["2023-06-13_2023-06-16"]  # 17: hours before 18
+    assert shelf.new(Query(days[0], days[1], (0.0, 44.0, 5.0, 48.0))) == ["2023-06-09_2023-06-12"]
+    (tmp_path / "era5" / "era5_single_2023-06-09_2023-06-12.nc").write_bytes(b"cut")
+    assert shelf.new(Query(days[0], days[1])) == ["2023-06-09_2023-06-12"]
+
+
+def test_preliminary_weather_is_asked_for_again_once_it_is_final(tmp_path):
+    """A hundred days later, once; what was fetched after that is final."""
+    shelf = Shelf(tmp_path)
+    orders = weather_orders(InputTable.default(), Preparation(), QUERY)
+    shelf.put(orders, "2023-07-08T03:00:00+00:00")
+    assert shelf.new(QUERY, "2023-10-07") == []
+    assert shelf.new(QUERY, "2023-10-08") == ["2023-06-28_2023-06-30"]
+    assert shelf.new(QUERY, "2023-11-01") == ["2023-06-28_2023-06-30", "2023-07-01_2023-07-02"]
+    shelf.put(orders, "2023-11-01T03:00:00+00:00")
+    assert shelf.new(QUERY, "2024-11-01") == []
+
+
+def test_forecasts_of_days_that_are_there_are_not_asked_for_again(tmp_path):
+    """Weeks are those of the new days."""
+    shelf, day = Shelf(tmp_path), np.datetime64("2023-06-01")
+    shelf.put(forecast_orders(Preparation(), Query(day, day + 8), "forecast"), "2023-06-10")
+    held = Held(tmp_path, shelf.records)
+    found = forecast_orders(Preparation(), Query(day, day + 10), "forecast", held)
+    assert [order.name[-14:-4] for order in found] == ["2023-06-07", "2023-06-09", "2023-06-11"]
+
+
+def test_validated_data_come_after_interim_ones(service, tmp_path):
+    """The interim file is there; once the store takes the request before it, that is fetched."""
+    Store(service)
+    first = Order("cams", "validated.zip", "ADS", "data-set", {"year": ["2023"], "month": ["06"]})
+    interim = Order("cams", "interim.zip", "ADS", "data-set", {"year": ["2023"], "month": ["07"]})
+    places = Endpoints({"ADS": f"{service.url}/api"}, {})
+    collector = Collector(tmp_path, places, Web(pause=0.001))
+    service.on(f"{PROCESS}/constraints", Reply({"month": ["07"]}), method="POST")
+    wanted = [Wanted("cams", orders=(first, interim))]
+    assert next(iter(collector.run(wanted))).path == tmp_path / "cams" / "interim.zip"
+    assert next(iter(collector.run(wanted))).status == "there"
+    service.on(f"{PROCESS}/constraints", Reply({"month": ["06", "07"]}), method="POST")
+    found = next(iter(collector.run(wanted)))
+    assert (found.status, found.path) == ("fetched", tmp_path / "cams" / "validated.zip")
