@@ -15,6 +15,7 @@ from cli.console import (
     report_usage,
     termination_as_interrupt,
 )
+from cli.options.panels import WORDS, place_options
 from cli.options.shared import verbosity_options
 
 COMMANDS = (
@@ -55,6 +56,7 @@ class LazyGroup(click.RichGroup):
             return None
         module = importlib.import_module(f"cli.commands.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
+        place_options(command)
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -65,6 +67,7 @@ class LazyGroup(click.RichGroup):
             raise click.Abort from None
 
 
+@click.rich_config({"options_panel_title": WORDS})
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="dacno2-s5p", prog_name="dacno2-s5p")
 @verbosity_options

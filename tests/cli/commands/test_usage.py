@@ -11,12 +11,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import netCDF4
 import numpy as np
 import pytest
 
 import retrieval as rt
-from cli.main import COMMANDS
+from cli.main import COMMANDS, cli
+from cli.options.panels import ORDER, OUTPUT, PANELS, panel_of
 from retrieval.l2.sensors.tropomi import Tropomi
 from tests.builders.files import write_era5, write_profiles
 from tests.cli.conftest import names
@@ -172,6 +174,26 @@ def test_help_imports_nothing_heavy(command):
         [sys.executable, "-c", code, *command], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "HEAVY []"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_options_stand_in_panels(command):
+    """A help tells what goes in before the method and what comes out; a flag is listed once."""
+    made = cli.get_command(click.Context(cli), command)
+    options = [one for one in made.params if isinstance(one, click.Option)]
+    places = [ORDER.index(panel_of(one)) for one in options]
+    assert places == sorted(places)
+    assert [one.panel for one in options] == [panel_of(one) for one in options]
+    assert "--output" not in {one.opts[0] for one in options if panel_of(one) != OUTPUT}
+
+
+def test_flags_of_panels_are_flags_of_commands():
+    """A flag that was renamed does not linger in the list, and none is in two panels."""
+    made = [cli.get_command(click.Context(cli), name) for name in COMMANDS]
+    known = {flag for one in made for param in one.params for flag in param.opts}
+    listed = [flag for flags in PANELS.values() for flag in flags.split()]
+    assert len(listed) == len(set(listed))
+    assert set(listed) <= known
 
 
 def test_without_torch_the_retrieval_works_and_the_network_says_what_to_install(tmp_path):
