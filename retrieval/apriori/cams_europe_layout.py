@@ -7,7 +7,7 @@ analyses, and prepared extracts, hold all levels in one file.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from retrieval.apriori.formats.levels import height_levels
 from retrieval.apriori.formats.names import CamsEuropeName, parse_cams_europe
 from retrieval.apriori.formats.units import is_mass
 from retrieval.errors import AprioriError
+from retrieval.files.candidates import PassedOver
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -47,12 +48,25 @@ AREA = (-25.05, 29.95, 45.05, 72.05)
 
 @dataclass(frozen=True)
 class Month:
-    """One month of a reanalysis: a file for each level, lowest first."""
+    """One month of a reanalysis: a file for each level, lowest first.
+
+    Attributes
+    ----------
+    month : datetime64[M]
+    stage : str
+        Of `STAGES`.
+    levels : tuple of int
+        Heights [m].
+    sources : tuple of NetcdfSource
+    passed_over : tuple of PassedOver
+        Files of the other stage, where there are any.
+    """
 
     month: np.datetime64
     stage: str
     levels: tuple[int, ...]
     sources: tuple[NetcdfSource, ...]
+    passed_over: tuple[PassedOver, ...] = ()
 
 
 def months_of(sources: Sequence[NetcdfSource], species: str = "no2") -> list[Month]:
@@ -77,18 +91,24 @@ def months_of(sources: Sequence[NetcdfSource], species: str = "no2") -> list[Mon
     months = []
     for month in sorted({n.month for n, _ in wanted}):
         of_month = [(n, s) for n, s in wanted if n.month == month]
-        stage = _stage(month, of_month)
-        months.append(_month(month, stage, [(n, s) for n, s in of_month if n.stage == stage]))
+        stage, passed = _stage(month, of_month)
+        chosen = _month(month, stage, [(n, s) for n, s in of_month if n.stage == stage])
+        months.append(replace(chosen, passed_over=passed))
     return months
 
 
-def _stage(month: np.datetime64, files: list[tuple[CamsEuropeName, NetcdfSource]]) -> str:
-    """Return the stage of a month that lacks fewest of the paper's heights, else the validated."""
+def _stage(
+    month: np.datetime64, files: list[tuple[CamsEuropeName, NetcdfSource]]
+) -> tuple[str, tuple[PassedOver, ...]]:
+    """Choose the stage of a month that lacks fewest of the paper's heights, else the validated."""
     given = {stage: sorted(n.level for n, _ in files if n.stage == stage) for stage in STAGES}
     levels = {stage: found for stage, found in given.items() if found}
     best = min(levels, key=lambda stage: len(missing_heights(levels[stage])))
     if len(levels) == 1:
-        return best
+        return best, ()
+    other = next(stage for stage in STAGES if stage != best)
+    fewer = len(missing_heights(levels[best])) < len(missing_heights(levels[other]))
+    why = "more of the paper's heights before fewer" if fewer else "validated before interim"
     if levels["vra"] == levels["ira"]:
         logger.info("CAMS European reanalysis %s: validated files are used, not interim", month)
     else:
@@ -97,7 +117,7 @@ def _stage(month: np.datetime64, files: list[tuple[CamsEuropeName, NetcdfSource]
             f"have {_metres(levels['vra'])}, interim ones (ira) {_metres(levels['ira'])}; {best} "
             "is used. Give the levels of one stage."
         )
-    return best
+    return best, (PassedOver(f"{other} files", why),)
 
 
 def missing_heights(levels: Iterable[float]) -> list[int]:

@@ -18,9 +18,17 @@ import numpy as np
 from dacno2_s5p.errors import DataError
 from dacno2_s5p.inputs import regrid
 from dacno2_s5p.inputs.grid import CAMS_FACTOR, ModelGrid
-from dacno2_s5p.sources.cams.files import LevelFiles, MonthFiles, WholeFiles, index_of, stamps_of
+from dacno2_s5p.sources.cams.files import (
+    LevelFiles,
+    Located,
+    MonthFiles,
+    WholeFiles,
+    index_of,
+    stamps_of,
+)
 from dacno2_s5p.sources.weather.windows import target_hours
 from retrieval.apriori.formats.containers import list_sources
+from retrieval.files.candidates import Candidate, Choices, listed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +37,7 @@ if TYPE_CHECKING:
 
     from dacno2_s5p.inputs.variables import Preparation
     from retrieval.apriori.formats.field import Field
-    from retrieval.files.candidates import Choices
+    from retrieval.files.candidates import Mark
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +47,14 @@ Negatives above the lower end are rounding and become 0."""
 
 RIGHT_UNITS = ("ug/m3", "ugm-3", "ugm^-3", "microgram/m3", "")
 """Spellings of ug m-3, without blanks and with u for the Greek letter."""
+
+
+LAYOUTS = ("of one level each", "of all levels")
+"""Layouts of the reanalysis; of the first, which the data store delivers, the names say what it
+is."""
+
+STREAM_ORDER = ("validated", "interim", "unstated")
+"""Between two layouts a file that does not say its stream comes last: any extract may be so."""
 
 
 class Target(NamedTuple):
@@ -90,12 +106,13 @@ class CamsTargets:
     ) -> None:
         self._path = path
         self._sources = list_sources(path)
+        self._choices = Choices() if choices is None else choices
         self._hours = target_hours(preparation.target_window)
         self._forecasts = forecasts
         months = [] if forecasts else self._sources
-        self._months = MonthFiles(months, preparation.heights, self._hours)
+        self._months = MonthFiles(months, preparation.heights, self._hours, self._choices)
         self._whole = WholeFiles(
-            self._sources, preparation.heights, self._hours, choices, forecasts=forecasts
+            self._sources, preparation.heights, self._hours, self._choices, forecasts=forecasts
         )
         self._cells = grid.cells(CAMS_FACTOR)
         self._operators: dict[bytes, regrid.Operator] = {}
@@ -107,24 +124,43 @@ class CamsTargets:
         A day that neither layout has as a whole lacks what each of them does: levels of one are
         never filled up from the other.
         """
-        return self._choose(day)[1]
+        return self._look(day)[1]
 
     def files(self, day: np.datetime64) -> set[Path]:
         """Return the files that the target of a day is read from."""
-        files, lacking = self._choose(day)
-        return set() if lacking else {s.located.source.path for s in files.locate(day).slices}
+        able, lacking = self._look(day)
+        return set() if lacking else {s.located.source.path for s in self._locate(able, day).slices}
 
-    def _choose(self, day: np.datetime64) -> tuple[LevelFiles, list[str]]:
-        """Return the layout a day is read from and what it lacks; names tell more than content."""
+    def _look(self, day: np.datetime64) -> tuple[list[LevelFiles], list[str]]:
+        """Return the layouts that have a day as a whole, or what it lacks."""
         if self._forecasts:
-            return self._whole, self._whole.missing(day)
+            return [self._whole], self._whole.missing(day)
         lacking = self._months.missing(day)
-        if not lacking or self._whole.is_empty:
-            return self._months, lacking
-        of_whole = self._whole.missing(day)
-        if not of_whole or not self._months.holds(day):
-            return self._whole, of_whole
-        return self._months, [*lacking, *(of_whole if self._whole.holds(day) else [])]
+        of_whole = [] if self._whole.is_empty else self._whole.missing(day)
+        able: list[LevelFiles] = [] if lacking else [self._months]
+        if not (self._whole.is_empty or of_whole):
+            able.append(self._whole)
+        if able:
+            return able, []
+        if self._whole.is_empty or (self._months.holds(day) and not self._whole.holds(day)):
+            return [], lacking
+        return [], [*(lacking if self._months.holds(day) else []), *of_whole]
+
+    def _locate(self, able: list[LevelFiles], day: np.datetime64) -> Located:
+        """Return where a day is: of two layouts the one of the better stream."""
+        found = [files.locate(day) for files in able]
+        if len(found) == 1:
+            return found[0]
+        candidates = [
+            Candidate(
+                one, f"files {layout} in {self._path}", (_stream_mark(one), _layout_mark(layout))
+            )
+            for one, layout in zip(found, LAYOUTS, strict=True)
+        ]
+        chosen: Located = self._choices.choose(
+            "CAMS reanalysis", candidates, same=lambda *_: False, at=str(day)
+        )
+        return chosen
 
     def target(self, day: np.datetime64) -> Target:
         """Return the target of a day.
@@ -134,7 +170,7 @@ class CamsTargets:
         DataError
             If a level or hour is missing, a value is, or the values are not in ug m-3.
         """
-        files, lacking = self._choose(day)
+        able, lacking = self._look(day)
         if lacking:
             msg = (
                 f"Missing target of {day}. All levels and hours must be there, in files of one "
@@ -143,7 +179,7 @@ class CamsTargets:
             )
             raise DataError(msg)
         stamps = stamps_of(day, self._hours)
-        slices, stream = files.locate(day)
+        slices, stream = self._locate(able, day)
         total = np.zeros((len(slices), *self._cells.shape))
         for stamp in stamps:
             blocks: dict[int, NDArray[np.floating]] = {}
@@ -184,6 +220,14 @@ class CamsTargets:
         """Close the files."""
         for source in self._sources:
             source.close()
+
+
+def _stream_mark(found: Located) -> Mark:
+    return listed("stream", found.stream, STREAM_ORDER)
+
+
+def _layout_mark(layout: str) -> Mark:
+    return listed("files", layout, LAYOUTS)
 
 
 def _checked(block: NDArray[np.floating], where: str) -> NDArray[np.floating]:

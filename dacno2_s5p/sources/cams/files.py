@@ -97,6 +97,8 @@ class MonthFiles:
         Wanted levels [m].
     hours : sequence of int
         Wanted hours of a day.
+    choices : Choices, optional
+        Where it is kept which of two stages was used.
 
     Raises
     ------
@@ -105,8 +107,13 @@ class MonthFiles:
     """
 
     def __init__(
-        self, sources: Sequence[NetcdfSource], heights: Sequence[float], hours: Sequence[int]
+        self,
+        sources: Sequence[NetcdfSource],
+        heights: Sequence[float],
+        hours: Sequence[int],
+        choices: Choices | None = None,
     ) -> None:
+        self._choices = Choices() if choices is None else choices
         self._months = {m.month: m for m in months_of(sources)}
         self._heights, self._hours = heights, hours
         self._open: tuple[np.datetime64, list[Field]] | None = None
@@ -139,6 +146,7 @@ class MonthFiles:
     def locate(self, day: np.datetime64) -> Located:
         """Return where a day is that lacks nothing."""
         month = self._months[day.astype("datetime64[M]")]
+        self._choices.keep("CAMS reanalysis", f"{month.stage} files", month.passed_over, str(day))
         return Located([Slice(found, 0) for found in self._fields(month)], STREAMS[month.stage])
 
     def _fields(self, month: Month) -> list[Field]:

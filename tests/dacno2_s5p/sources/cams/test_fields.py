@@ -55,9 +55,13 @@ def test_validated_files_win_and_the_stream_is_recorded(tmp_path):
     write_cams(tmp_path, "2019-07", [DAY], smooth_cams, stage="ira")
     assert CamsTargets(tmp_path, PREPARATION, GRID).target(DAY).stream == "interim"
     write_cams(tmp_path, "2019-07", [DAY], smooth, stage="vra")
-    target = CamsTargets(tmp_path, PREPARATION, GRID).target(DAY)
+    choices = Choices()
+    target = CamsTargets(tmp_path, PREPARATION, GRID, choices).target(DAY)
     assert target.stream == "validated"
     assert target.no2.mean() > 15.0
+    (record,) = choices.records()
+    assert (record["chosen"], record["at"]) == ("vra files", [str(DAY)])
+    assert record["passed_over"] == [{"label": "ira files", "why": "validated before interim"}]
 
 
 def test_gaps_are_named(tmp_path):
@@ -123,6 +127,36 @@ def test_a_mixture_is_read_where_one_layout_is_complete(tmp_path):
     found = CamsTargets(tmp_path, PREPARATION, GRID).target(DAY)
     assert found.stream == "unstated"
     np.testing.assert_allclose(found.no2, expected.no2, rtol=1e-5)  # float32 coordinates
+
+
+@pytest.mark.parametrize(
+    ("stage", "whole", "used", "why"),
+    [
+        ("vra", "july.nc", 1.0, "stream validated before unstated"),
+        ("ira", "july.nc", 1.0, "stream interim before unstated"),
+        ("vra", "july_vra.nc", 1.0, "files of one level each before of all levels"),
+        ("ira", "july_vra.nc", 2.0, "stream validated before interim"),
+    ],
+)
+def test_two_complete_layouts_are_ranked_told_and_kept(tmp_path, caplog, stage, whole, used, why):
+    """Files of all levels hold twice the values: what is used its stream says, whatever first."""
+    write_cams(tmp_path / "vra", "2019-07", [DAY, DAY + 1], smooth)
+    expected = CamsTargets(tmp_path / "vra", PREPARATION, GRID).target(DAY).no2
+    folder = tmp_path / "folder"
+    write_cams(folder, "2019-07", [DAY, DAY + 1], smooth, stage=stage)
+    with netCDF4.Dataset(as_one_file(tmp_path / "vra", folder / whole), "a") as file:
+        file["no2"][:] = 2.0 * file["no2"][:]
+    choices = Choices()
+    targets = CamsTargets(folder, PREPARATION, GRID, choices)
+    for day in (DAY + 1, DAY):
+        found = targets.target(day).no2
+    assert ({p.name for p in targets.files(DAY)} == {whole}) == (used == 2.0)
+    np.testing.assert_allclose(found, used * expected, rtol=1e-5)  # float32 values, coordinates
+    (record,) = choices.records()
+    assert record["at"] == [str(DAY), str(DAY + 1)]
+    assert [p["why"] for p in record["passed_over"]] == [why]
+    assert [m for m in caplog.messages if why in m] == caplog.messages
+    assert len(caplog.messages) == 1
 
 
 def test_an_incomplete_mixture_is_refused(tmp_path):
