@@ -21,7 +21,8 @@ from dacno2_s5p.errors import ConfigurationError, DataError
 from dacno2_s5p.inputs import regrid
 from dacno2_s5p.sources.checks import check_unit, check_values
 from dacno2_s5p.sources.inventory_files import WANTED, is_yearly, species_of, version_of
-from dacno2_s5p.sources.weather.gridded import Found, GriddedFiles, read_block
+from dacno2_s5p.sources.weather.found import Found, read_block
+from dacno2_s5p.sources.weather.gridded import GriddedFiles
 from retrieval.files.candidates import Candidate, Choices, PassedOver, listed, newest
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from itertools import combinations, zip_longest
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -178,6 +178,60 @@ def choose(
     return Choice(what, first, tuple(passed))
 
 
+def choose_parts(
+    what: str,
+    candidates: Iterable[Candidate[T]],
+    *,
+    together: Callable[[T, T], bool],
+    at: str = "",
+    error: type[RetrievalError] = DataError,
+) -> tuple[list[Candidate[T]], dict[str, list[PassedOver]]]:
+    """Choose all candidates that are parts of one whole; of those that contradict, the better.
+
+    Parameters
+    ----------
+    together : callable
+        Says whether two values may both be used: parts that hold something else, or the same.
+    what, candidates, at, error
+        As of `choose`.
+
+    Returns
+    -------
+    chosen : list of Candidate
+        The best first.
+    passed_over : dict
+        From a chosen label to what was not used because of it.
+
+    Raises
+    ------
+    RetrievalError
+        If two contradict each other and no mark ranks them, naming both.
+    """
+    left = sorted(candidates, key=lambda candidate: candidate.label)
+    rivals: set[tuple[int, int]] = set()
+    for a, b in combinations(left, 2):
+        if not together(a.value, b.value):
+            rivals |= {(id(a), id(b)), (id(b), id(a))}
+    chosen: list[Candidate[T]] = []
+    passed: dict[str, list[PassedOver]] = {}
+    while left:
+        best = [c for c in left if not any(_decisive(o, c) for o in left)]
+        chosen += best
+        rest = []
+        for c in left:
+            others = [o for o in chosen if (id(o), id(c)) in rivals]
+            before = next(((o, why) for o in others if (why := _decisive(o, c))), None)
+            if others and before is None:
+                one, other = sorted((others[0], c), key=lambda x: x.label)
+                raise error(_refusal(what, one, other, at))
+            if before is not None:
+                passed.setdefault(before[0].label, []).append(PassedOver(c.label, before[1]))
+            elif not any(c is o for o in best):
+                rest.append(c)
+        left = rest
+    return chosen, passed
+
+
 def _decisive(one: Candidate[T], other: Candidate[T]) -> str:
     """Say by which mark one comes before another; nothing where it does not."""
     if [m.what for m in one.rank] != [m.what for m in other.rank]:
@@ -229,6 +283,21 @@ class Choices:
         choice = choose(what, candidates, same=same, at=at, error=error)
         self.keep(choice.what, choice.chosen.label, choice.passed_over, at)
         return choice.chosen.value
+
+    def choose_parts(
+        self,
+        what: str,
+        candidates: Iterable[Candidate[T]],
+        *,
+        together: Callable[[T, T], bool],
+        at: str = "",
+        error: type[RetrievalError] = DataError,
+    ) -> list[T]:
+        """Choose as `choose_parts` does, tell and keep it, and return the values."""
+        chosen, passed = choose_parts(what, candidates, together=together, at=at, error=error)
+        for label, others in passed.items():
+            self.keep(what, label, others, at)
+        return [candidate.value for candidate in chosen]
 
     def keep(
         self,

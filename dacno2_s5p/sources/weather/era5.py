@@ -21,17 +21,18 @@ from dacno2_s5p.errors import ConfigurationError, DataError
 from dacno2_s5p.inputs import regrid
 from dacno2_s5p.inputs.grid import COARSE_FACTOR, ModelGrid
 from dacno2_s5p.sources.checks import check_unit, check_values
-from dacno2_s5p.sources.weather.gridded import (
+from dacno2_s5p.sources.weather.found import (
     Found,
-    GriddedFiles,
     on_many_levels,
     on_one_level,
+    read_at_pressures,
     read_block,
+    read_levels,
 )
+from dacno2_s5p.sources.weather.gridded import GriddedFiles
 from dacno2_s5p.sources.weather.heights import HeightOperator, geopotential_at, surface_geopotential
 from dacno2_s5p.sources.weather.windows import hours_of_step, weather_times
 from retrieval.apriori.formats.expver import ORDER, PRELIMINARY, may_hold_version
-from retrieval.apriori.formats.levels import find_levels
 from retrieval.files.candidates import Mark, listed, newest
 
 if TYPE_CHECKING:
@@ -138,15 +139,17 @@ class Era5:
 
     def files(self, day: np.datetime64) -> set[Path]:
         """Return the files that a day is read from."""
-        return {f.field.source.path for _, _, f in self._survey(day) if f is not None}
+        found = (f for _, _, f in self._survey(day) if f is not None)
+        return {part.field.source.path for f in found for part in f.parts}
 
     def _survey(self, day: np.datetime64) -> Iterator[tuple[str, np.datetime64, Found | None]]:
         """Look for all that a day needs, and for what of it is preliminary."""
         for name, (times, which) in self._wanted(day).items():
             for time in times:
                 found = self._files.find(name, time, which)
-                if found is not None and day not in self.preliminary:
-                    self._look_at_version(found, day)
+                for part in () if found is None else found.parts:
+                    if day not in self.preliminary:
+                        self._look_at_version(part, day)
                 yield name, time, found
 
     def _look_at_version(self, found: Found, day: np.datetime64) -> None:
@@ -290,31 +293,23 @@ class Era5:
     def _on_heights(self, found: Found, operator: regrid.Operator, column: _Column) -> Float:
         if found.field.name == "z":  # by definition; below the lowest level too
             return geopotential_at(self._preparation.heights, column.ground)
-        _, block = _surface_first(found, operator)
+        block = read_at_pressures(found, operator.rows, operator.columns, column.pressure)
         return column.operator.apply(block)
 
     def _on_pressures(self, found: Found, operator: regrid.Operator) -> Float:
-        pressure, block = _surface_first(found, operator)
         wanted = 100.0 * np.asarray(PRESSURE_LEVELS)
-        absent = [f"{p / 100:g}" for p in wanted if not np.isclose(pressure, p).any()]
-        if absent:
-            msg = (
-                f"Missing pressure levels of {found.field.where}. They must be "
-                f"{', '.join(map(str, PRESSURE_LEVELS))} hPa. Given none at {', '.join(absent)}. "
-                "Request them too."
-            )
-            raise DataError(msg)
-        order = [int(np.argmin(np.abs(pressure - p))) for p in wanted]
-        return block[order]
+        return read_at_pressures(found, operator.rows, operator.columns, wanted)
 
     def _column(
         self, time: np.datetime64, operator: regrid.Operator, source: RectilinearGrid
     ) -> _Column:
         surface = [self._block_on(name, time, operator, source)[1][0] for name in SURFACE_VARIABLES]
         pressure, z = self._block_on("z", time, operator, source)
-        t = self._block_on("t", time, operator, source)[1]
+        t = self._block_on("t", time, operator, source, pressure)[1]
         has_humidity = self._files.find("q", time, on_many_levels) is not None
-        q = self._block_on("q", time, operator, source)[1] if has_humidity else np.zeros_like(t)
+        q = np.zeros_like(t)
+        if has_humidity:
+            q = self._block_on("q", time, operator, source, pressure)[1]
         ground = surface_geopotential(pressure, z, t, q, *surface)
         where = f"{self._files.path} at {time} UTC"
         heights = HeightOperator.build(
@@ -323,9 +318,14 @@ class Era5:
         return _Column(pressure, heights, ground)
 
     def _block_on(
-        self, name: str, time: np.datetime64, operator: regrid.Operator, source: RectilinearGrid
+        self,
+        name: str,
+        time: np.datetime64,
+        operator: regrid.Operator,
+        source: RectilinearGrid,
+        wanted: Float | None = None,
     ) -> tuple[Float, Float]:
-        """Read a block that must be finite and on the points of the pressure levels."""
+        """Read a block, at all its levels or at some, finite and on the levels' points."""
         which = on_one_level if name in SURFACE_VARIABLES else on_many_levels
         found = self._files.require(name, time, which)
         grid = found.field.grid
@@ -336,7 +336,13 @@ class Era5:
                 f"same points. Given {grid.shape} and {source.shape}. Request one area for both."
             )
             raise DataError(msg)
-        pressure, block = _surface_first(found, operator)
+        where = operator.rows, operator.columns
+        if wanted is not None:
+            pressure, block = wanted, read_at_pressures(found, *where, wanted)
+        elif which is on_many_levels:
+            pressure, block = read_levels(found, *where)
+        else:
+            pressure, block = np.zeros(0), read_block(found, *where)
         if not np.isfinite(block).all():
             msg = (
                 f"Invalid values of {found.field.where}. They must be finite. Given missing ones "
@@ -348,22 +354,6 @@ class Era5:
     def close(self) -> None:
         """Close the files."""
         self._files.close()
-
-
-def _surface_first(found: Found, operator: regrid.Operator) -> tuple[Float, Float]:
-    """Pressures [Pa] and a block, both surface first; no pressures for single levels."""
-    block = read_block(found, operator.rows, operator.columns)
-    if found.field.level is None:
-        return np.zeros(0), block
-    levels = find_levels(found.field)
-    pressure = getattr(levels.vertical, "pressure", None)
-    if pressure is None:
-        msg = (
-            f"Invalid levels of {found.field.where}. They must be pressures. Given others. "
-            "Request ERA5 on pressure levels."
-        )
-        raise DataError(msg)
-    return np.asarray(pressure, dtype=np.float64), block[levels.order]
 
 
 def _wind_pairs(variables: Sequence[Variable]) -> list[tuple[str, str]]:

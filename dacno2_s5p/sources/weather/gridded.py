@@ -16,20 +16,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dacno2_s5p.errors import DataError
+from dacno2_s5p.sources.weather.found import Found, are_parts, on_many_levels, same_field
 from retrieval.apriori.formats.containers import FileKind, list_sources, sniff
-from retrieval.apriori.formats.field import Field, find_field
+from retrieval.apriori.formats.field import find_field
 from retrieval.apriori.formats.names import dates_in_name
 from retrieval.files.candidates import Candidate, Choices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from numpy.typing import NDArray
-
     from retrieval.apriori.formats.containers import NetcdfSource
+    from retrieval.apriori.formats.field import Field
     from retrieval.files.candidates import Mark
 
-    Which = Callable[["Found"], bool]
+    Which = Callable[[Found], bool]
     Times = tuple[np.datetime64, np.datetime64]
 
 FILES_KEPT = 8
@@ -41,26 +41,10 @@ NEAR_DAYS = 1
 FEW_FILES = 4
 """So many files are opened whatever their names say."""
 
-SAME_EDGE = 1e-4
-"""Edges of two grids are one to this [degree]: coordinates are stored as float32."""
-
 _YEAR = re.compile(r"(?<!\d)(?<!\d[-_.])((?:19|20)\d{2})(?![-_.]?\d)")
 """A year that is no part of a date."""
 
 _DATA = (FileKind.ZIP, FileKind.CLASSIC, FileKind.HDF5, FileKind.GRIB)
-
-
-@dataclass(frozen=True)
-class Found:
-    """A field at a time: read it with `field.read(index, ...)`."""
-
-    field: Field
-    index: int
-
-    @property
-    def label(self) -> str:
-        """Variable and file."""
-        return self.field.where
 
 
 @dataclass
@@ -160,7 +144,7 @@ class GriddedFiles:
         self._open: OrderedDict[Path, _OpenFile] = OrderedDict()
         self._near_day: dict[np.datetime64, list[Path]] = {}
         self._spans: dict[tuple[Path, str], Times | None] = {}
-        self._chosen: dict[tuple[str, np.datetime64, Which | None], tuple[str, int]] = {}
+        self._chosen: dict[tuple[str, np.datetime64, Which | None], list[tuple[str, int]]] = {}
 
     def _list(self) -> list[Path]:
         if self.path.is_dir():
@@ -217,11 +201,16 @@ class GriddedFiles:
         key = (name, time, which)
         if key not in self._chosen:  # values are compared once
             candidates = [Candidate(f, f.label, self._rank(f)) for f in found]
-            chosen = self.choices.choose(
-                f"{name} of {self.what}", candidates, same=same_field, at=at[:10]
-            )
-            self._chosen[key] = (chosen.label, chosen.index)
-        return next(f for f in found if (f.label, f.index) == self._chosen[key])
+            what, day = f"{name} of {self.what}", at[:10]
+            if which is on_many_levels:  # some levels here, some there
+                chosen = self.choices.choose_parts(what, candidates, together=are_parts, at=day)
+            else:
+                chosen = [self.choices.choose(what, candidates, same=same_field, at=day)]
+            self._chosen[key] = [(one.label, one.index) for one in chosen]
+        first, *others = (
+            next(f for f in found if (f.label, f.index) == one) for one in self._chosen[key]
+        )
+        return replace(first, others=tuple(others))
 
     def _fields_at(self, path: Path, name: str, time: np.datetime64) -> Iterator[Found]:
         """Give the fields of a variable in a file at a time, or within a month."""
@@ -248,7 +237,7 @@ class GriddedFiles:
     ) -> set[Path]:
         """Return the files that a variable is read from at some times."""
         found = (self.find(name, time, which) for time in times)
-        return {one.field.source.path for one in found if one is not None}
+        return {p.field.source.path for one in found if one is not None for p in one.parts}
 
     def sources(self, time: np.datetime64) -> Iterator[NetcdfSource]:
         """Give the files that may hold a time."""
@@ -322,48 +311,6 @@ class GriddedFiles:
         """Close all files and remove what was unpacked."""
         while self._open:
             self._open.popitem()[1].close()
-
-
-def read_block(found: Found, rows: slice, columns: slice) -> NDArray[np.floating]:
-    """Read a field's block, levels in the order of the file, shape (n_level, n_y, n_x)."""
-    return found.field.read(found.index, rows, columns)
-
-
-def on_one_level(found: Found) -> bool:
-    """Say whether a field is at the ground: the geopotential there is another variable's name."""
-    return found.field.n_level == 1
-
-
-def on_many_levels(found: Found) -> bool:
-    """Say whether a field is on levels."""
-    return found.field.n_level > 1
-
-
-def same_field(one: Found, other: Found) -> bool:
-    """Say whether two fields hold the same values of the same places, to the last packed digit."""
-    a, b = one.field, other.field
-    if a.grid.shape != b.grid.shape or a.attribute("units") != b.attribute("units"):
-        return False
-    edges = ((a.grid.x_edges, b.grid.x_edges), (a.grid.y_edges, b.grid.y_edges))
-    if not all(np.allclose(p, q, rtol=0.0, atol=SAME_EDGE) for p, q in edges):
-        return False
-    (levels, x), (other_levels, y) = (_by_level(found) for found in (one, other))
-    if x.shape != y.shape or not np.array_equal(levels, other_levels):
-        return False
-    step = sum(float(f.attribute("scale_factor") or 0.0) for f in (a, b))
-    return bool(np.allclose(x, y, rtol=0.0, atol=step, equal_nan=True))
-
-
-def _by_level(found: Found) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Return a field's level coordinates, ascending, and its values in that order."""
-    everything = slice(None), slice(None)
-    values = read_block(found, *everything)
-    name, dataset = found.field.level, found.field.source.dataset()
-    if name is None or name not in dataset.variables:
-        return np.zeros(0), values
-    levels = np.asarray(dataset.variables[name][...], dtype=np.float64)
-    order = np.argsort(levels)
-    return levels[order], values[order]
 
 
 def _is_within(span: Times | None, time: np.datetime64) -> bool:

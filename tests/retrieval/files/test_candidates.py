@@ -16,6 +16,7 @@ from retrieval.files.candidates import (
     Mark,
     choose,
     choose_each,
+    choose_parts,
     listed,
     nearest,
     newest,
@@ -230,3 +231,54 @@ def test_choosing_each_row_agrees_with_choosing_one(table: list[tuple[int, int, 
         assert repr(used[wanted]) == choice.chosen.value
         passed = {str(i) for i in each.passed_over if key[i] == wanted}
         assert passed == {p.label for p in choice.passed_over}
+
+
+def agree(one: dict[int, float], other: dict[int, float]) -> bool:
+    """Compare what two columns have in common."""
+    return all(one[level] == other[level] for level in one.keys() & other.keys())
+
+
+def test_parts_that_agree_are_all_chosen_and_the_others_are_ranked() -> None:
+    """Two parts of one column, and an older one that contradicts the first of them."""
+    candidates = [
+        Candidate({1: 10.0, 2: 20.0}, "b", (newest("version", "2", 2),)),
+        Candidate({2: 20.0, 3: 30.0}, "c", (newest("version", "1", 1),)),
+        Candidate({1: 11.0}, "a", (newest("version", "1", 1),)),
+    ]
+    chosen, passed = choose_parts("t", candidates, together=agree)
+    assert [c.label for c in chosen] == ["b", "c"]
+    assert passed == {"b": [("a", "version 2 before 1")]}
+    choices = Choices()
+    assert choices.choose_parts("t", candidates, together=agree, at="now") == [
+        candidates[0].value,
+        candidates[1].value,
+    ]
+    assert [record["passed_over"][0]["label"] for record in choices.records()] == ["a"]
+
+
+def test_parts_that_contradict_without_a_rank_are_refused() -> None:
+    """The better part ranks neither of the two behind it."""
+    candidates = [
+        Candidate({3: 30.0}, "c", (newest("version", "2", 2),)),
+        Candidate({1: 10.0}, "a", (newest("version", "1", 1),)),
+        Candidate({1: 11.0}, "b", (newest("version", "1", 1),)),
+    ]
+    with pytest.raises(DataError, match=r"Given a and b, which differ at noon"):
+        choose_parts("t", candidates, together=agree, at="noon")
+
+
+@given(st.permutations("abcd"), st.lists(st.integers(0, 2), min_size=4, max_size=4))
+def test_parts_do_not_depend_on_the_order(order: list[str], versions: list[int]) -> None:
+    """Nor does a refusal."""
+    values = {"a": {1: 1.0}, "b": {1: 2.0, 2: 3.0}, "c": {2: 3.0}, "d": {2: 4.0, 3: 5.0}}
+    ranks = {n: (newest("version", str(v), v),) for n, v in zip("abcd", versions, strict=True)}
+
+    def outcome(names: list[str]) -> object:
+        found = [Candidate(values[n], n, ranks[n]) for n in names]
+        try:
+            chosen, passed = choose_parts("t", found, together=agree)
+        except DataError as error:
+            return str(error)
+        return [c.label for c in chosen], passed
+
+    assert outcome(order) == outcome(list("abcd"))

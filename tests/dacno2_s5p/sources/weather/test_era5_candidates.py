@@ -79,14 +79,18 @@ def write_layers(path, order, values, *, as_text=False):
 PRESSURES = (1000, 975, 950, 925, 900, 800, 700, 550)
 
 
-def write_levels(path, days=(DAY,)):
+def write_levels(path, days=(DAY,), pressures=PRESSURES, *, added=0.0, expver=None):
     times = np.concatenate([hours_of(day, range(6, 14)) for day in days])
     x, y = axes()
-    with new_era5(path, times, PRESSURES) as file:
-        shape = (times.size, len(PRESSURES), y.size, x.size)
-        values = np.broadcast_to(geopotential(PRESSURES)[None, :, None, None], shape)
+    with new_era5(path, times, pressures) as file:
+        shape = (times.size, len(pressures), y.size, x.size)
+        values = np.broadcast_to(geopotential(pressures)[None, :, None, None] + added, shape)
         dims = ("valid_time", "pressure_level", "latitude", "longitude")
         put(file, "z", dims, values.astype("f4"), units="m**2 s**-2")
+        if expver is not None:
+            said = file.createVariable("expver", str, ("valid_time",))
+            for i in range(times.size):
+                said[i] = expver
 
 
 def noon_of(folder):
@@ -204,6 +208,87 @@ def test_orography_is_not_the_geopotential_of_levels(tmp_path):
     # float32 of the file; bilinear in constants
     expected = geopotential(PRESSURES)
     np.testing.assert_allclose(found.mean(axis=(1, 2)), expected, rtol=1e-6, atol=0.1)
+
+
+def z_of(folder):
+    """Return the geopotential at 13 UTC, the files it is from, and the reader."""
+    write_t2m(folder / "single.nc", FINAL)
+    era5 = Era5(folder, WARM, FLAT, GRID)
+    assert era5.missing(DAY) == []
+    return era5.multi_at(NOON)[0].mean(axis=(1, 2)), {p.name for p in era5.files(DAY)}, era5
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (PRESSURES[:4], PRESSURES[4:]),  # as many here as there
+        (PRESSURES[5:], PRESSURES[:5]),  # the upper ones first
+        (PRESSURES[:5], PRESSURES[3:]),  # 925 and 900 hPa in both
+        (PRESSURES, PRESSURES[:2]),  # one within the other
+        tuple((p,) for p in PRESSURES),  # a file a level
+        (PRESSURES[1:][::-1], PRESSURES[:1]),  # in the other order, and a single one
+    ],
+)
+def test_levels_of_one_hour_in_several_files_are_joined(tmp_path, caplog, parts):
+    """Whatever the requests were cut to: the column is whole, and nothing had to be chosen."""
+    for i, pressures in enumerate(parts):
+        write_levels(tmp_path / f"{i}.nc", pressures=pressures)
+    found, files, era5 = z_of(tmp_path)
+    # float32 of the file; bilinear in constants
+    np.testing.assert_allclose(found, geopotential(PRESSURES), rtol=1e-6, atol=0.1)
+    assert files == {"single.nc", *(f"{i}.nc" for i in range(len(parts)))}
+    assert (era5._files.choices.records(), caplog.messages) == ([], [])
+
+
+@pytest.mark.parametrize("names", [("a.nc", "b.nc"), ("b.nc", "a.nc")])
+def test_levels_that_differ_in_two_files_are_ranked_or_refused(tmp_path, names):
+    """900 hPa is in both, 50 m2 s-2 apart: the final one is used, and without versions none."""
+    final, early = (tmp_path / name for name in names)
+    write_levels(final, expver="0001")
+    write_levels(early, pressures=PRESSURES[4:], added=50.0, expver="0005")
+    found, files, era5 = z_of(tmp_path)
+    np.testing.assert_allclose(found, geopotential(PRESSURES), rtol=1e-6, atol=0.1)
+    assert files == {"single.nc", final.name}
+    (record,) = era5._files.choices.records()
+    assert record["passed_over"] == [{"label": f"z of {early}", "why": "expver 0001 before 0005"}]
+    era5.close()
+    write_levels(final, pressures=PRESSURES[1:5])
+    write_levels(early, pressures=PRESSURES[4:], added=50.0)
+    with pytest.raises(DataError, match=r"Two candidates for z of ERA5.*a\.nc and .*b\.nc"):
+        z_of(tmp_path)
+
+
+def test_a_day_of_which_some_levels_are_preliminary_is_known(tmp_path):
+    """The lower levels are final, the upper ones not yet."""
+    write_levels(tmp_path / "a.nc", pressures=PRESSURES[:4], expver="0001")
+    write_levels(tmp_path / "b.nc", pressures=PRESSURES[4:], expver="0005")
+    assert z_of(tmp_path)[2].preliminary == {DAY}
+
+
+def test_a_level_that_is_nowhere_is_named(tmp_path):
+    """Parts that leave a gap between them are no column."""
+    write_levels(tmp_path / "a.nc", pressures=PRESSURES[:3])
+    write_levels(tmp_path / "b.nc", pressures=PRESSURES[4:])
+    with pytest.raises(DataError, match=r"Missing pressure levels of z .* Given none at 925\."):
+        z_of(tmp_path)
+
+
+def test_temperature_on_fewer_levels_than_the_geopotential_is_said(tmp_path):
+    """Heights need both on each level: the levels that lack are named."""
+    high = (*PRESSURES, 400)
+    write_levels(tmp_path / "z.nc", pressures=high)
+    x, y = axes()
+    times = hours_of(DAY, range(6, 14))
+    with new_era5(tmp_path / "t.nc", times, high[:6]) as file:
+        values = np.full((times.size, 6, y.size, x.size), 280.0, "f4")
+        put(file, "t", ("valid_time", "pressure_level", "latitude", "longitude"), values, units="K")
+    write_t2m(tmp_path / "single.nc", FINAL)
+    with netCDF4.Dataset(tmp_path / "single.nc", "a") as file:
+        values = np.full((24, y.size, x.size), 99000.0, "f4")
+        put(file, "sp", ("valid_time", "latitude", "longitude"), values, units="Pa")
+    era5 = Era5(tmp_path, WARM, Preparation(weather_steps=8), GRID)
+    with pytest.raises(DataError, match=r"levels of t .* Given none at 700, 550, 400\. Request"):
+        era5.multi_at(NOON)
 
 
 def test_files_named_by_their_download_are_found_by_content(tmp_path):
