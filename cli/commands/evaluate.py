@@ -122,8 +122,8 @@ def evaluate(**given: Any) -> None:
     """Score sets of NO2 fields against held-out stations and, layer by layer, against CAMS.
 
     Writes scores.csv (one number a line), scores.md (sets side by side, the best of a row marked),
-    figures, and what was read as provenance.json. Days of several years are scored together and
-    year by year. A station that a given checkpoint or list was trained on is refused.
+    figures, and what was read and chosen as provenance.json. Days of several years are scored
+    together and year by year. A station that a given checkpoint or list was trained on is refused.
 
     Examples:
 
@@ -143,23 +143,24 @@ def evaluate(**given: Any) -> None:
     from dacno2_s5p.evaluation.evaluate import evaluate as rows_of
     from dacno2_s5p.evaluation.sets import checkpoint_of
     from retrieval.files.atomic import results_together
+    from retrieval.files.candidates import Choices
 
     folder: Path = given["output"]
     targets = _targets(folder, given["suffix"], overwrite=given["overwrite"])
     if given["twin_days"]:
         given = twin_inputs(given)
-    grid = model_grid(given["grid"])
+    grid, choices = model_grid(given["grid"]), Choices()
     with ExitStack() as stack:
         sets, reference, opened = open_sets(given, grid, stack)
         made_by = {name: checkpoint_of(one) for name, one in opened.items()}
         is_synthetic = any(one.is_synthetic for one in opened.values())
-        evidence = collect_evidence(given, grid, sets, reference)
+        evidence = collect_evidence(given, grid, sets, reference, choices)
         covered, said = uncertainty_rows(
             evidence, opened, n_draw=given["bootstrap"], seed=given["seed"]
         )
     rows = rows_of(
         evidence,
-        population=population(given, grid),
+        population=population(given, grid, choices),
         n_draw=given["bootstrap"],
         seed=given["seed"],
     )
@@ -170,11 +171,20 @@ def evaluate(**given: Any) -> None:
     origin = origin_of(read_by(given, opened), given)
     with results_together(targets, overwrite=given["overwrite"]) as drafts:
         names = _write(drafts, evidence, rows, notes)
-        write_origin(drafts["provenance"], origin, is_synthetic=is_synthetic)
+        write_origin(
+            drafts["provenance"], origin, is_synthetic=is_synthetic, choices=choices.records()
+        )
     written = [targets[name] for name in (*names, "provenance")]
     if given["as_json"]:
         numbers = [asdict(row) for row in rows]
-        print_json({"files": [str(p) for p in written], "notes": notes, "numbers": numbers})
+        print_json(
+            {
+                "files": [str(p) for p in written],
+                "notes": notes,
+                "choices": choices.records(),
+                "numbers": numbers,
+            }
+        )
     else:
         _show(rows, notes, written)
 

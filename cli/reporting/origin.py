@@ -117,9 +117,23 @@ def is_ours(path: Path) -> bool:
 
 
 def write_origin(
-    path: Path, origin: Provenance, *, is_synthetic: bool = False, overwrite: bool = False
+    path: Path,
+    origin: Provenance,
+    *,
+    is_synthetic: bool = False,
+    choices: Sequence[Mapping[str, Any]] = (),
+    overwrite: bool = False,
 ) -> None:
     """Write the attributes of a provenance as JSON; synthetic data are said to be.
+
+    Parameters
+    ----------
+    path : Path
+    origin : Provenance
+    is_synthetic : bool
+    choices : sequence of mapping
+        What of several candidates was used (`retrieval.files.candidates.Choices.records`).
+    overwrite : bool
 
     Raises
     ------
@@ -128,5 +142,6 @@ def write_origin(
     """
     from retrieval.files.tables import write_text
 
-    said = origin.as_attributes() | ({"data": "synthetic"} if is_synthetic else {})
+    said: dict[str, Any] = origin.as_attributes() | ({"data": "synthetic"} if is_synthetic else {})
+    said |= {"choices": list(choices)} if choices else {}
     write_text(path, json.dumps(said, indent=2) + "\n", overwrite=overwrite)

@@ -105,8 +105,21 @@ def _read_json(folder: Folder, name: str) -> Record | None:
         versions=text.get("versions", ""),
         options=text.get("options", ""),
         inputs=_inputs(text.get("inputs", "")),
+        facts=_choices(found.get("choices", [])),
         sha256=checksum(data),
         is_synthetic="synthetic" in " ".join(text.get(key, "") for key in _MARKS).lower(),
+    )
+
+
+def _choices(records: Iterable[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
+    """Return what was chosen of several candidates, and what was passed over."""
+    return tuple(
+        (
+            f"chosen: {record['what']}",
+            f"{record['chosen']}, not "
+            + "; ".join(f"{other['label']} ({other['why']})" for other in record["passed_over"]),
+        )
+        for record in records
     )
 
 

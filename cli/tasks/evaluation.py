@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dacno2_s5p.inputs.grid import ModelGrid
     from dacno2_s5p.sources.stations.cells import Measurements
     from retrieval.apriori.base import AprioriSet
+    from retrieval.files.candidates import Choices
     from retrieval.files.provenance import InputFile
 
 logger = logging.getLogger(__name__)
@@ -126,12 +127,16 @@ def open_sets(
 
 
 def collect_evidence(
-    given: dict[str, Any], grid: ModelGrid, sets: list[FieldSet], reference: FieldSet | None
+    given: dict[str, Any],
+    grid: ModelGrid,
+    sets: list[FieldSet],
+    reference: FieldSet | None,
+    choices: Choices,
 ) -> Evidence:
-    """Read all days, and refuse stations that were trained on."""
+    """Read all days, keep which values were chosen, and refuse stations that were trained on."""
     from dacno2_s5p.evaluation.evidence import collect
 
-    measurements = _measurements(given, grid)
+    measurements = _measurements(given, grid, choices)
     with progress_bar("Reading days") as progress:
         evidence = collect(
             sets,
@@ -166,7 +171,7 @@ def _days(given: dict[str, Any], sets: list[FieldSet]) -> list[np.datetime64]:
     return days
 
 
-def _measurements(given: dict[str, Any], grid: ModelGrid) -> Measurements | None:
+def _measurements(given: dict[str, Any], grid: ModelGrid, choices: Choices) -> Measurements | None:
     from dacno2_s5p.sources.stations.cells import Measurements, StationRules
 
     folder = _default(given, "stations", "eea")
@@ -179,7 +184,7 @@ def _measurements(given: dict[str, Any], grid: ModelGrid) -> Measurements | None
         training_list=given["training_stations"],
         evaluation_list=given["evaluation_stations"],
     )
-    return Measurements(folder, grid, rules)
+    return Measurements(folder, grid, rules, choices)
 
 
 def _refuse_trained(given: dict[str, Any], evidence: Evidence, measurements: Measurements) -> None:
@@ -208,7 +213,9 @@ def _stores(given: dict[str, Any]) -> list[Path]:
     return list(given["stores"]) or ([standard] if standard.is_dir() else [])
 
 
-def population(given: dict[str, Any], grid: ModelGrid) -> NDArray[np.float32] | None:
+def population(
+    given: dict[str, Any], grid: ModelGrid, choices: Choices
+) -> NDArray[np.float32] | None:
     """Read people per km2 on the grid, None where there is no file."""
     from dacno2_s5p.inputs.variables import InputTable
     from dacno2_s5p.sources.rasters.maps import read_population
@@ -218,7 +225,7 @@ def population(given: dict[str, Any], grid: ModelGrid) -> NDArray[np.float32] | 
         return None
     table = InputTable.default()
     variable = next(v for v in table.variables if v.source == "geostat")
-    density: NDArray[np.float32] = read_population(path, variable, grid)[0]
+    density: NDArray[np.float32] = read_population(path, variable, grid, choices=choices)[0]
     return density
 
 

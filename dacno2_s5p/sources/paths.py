@@ -7,21 +7,30 @@ its time makes another file of it; a folder that moves as a whole does not.
 
 from __future__ import annotations
 
+import logging
 import re
+import zipfile
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dacno2_s5p.errors import ConfigurationError
+from dacno2_s5p.errors import ConfigurationError, DataError
 from retrieval.errors import RetrievalError
+from retrieval.files.hdf5_safety import refuse_unsafe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     Identity = list[tuple[str, int, int]]
 
+logger = logging.getLogger(__name__)
+
 WORD = "synthetic"
 """What synthetic source files say of themselves; it is carried to every checkpoint."""
+
+PEEK_BYTES = 1 << 20
+"""Of a member of an archive that is looked at for the word: attributes of a file come first."""
 
 
 @dataclass(frozen=True)
@@ -95,13 +104,89 @@ def files_below(path: Path) -> list[Path]:
 
 
 def training_data_of(paths: SourcePaths) -> str:
-    """Return `synthetic` if the first weather, target or inventory file says so, else `real`."""
-    return WORD if any(any(_synthetic_texts(folder)) for folder in _telling(paths)) else "real"
+    """Return `synthetic` if weather, target or inventory files say so, else `real`.
+
+    All files are asked. Where one source is synthetic and another real that is told.
+
+    Raises
+    ------
+    DataError
+        If some files of a source say that they are synthetic and others do not.
+    """
+    found = {name: _kind_of(name, folder) for name, folder in _telling(paths).items()}
+    synthetic, real = ([n for n, kind in found.items() if kind == k] for k in (WORD, "real"))
+    if synthetic and real:
+        logger.warning(
+            "%s: the files say that they are synthetic, those of %s do not. All counts as "
+            "synthetic.",
+            ", ".join(synthetic),
+            ", ".join(real),
+        )
+    return WORD if synthetic else "real"
+
+
+def _kind_of(name: str, path: Path) -> str:
+    """Return what all files of a source are; empty without any."""
+    by_kind: dict[bool, Path] = {}
+    for file in _data_files(path):
+        state = file.stat()
+        said = _says_synthetic(file, state.st_size, state.st_mtime_ns)
+        if said is not None:
+            by_kind.setdefault(said, file)
+    if len(by_kind) == 2:
+        msg = (
+            f"Invalid files of {name}, {path}. All must be synthetic, or none. Given "
+            f"{by_kind[True].name}, which says that it is, and {by_kind[False].name}, which does "
+            "not. Put those of one kind elsewhere."
+        )
+        raise DataError(msg)
+    return {True: WORD, False: "real"}[next(iter(by_kind))] if by_kind else ""
+
+
+def _data_files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
+    return [path] if path.is_file() else []
+
+
+@lru_cache(maxsize=65_536)
+def _says_synthetic(path: Path, _size: int, _mtime: int) -> bool | None:
+    """Say whether a file, or a member of an archive, says that it is synthetic; None if it cannot.
+
+    Of members the first part is looked at, where netCDF keeps its attributes: they are not
+    unpacked. GRIB has no words, and damaged files are refused where they are read.
+    """
+    import netCDF4  # slow to import
+
+    from retrieval.apriori.formats.containers import FileKind, sniff
+
+    try:
+        kind = sniff(path)
+        if kind is FileKind.ZIP:
+            return _archive_says_synthetic(path)
+        if kind not in (FileKind.HDF5, FileKind.CLASSIC):
+            return None
+        refuse_unsafe(path, DataError)
+        with netCDF4.Dataset(path) as dataset:
+            texts = [str(dataset.getncattr(name)) for name in dataset.ncattrs()]
+    except (OSError, RuntimeError, AttributeError, RetrievalError, zipfile.BadZipFile):
+        return None
+    return any(WORD in text.lower() for text in texts)
+
+
+def _archive_says_synthetic(path: Path) -> bool | None:
+    said = []
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if not member.is_dir():
+                with archive.open(member) as stream:
+                    said.append(WORD.encode() in stream.read(PEEK_BYTES).lower())
+    return any(said) if said else None
 
 
 def world_of(paths: SourcePaths) -> str:
     """Name the kind of twin world that the same files are of, as `world_named`; empty if none."""
-    texts = (text for folder in _telling(paths) for text in _synthetic_texts(folder))
+    texts = (text for folder in _telling(paths).values() for text in _synthetic_texts(folder))
     return next((world for world in map(world_named, texts) if world), "")
 
 
@@ -119,8 +204,8 @@ def world_named(text: str) -> str:
     return found[0].strip() if found else ""
 
 
-def _telling(paths: SourcePaths) -> tuple[Path, ...]:
-    return (paths.era5, paths.cams, paths.emissions)
+def _telling(paths: SourcePaths) -> dict[str, Path]:
+    return {"era5": paths.era5, "cams": paths.cams, "emissions": paths.emissions}
 
 
 def _synthetic_texts(path: Path) -> list[str]:

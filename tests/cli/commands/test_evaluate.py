@@ -7,7 +7,9 @@ import json
 import shutil
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from dacno2_s5p.inputs.regrid import centres_in
 from dacno2_s5p.inputs.variables import InputTable, Preparation
@@ -132,6 +134,30 @@ def test_the_summary_is_machine_readable_and_nothing_is_replaced(run, files, tmp
     again = run(*args)
     assert again.status == 1
     assert "--overwrite" in again.error
+
+
+def test_which_station_values_were_chosen_is_kept(run, files, tmp_path):
+    """Up-to-date values beside verified ones: told, in provenance.json, --json and the report."""
+    shutil.copytree(files / "eea", tmp_path / "eea")
+    table = parquet.read_table(tmp_path / "eea" / "SPO-FR003.parquet").to_pydict()
+    table["Verification"] = [3] * len(table["Value"])
+    table["Value"] = [value + 15 for value in table["Value"]]
+    parquet.write_table(pa.table(table), tmp_path / "eea" / "recent.parquet")
+    args = ("evaluate", *common(files, "near"), "--stations", tmp_path / "eea")
+    outcome = run(*args, "-o", tmp_path / "out" / "a", "--json")
+    (record,) = json.loads(outcome.out)["choices"]
+    assert record["what"] == "NO2 of EEA in 2019"
+    n = len(table["Value"])
+    assert record["passed_over"][0]["label"] == f"{n} hours of 1 points that are less so"
+    assert "recent.parquet by SPO-FR003.parquet" in record["passed_over"][0]["why"]
+    kept = json.loads((tmp_path / "out" / "a" / "provenance.json").read_text())
+    assert kept["choices"] == [record]
+    assert "recent.parquet" in outcome.err
+    assert run("report", tmp_path / "out").status == 0
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "chosen: NO2 of EEA in 2019" in page
+    alone = run("evaluate", *common(files, "near"), "-o", tmp_path / "alone", "--json")
+    assert json.loads(alone.out)["choices"] == []
 
 
 def test_an_interrupted_call_leaves_nothing(run, files, tmp_path, monkeypatch):
