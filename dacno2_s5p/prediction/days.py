@@ -137,7 +137,9 @@ class FileDays:
         self._sources = InputSources(paths, info.inputs, info.preparation, grid)
         self._has_forecast = "cams" in info.inputs.groups
         self._static: dict[str, NDArray[np.float32]] | None = None
-        self._carried = TransportedFiles(paths, self._rasters, grid, info.inputs, info.preparation)
+        self._carried = TransportedFiles(
+            paths, self._rasters, grid, info.inputs, info.preparation, self._sources
+        )
         lacking = self._sources.missing_static()
         if lacking:
             msg = (

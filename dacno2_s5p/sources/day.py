@@ -137,7 +137,8 @@ class InputSources:
     @cached_property
     def forecast(self) -> CamsTargets:
         """The day's CAMS forecast."""
-        return CamsTargets(self.paths.cams_forecast, self.preparation, self.grid, forecasts=True)
+        path, choices = self.paths.cams_forecast, self.choices
+        return CamsTargets(path, self.preparation, self.grid, choices, forecasts=True)
 
     def files(self, day: np.datetime64) -> set[Path]:
         """Return the files that a day's weather and forecast are read from."""

@@ -148,7 +148,9 @@ class Preparer:
         self._paths, self._settings = paths, settings
         s = settings
         self._inputs = InputSources(paths, s.table, s.preparation, s.grid, _raster_year(s))
-        self._carried = TransportedFiles(paths, self._rasters, s.grid, s.table, s.preparation)
+        self._carried = TransportedFiles(
+            paths, self._rasters, s.grid, s.table, s.preparation, self._inputs
+        )
         self._folder = folder
 
     def _rasters(self) -> Mapping[str, NDArray[np.float32]]:

@@ -209,6 +209,8 @@ class TransportedFiles(Transported[_HourlyFiles]):
     paths : SourcePaths
     rasters, grid, table, preparation
         As of `Transported`.
+    beside : InputSources, optional
+        Sources of the other inputs: what is chosen of several files is kept with theirs.
     """
 
     def __init__(
@@ -218,14 +220,19 @@ class TransportedFiles(Transported[_HourlyFiles]):
         grid: ModelGrid,
         table: InputTable,
         preparation: Preparation,
+        beside: InputSources | None = None,
     ) -> None:
         super().__init__(self._open, rasters, grid, table, preparation)
-        self._paths = paths
+        self._paths, self._beside = paths, beside
         self._opened: list[_HourlyFiles] = []
 
     def _open(self, table: InputTable, preparation: Preparation, grid: ModelGrid) -> _HourlyFiles:
-        self._opened.append(_HourlyFiles(self._paths, table, preparation, grid))
-        return self._opened[-1]
+        files = _HourlyFiles(self._paths, table, preparation, grid)
+        if self._beside is not None:
+            files.choices = self._beside.choices
+            files.monthly_choices = self._beside.monthly_choices
+        self._opened.append(files)
+        return files
 
     @cached_property
     def _near(self) -> _HourlyFiles:

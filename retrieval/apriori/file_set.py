@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.apriori.base import AprioriSet
+from retrieval.apriori.formats.containers import damage_as_error
+from retrieval.apriori.formats.time_axis import longest_mean
 from retrieval.apriori.formats.units import check_plausible
 from retrieval.apriori.joining import join_times
 from retrieval.errors import AprioriError
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     from retrieval.physics.levels import Vertical
 
 logger = logging.getLogger(__name__)
+
+LONGEST_MEAN = np.timedelta64(25, "h")
+"""Means of a day at most, by the clock on any: a month's stamp is neither an hour nor a day."""
 
 _SAME_EDGE = 0.01
 """Grids of two files are one where edges agree to this part of a cell: float32 noise."""
@@ -222,9 +227,11 @@ def build_set(
     Raises
     ------
     AprioriError
-        If the files differ in grid, levels or quantity and no time tells which to use, or two are
-        of one time and nothing tells which.
+        If the files differ in grid, levels or quantity and no time tells which to use, two are of
+        one time and nothing tells which, or their fields are means of more than a day.
     """
+    for candidate in candidates:
+        _refuse_long_means(candidate.located)
     kept = _consistent(kind, candidates, around)
     _join(kind, candidates)  # rivals on other grids are refused, too
     times, places = _join(kind, kept)
@@ -255,6 +262,20 @@ def build_set(
         sources=sources,
         i_orography=places[nearest][0],
     )
+
+
+def _refuse_long_means(located: Field) -> None:
+    """Refuse means of months and years: their stamp is no hour, and no day either."""
+    with damage_as_error(str(located.source)):
+        longest = longest_mean(located.source.dataset(), located.time.dimensions)
+    if longest > LONGEST_MEAN:
+        days = longest / np.timedelta64(1, "D")
+        msg = (
+            f"Invalid a-priori field {located.where}. Its times must be instants, or means of a "
+            f"day at most. Given means of {days:.0f} days, by the bounds of its times. Use hourly "
+            "or daily output of the model."
+        )
+        raise AprioriError(msg)
 
 
 def _join(

@@ -40,6 +40,24 @@ class TimeAxis:
     repeats: TimeAxis | None = None
 
 
+def longest_mean(dataset: netCDF4.Dataset, dimensions: tuple[str, ...]) -> np.timedelta64:
+    """Return the longest period that a file says one of its times stands for; 0 without bounds.
+
+    Bounds of the times (CF-1.11, section 7.1), or of a climatology (section 7.4).
+    """
+    longest = np.timedelta64(0, "ms")
+    for name in dimensions:
+        stored = dataset.variables.get(name)
+        for key in ("bounds", "climatology"):
+            bounds = dataset.variables.get(text_attribute(stored, key)) if stored else None
+            if stored is None or bounds is None or bounds.ndim != 2 or not bounds.size:
+                continue
+            attributes = {k: stored.getncattr(k) for k in stored.ncattrs()}
+            ends = cf_time.decode(bounds[...], attributes, f"{key} of {name}")
+            longest = max(longest, np.abs(ends[:, 1] - ends[:, 0]).max())
+    return longest
+
+
 def time_axis(
     dataset: netCDF4.Dataset,
     variable: str,

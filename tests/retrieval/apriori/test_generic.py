@@ -421,6 +421,30 @@ def test_the_spacing_of_times_tells_the_rule(tmp_path, hours, rule):
     assert open_apriori(path).time_rule is rule
 
 
+@pytest.mark.parametrize(
+    ("key", "hours", "given"),
+    [("bounds", 24.0, ""), ("bounds", 744.0, "31 days"), ("climatology", 8784.0, "366 days")],
+)
+def test_means_of_months_and_years_are_no_fields_of_an_hour(tmp_path, key, hours, given):
+    """A stamp that means a day serves it; one that means more is refused by its bounds."""
+
+    def means(ds):
+        ds.createDimension("nv", 2)
+        ds["time"][:] = [12.0, 12.0 + hours, 12.0 + 2 * hours]
+        ds["time"].setncattr(key, "time_bnds")
+        half = 0.5 * hours
+        ds.createVariable("time_bnds", "f8", ("time", "nv"))[:] = np.stack(
+            [ds["time"][:] - half, ds["time"][:] + half], axis=1
+        )
+
+    path = write_field(tmp_path / "f.nc", extra=means)
+    if not given:
+        assert open_apriori(path).time_rule is TimeRule.DAILY
+        return
+    with pytest.raises(AprioriError, match=rf"means of a day at most\. Given means of {given}"):
+        open_apriori(path)
+
+
 def test_orbits_are_no_sets(tmp_path):
     """An L2 file given as a set is told apart."""
     with netCDF4.Dataset(tmp_path / "orbit.nc", "w") as ds:
