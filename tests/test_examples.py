@@ -12,7 +12,7 @@ import pytest
 
 import retrieval as rt
 from dacno2_s5p.inputs.regrid import transform_points
-from tests.builders.model_files import Field, write_wrf
+from tests.builders.model_files import Field, write_cmaq, write_mcip, write_wrf
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
@@ -101,3 +101,17 @@ def test_a_run_of_wrf_chem(tmp_path, capsys):
     figure = module.main(tmp_path, write_wrf(tmp_path / "wrfout_d01", Field()))
     assert figure.stat().st_size > 20_000
     assert "144 of 144 pixels" in capsys.readouterr().out
+
+
+def test_a_run_of_cmaq(tmp_path, capsys):
+    """With its meteorology beside: the picture, and the change that the files are known for."""
+    module = load("07_your_cmaq")
+    run = tmp_path / "run"
+    run.mkdir()
+    write_cmaq(run / "CCTM_CONC", Field())
+    write_mcip(run, Field())
+    figure = module.main(tmp_path, run)
+    assert figure.stat().st_size > 20_000
+    said = capsys.readouterr().out
+    assert "layers with a pressure of their own" in said
+    assert "mean column +" in said

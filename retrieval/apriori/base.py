@@ -74,7 +74,7 @@ class AprioriSet(ABC):
         if times.size:
             ends = [str(time).replace("T", " ") for time in times[[0, -1]].astype("datetime64[m]")]
             when = f"{times.size} field(s), {' to '.join(ends)} UTC"
-        unit = "degrees E, N" if grid.is_geographic else f"m in {grid.crs}"
+        unit = "degrees E, N" if grid.is_geographic else f"m in {grid.crs_name}"
         edges = grid.extent
         west, east, south, north = (f"{value:.6g}" for value in edges)
         return "\n".join(

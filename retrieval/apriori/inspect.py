@@ -180,7 +180,7 @@ def _grid(grid: Grid) -> dict[str, Any]:
     else:
         steps = [float(np.median(np.diff(edges))) for edges in (grid.x_edges, grid.y_edges)]
     return {
-        "crs": grid.crs,
+        "crs": grid.crs_name,
         "shape": list(grid.shape),
         "x": [west, east],
         "y": [south, north],

@@ -3,7 +3,8 @@
 A kind of set is one module of this package with `KIND`, `PRIORITY`, `matches(source, variable)`
 and `open_set(sources, request)`; modules are found by looking, nothing else needs to change.
 Optional: `claims(name)`, for kinds whose file names save opening hundreds of files: True for
-this kind, False for a file that is none of NO2, None to let the content decide.
+this kind, False for a file that is none of NO2, None to let the content decide; `TAKES_TOML = True`
+for kinds that read what a TOML says of names and levels, as the last, generic one does.
 """
 
 from __future__ import annotations
@@ -157,7 +158,9 @@ def _kind_of(source: NetcdfSource, request: Request) -> Reader | None:
     if variable is None:
         logger.info("%s holds no NO2 field and is passed over", source)
         return None
-    candidates = readers()[-1:] if is_layout_given else readers()
+    candidates = [
+        r for r in readers() if not is_layout_given or getattr(r, "TAKES_TOML", r is readers()[-1])
+    ]
     return next((r for r in candidates if r.matches(source, variable)), None)
 
 

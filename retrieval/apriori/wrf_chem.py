@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 KIND = "WRF-Chem"
 PRIORITY = 30
+TAKES_TOML = True
 
 PLANE = ("south_north", "west_east")
 GRAVITY = 9.81

@@ -147,6 +147,11 @@ class CurvilinearGrid:
         return self.longitude, self.latitude
 
     @property
+    def crs_name(self) -> str:
+        """The CRS in words short enough for a line."""
+        return self.crs
+
+    @property
     def identity(self) -> tuple[bytes, ...]:
         """Bytes that equal grids share."""
         return self.corner_longitude.tobytes(), self.corner_latitude.tobytes()

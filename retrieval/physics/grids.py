@@ -38,6 +38,9 @@ FULL_CIRCLE = 360.0
 POINTS_PER_SIDE = 101
 """Points along each side of a box, so that its image in a projected plane is followed."""
 
+LONGEST_CODE = 40
+"""A CRS of more letters is a text that describes it."""
+
 METRES_PER_DEGREE = 111_195.0
 """Of latitude on the sphere of 6371 km; only to apply that limit to projected grids."""
 
@@ -97,6 +100,16 @@ class RectilinearGrid:
     def is_geographic(self) -> bool:
         """True for longitude/latitude in degrees."""
         return self.crs == GEOGRAPHIC
+
+    @property
+    def crs_name(self) -> str:
+        """The CRS in words short enough for a line: its code, or the method of its projection."""
+        if len(self.crs) <= LONGEST_CODE:
+            return self.crs
+        from pyproj import CRS  # 0.1 s to import, not needed for longitude/latitude sets
+
+        operation = CRS(self.crs).coordinate_operation
+        return CRS(self.crs).name if operation is None else operation.method_name
 
     @property
     def shape(self) -> tuple[int, int]:

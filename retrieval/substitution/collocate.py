@@ -333,7 +333,7 @@ def _range(values: Float, edges: Float) -> slice:
 def _apart(name: str, apriori: AprioriSet, lat: Float, lon: Float) -> str:
     grid = apriori.grid
     west, east, south, north = grid.extent
-    unit = "degrees E/N" if grid.is_geographic else f"m in {grid.crs}"
+    unit = "degrees E/N" if grid.is_geographic else f"m in {grid.crs_name}"
     return (
         f"Set {name} covers x {west:.6g} to {east:.6g}, y {south:.6g} to {north:.6g} ({unit}), but "
         f"the orbit covers {lat.min():.2f} to {lat.max():.2f} N, {lon.min():.2f} to "

@@ -110,8 +110,11 @@ def frames(values, n=3):
     return np.broadcast_to(values, (n, *np.shape(values)))
 
 
-def write_cf(path, field, *, kind="f4"):
-    """Write the field as plain CF: true corners, sigma as hybrid coefficients with bounds."""
+def write_cf(path, field, *, kind="f4", is_projected=False):
+    """Write the field as plain CF: sigma as hybrid coefficients with bounds.
+
+    On two-dimensional coordinates with true corners, or on the plane with a grid mapping.
+    """
     lon, lat = field.places()
     corner = [
         field.places(dx, dy) for dx, dy in ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5))
@@ -133,6 +136,17 @@ def write_cf(path, field, *, kind="f4"):
             bounds = np.stack([values[:-1], values[1:]], axis=1)
             put(ds, f"{name}_bnds", ("lev", "two"), bounds, "f8", units=unit)
         put(ds, "ps", ("time", "y", "x"), frames(field.surface_pressure), "f8", units="Pa")
+        if is_projected:
+            ds.variables["no2"].delncattr("coordinates")
+            ds.variables["no2"].grid_mapping = "crs"
+            ds.createVariable("crs", "i4", ()).setncatts(
+                {k: v for k, v in pyproj.CRS(field.projection).to_cf().items() if v != ""}
+            )
+            centres = (np.arange(field.n) - 0.5 * (field.n - 1)) * field.spacing
+            for name in ("x", "y"):
+                put(ds, name, (name,), centres, "f8", units="m",
+                    standard_name=f"projection_{name}_coordinate")  # fmt: skip
+            return Path(path)
         for i, (name, values) in enumerate((("lon", lon), ("lat", lat))):
             unit = ("degrees_east", "degrees_north")[i]
             put(ds, name, ("y", "x"), values, "f8", units=unit, bounds=f"{name}_bnds")
@@ -187,3 +201,58 @@ def _drop(path, names):
         ds.setncatts(attributes)
         for name, (dimensions, values, kind, own) in held.items():
             put(ds, name, dimensions, values, kind, **own)
+
+
+def write_ioapi(path, field, variables, *, n_level=None, **attributes):
+    """Write variables (values, units) in the convention of the I/O API, with the field's grid."""
+    n_level = n_level or field.n_level
+    half = 0.5 * field.n * field.spacing
+    lat, lon = field.centre
+    flags = [(2023152, 10000 * hour) for hour in _hours()]
+    own = {
+        "IOAPI_VERSION": "ioapi-3.2", "FTYPE": 1, "SDATE": 2023152, "STIME": 110000,
+        "TSTEP": 10000, "NTHIK": 1, "NCOLS": field.n, "NROWS": field.n, "NLAYS": n_level,
+        "NVARS": len(variables), "GDTYP": 2, "P_ALP": 30.0, "P_BET": 60.0, "P_GAM": lon,
+        "XCENT": lon, "YCENT": lat, "XORIG": -half, "YORIG": -half, "XCELL": field.spacing,
+        "YCELL": field.spacing, "VGTYP": np.int32(7), "VGTOP": np.float32(TOP),
+        "VGLVLS": field.sigma.astype("f4"), "GDNAM": "PARIS_4KM       ",
+    } | attributes  # fmt: skip
+    with netCDF4.Dataset(path, "w", format="NETCDF3_64BIT_OFFSET") as ds:
+        ds.setncatts({k: v for k, v in own.items() if v is not None})
+        ds.createDimension("TSTEP", None)
+        put(ds, "TFLAG", ("TSTEP", "VAR", "DATE-TIME"),
+            np.repeat(np.array(flags)[:, None], len(variables), axis=1), "i4",
+            units="<YYYYDDD,HHMMSS>", long_name="TFLAG           ")  # fmt: skip
+        for name, (values, units) in variables.items():
+            layer = "LAY" if np.shape(values)[1] == n_level else "LAY_1"
+            put(ds, name, ("TSTEP", layer, "ROW", "COL"), values, "f4",
+                units=f"{units:<16}", long_name=f"{name:<16}")  # fmt: skip
+    return Path(path)
+
+
+def no2_frames(field, factor):
+    """Mole fractions of every hour, times a factor."""
+    return np.array([field.fraction(hour) for hour in _hours()]) * factor
+
+
+def write_cmaq(path, field, **attributes):
+    """Write a CCTM concentration file: NO2 in ppmV, layers by attributes alone."""
+    return write_ioapi(path, field, {"NO2": (no2_frames(field, 1e6), "ppmV")}, **attributes)
+
+
+def write_mcip(folder, field, *, only=("METCRO3D", "METCRO2D"), **attributes):
+    """Write the meteorology of a CMAQ run beside it."""
+    middle = 0.5 * (field.heights[1:] + field.heights[:-1])
+    three = {"PRES": (frames(field.middles), "Pa"), "ZF": (frames(field.heights[1:]), "M"),
+             "ZH": (frames(middle), "M")}  # fmt: skip
+    two = {"PRSFC": (frames(field.surface_pressure[None]), "Pascal")}
+    for name, variables, n_level in (("METCRO3D", three, None), ("METCRO2D", two, 1)):
+        if name in only:
+            write_ioapi(folder / f"{name}.nc", field, variables, n_level=n_level, **attributes)
+
+
+def write_camx(path, field, **attributes):
+    """Write a CAMx average file: NO2 in ppmv, `z` the tops of layers, no sigma."""
+    variables = {"z": (frames(field.heights[1:]), "m"), "NO2": (no2_frames(field, 1e6), "ppmv")}
+    own = {"VGTYP": np.int32(6), "VGTOP": np.float32(10000.0), "VGLVLS": np.zeros(3, "f4")}
+    return write_ioapi(path, field, variables, **(own | attributes))

@@ -57,7 +57,19 @@ _BY_NAME = {
     "reference": ("forecast_reference_time", "reftime"),
     "merge": ("expver",),
     "level": (
-        *("level", "lev", "levels", "height", "heights", "altitude", "alt", "z", "layer", "plev"),
+        *(
+            "level",
+            "lev",
+            "levels",
+            "height",
+            "heights",
+            "altitude",
+            "alt",
+            "z",
+            "layer",
+            "lay",
+            "plev",
+        ),
         *("pressure_level", "isobaricinhpa", "pressure", "model_level", "hybrid", "bottom_top"),
     ),
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 PRESSURE_UNITS = {
     "pa": 1.0,
+    "pascal": 1.0,
+    "pascals": 1.0,
     "hpa": 100.0,
     "mbar": 100.0,
     "mb": 100.0,

@@ -55,6 +55,7 @@ _WORDS = {
     "ppbv": 1e-9,
     "pptv": 1e-12,
     "vmr": 1.0,
+    "v/v": 1.0,
 }
 _TOKEN = re.compile(r"^(?P<name>[A-Za-z]+?)(?:\^|\*\*)?(?P<power>[+-]?\d+)?$")
 _NUMBER = re.compile(r"^(?:\d+(?:\.\d*)?|\.\d+)?(?:[eE][+-]?\d+)?$|^10\^[+-]?\d+$")
@@ -126,8 +127,9 @@ def parse_unit(text: str | None, where: str, standard_name: str = "") -> Unit:
     cleaned = _clean(text)
     if cleaned in ("DU", "Dobson"):
         return Unit(text, Quantity.PARTIAL_COLUMN, DOBSON_UNIT_TO_MOL_M2)
-    if cleaned in _WORDS:
-        return _agreeing(Unit(text, Quantity.MOLE_FRACTION, _WORDS[cleaned]), standard_name, where)
+    if cleaned.lower() in _WORDS:
+        ratio = Unit(text, Quantity.MOLE_FRACTION, _WORDS[cleaned.lower()])
+        return _agreeing(ratio, standard_name, where)
     reduced = _reduce(cleaned)
     unit = None if reduced is None else _classify(text, *reduced, standard_name)
     if unit is None:
