@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import math
 import signal
@@ -10,12 +11,14 @@ import threading
 import warnings
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
     from types import FrameType
 
     Progress = Callable[[float, float], None]
@@ -32,7 +35,7 @@ EXIT_USAGE = 2
 OUR_LOGGERS = ("cli", "dacno2_s5p", "retrieval")
 """The only loggers that say more with -v: what h5py or pyproj do inside helps no one."""
 
-WORKER_FLAGS = ("-j", "--jobs", "--scheduler", "--time-limit")
+WORKER_FLAGS = ("-j", "--jobs", "--scheduler", "--time-limit", "--log-file")
 """Options that change nothing in a file."""
 
 TRACEBACK_VERBOSITY = 2
@@ -91,6 +94,82 @@ def logging_of_a_command() -> Iterator[None]:
             logger.setLevel(level)
         loggers[0].handlers[:] = handlers
         _verbosity = said
+        if isinstance(sys.stderr, Log):
+            sys.stderr.write_own("ends")
+            sys.stderr.close()
+            sys.stderr = sys.stderr.stream
+
+
+class Log(io.TextIOBase):
+    """Standard error, copied line by line with its time to the end of a file.
+
+    What redraws a line (a progress bar at a terminal) is not copied.
+
+    Parameters
+    ----------
+    stream : text stream
+        Goes on getting everything.
+    path : Path
+        Made if absent, else continued.
+    """
+
+    def __init__(self, stream: TextIO, path: Path) -> None:
+        self.stream = stream
+        self._file = path.open("a", encoding="utf-8")
+        self._begun = ""
+
+    def write(self, text: str, /) -> int:
+        """Write text to the stream, and what ends a line to the file."""
+        self.stream.write(text)
+        *lines, self._begun = (self._begun + text).split("\n")
+        for line in lines:
+            if line and "\r" not in line and "\x1b" not in line:
+                self.write_own(line)
+        return len(text)
+
+    def write_own(self, line: str) -> None:
+        """Write a line to the file alone."""
+        self._file.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {line}\n")
+        self._file.flush()
+
+    def flush(self) -> None:
+        """Flush the stream."""
+        self.stream.flush()
+
+    def isatty(self) -> bool:
+        """Whether the stream is a terminal."""
+        return self.stream.isatty()
+
+    def fileno(self) -> int:
+        """Return the number of the stream's file."""
+        return self.stream.fileno()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """That of the stream."""
+        return self.stream.encoding
+
+    def close(self) -> None:
+        """End the copy; the stream stays."""
+        self._file.close()
+
+
+def begin_log(path: Path) -> None:
+    """Copy all that is said from now on to a file, until the command ends.
+
+    Raises
+    ------
+    click.UsageError
+        If the file cannot be written.
+    """
+    try:
+        log = Log(sys.stderr, path)
+    except OSError as error:
+        msg = f"--log-file {path} cannot be written ({error.strerror}). Choose another"
+        raise click.UsageError(msg) from error
+    log.write_own(f"begins: {' '.join(['dacno2-s5p', *sys.argv[1:]])}")
+    sys.stderr = log
+    set_verbosity(_verbosity)  # its handler takes the new stream
 
 
 def one_line(error: BaseException) -> str:
@@ -122,7 +201,19 @@ def report_usage(error: click.ClickException) -> None:
     context = getattr(error, "ctx", None)  # click's parser does not always know its command
     command = "dacno2-s5p" if context is None else context.command_path
     text = " ".join(error.format_message().split()).rstrip(".")
-    click.echo(f"Error: {text}. Try `{command} --help`.", err=True)
+    stop = "" if text.endswith("?") else "."
+    click.echo(f"Error: {text}{stop} Try `{command} --help`.", err=True)
+
+
+class NothingToDo(click.ClickException):
+    """What was asked for is empty, and the user said that this is no error."""
+
+    exit_code = 0
+
+
+def report_nothing(error: NothingToDo) -> None:
+    """Print on stderr that there was nothing to do."""
+    click.echo(f"Nothing to do: {' '.join(error.format_message().split())}", err=True)
 
 
 def note(text: str) -> None:
@@ -185,6 +276,8 @@ def command_line(arguments: list[str] | None = None) -> str:
     'dacno2-s5p grid new -o a.nc'
     """
     kept = ["dacno2-s5p"]
+    context = click.get_current_context(silent=True) if arguments is None else None
+    settings = [] if context is None else words_of_settings(context)
     is_value = False
     for word in sys.argv[1:] if arguments is None else arguments:
         is_flag = word in WORKER_FLAGS
@@ -194,7 +287,21 @@ def command_line(arguments: list[str] | None = None) -> str:
         if not (is_value or is_flag or is_both):
             kept.append(word)
         is_value = is_flag
-    return " ".join(kept)
+    return " ".join(kept + settings)
+
+
+def words_of_settings(context: click.Context) -> list[str]:
+    """Return the options that a command took from a file of settings, as words of its call."""
+    words = []
+    for option in context.command.params:
+        name = option.name or ""
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT_MAP:
+            continue
+        value = (context.default_map or {})[name]
+        for part in value if isinstance(value, list) else [value]:
+            if part is not False:
+                words += [option.opts[-1]] if part is True else [option.opts[-1], str(part)]
+    return words
 
 
 def history_line() -> str:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import importlib
 import sys
+from pathlib import Path
 from typing import Any
 
 import rich_click as click
 
 from cli.console import (
     EXIT_DATA,
+    NothingToDo,
     logging_of_a_command,
+    note,
     report_error,
+    report_nothing,
     report_usage,
     termination_as_interrupt,
 )
 from cli.options.panels import WORDS, place_options
+from cli.options.settings import FILE, VARIABLE, defaults_of, read_settings, settings_path, told
 from cli.options.shared import verbosity_options
 
 COMMANDS = (
@@ -59,6 +64,22 @@ class LazyGroup(click.RichGroup):
         place_options(command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of a call, and its options in a file of settings."""
+        name, command, rest = super().resolve_command(ctx, args)
+        is_question = ctx.resilient_parsing or {"-h", "--help"} & set(rest)
+        path = None if is_question else settings_path(ctx.params.get("settings"))
+        if command is not None and path is not None:
+            defaults = defaults_of(read_settings(path), path, command, COMMANDS)
+            ctx.default_map = {command.name or "": defaults}
+            if defaults and "--dry-run" in rest:
+                click.echo(told(path, defaults), err=True)
+            elif defaults:
+                note(told(path, defaults))
+        return name, command, rest
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; an interruption is reported by `main` alone, in one line."""
         try:
@@ -70,13 +91,21 @@ class LazyGroup(click.RichGroup):
 @click.rich_config({"options_panel_title": WORDS})
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="dacno2-s5p", prog_name="dacno2-s5p")
+@click.option(
+    "--settings",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="TOML",
+    show_default=f"${VARIABLE}, else {FILE} of this folder where there is one",
+    help="File with options of commands.",
+)
 @verbosity_options
-def cli() -> None:
+def cli(settings: Path | None) -> None:
     """TROPOMI NO2 columns with substituted a-priori profiles: an L2 orbit in, an L2 orbit out.
 
     `dacno2-s5p demo` tells the whole story on synthetic files; `dacno2-s5p reretrieve ORBIT -a
     cams=FOLDER` is the main job.
     """
+    del settings  # read when the command is looked for
 
 
 def main(args: list[str] | None = None) -> None:
@@ -92,6 +121,9 @@ def _run(args: list[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Error: interrupted. Nothing is half-written; run again to go on.", err=True)
         return EXIT_DATA
+    except NothingToDo as error:
+        report_nothing(error)
+        return 0
     except click.ClickException as error:
         report_usage(error)
         return error.exit_code

@@ -12,6 +12,7 @@ import rich_click as click
 from cli.console import EXIT_DATA, note, one_line, show_traceback
 from cli.options.orbits import find_orbits
 from cli.options.shared import (
+    allow_empty_option,
     choice_option,
     existing,
     output_file_option,
@@ -59,6 +60,7 @@ logger = logging.getLogger(__name__)
     help="Farthest centre that --rule nearest accepts [km].",
 )
 @output_file_option("CSV", "File to write.  [default: stdout]")
+@allow_empty_option
 @overwrite_option
 @verbosity_options
 def extract(

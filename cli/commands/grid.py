@@ -12,6 +12,7 @@ import rich_click as click
 from cli.console import EXIT_DATA, history_line, note, one_line, print_json, progress_bar
 from cli.options.orbits import check_order, find_orbits
 from cli.options.shared import (
+    allow_empty_option,
     bbox_option,
     choice_option,
     daily_sums_option,
@@ -132,6 +133,7 @@ DAYS_SUFFIX = "_days"
 )
 @orbit_day_options
 @worker_options
+@allow_empty_option
 @overwrite_option
 @update_option
 @dry_run_option("Show the plan, compute and write nothing.")

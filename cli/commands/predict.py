@@ -19,6 +19,7 @@ from cli.options.network import (
 from cli.options.orbits import find_orbits
 from cli.options.shared import (
     PROFILES,
+    allow_empty_option,
     dry_run_option,
     first_last_options,
     json_option,
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     "--bfloat16", is_flag=True, help="Half the precision inside, faster where the processor has it."
 )
 @allow_synthetic_option
+@allow_empty_option
 @skip_missing_option
 @output_folder_option("Folder of the files.  [default: WORKSPACE/profiles]")
 @worker_options

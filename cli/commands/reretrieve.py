@@ -14,6 +14,7 @@ from cli.console import EXIT_DATA, command_line, note, print_json, print_table, 
 from cli.options.orbits import ENDINGS, Orbits, find_orbits
 from cli.options.shared import (
     PROFILES,
+    allow_empty_option,
     bbox_option,
     choice_option,
     dry_run_option,
@@ -135,6 +136,7 @@ DEFAULT_SETS = {"dacno2": PROFILES, "cams": "cams"}
     "first; of one kind the newest.",
 )
 @worker_options
+@allow_empty_option
 @overwrite_option
 @update_option
 @dry_run_option("Show the plan, compute and write nothing.")

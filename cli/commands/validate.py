@@ -12,6 +12,7 @@ import rich_click as click
 from cli.console import EXIT_DATA, note, print_json, print_table, progress_bar
 from cli.options.orbits import find_orbits
 from cli.options.shared import (
+    allow_empty_option,
     bootstrap_option,
     choice_option,
     json_option,
@@ -94,6 +95,7 @@ SHOWN = ("median_difference", "median_relative_difference", "dispersion", "pears
 @qa_option("Pixels with a higher quality value count.", 100)
 @bootstrap_option("days", 1000)
 @seed_option("Seed of the draws.")
+@allow_empty_option
 @overwrite_option
 @update_option
 @json_option

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from cli.console import note
+from cli.console import NothingToDo, note
+from cli.options.shared import ALLOW_EMPTY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,6 +81,8 @@ def find_orbits(
     ------
     click.UsageError
         If nothing is found.
+    NothingToDo
+        The same under --allow-empty.
     """
     check_order(first, last)
     arguments = [Path(path) for path in given]
@@ -97,7 +100,11 @@ def find_orbits(
     if first is not None or last is not None:
         chosen = [path for path in chosen if _is_between(path, first, last)]
     if not chosen:
-        raise click.UsageError(_nothing(arguments, first, last))
+        text = _nothing(arguments, first, last)
+        context = click.get_current_context(silent=True)
+        if context is not None and context.meta.get(ALLOW_EMPTY):
+            raise NothingToDo(text)
+        raise click.UsageError(text)
     is_one = len(arguments) == 1 and not _is_searched(arguments[0])
     by_name = frozenset(path for path in chosen if path.absolute() in named)
     return Orbits(tuple(chosen), not is_one, by_name)

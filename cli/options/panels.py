@@ -25,10 +25,10 @@ PANELS = {
         --raw-uncertainty --title --update
     """,
     WORK: """
-        --allow-mixed --allow-synthetic --jobs --resume --scheduler --skip-missing --stop-after
-        --threads --time-limit
+        --allow-empty --allow-mixed --allow-synthetic --jobs --resume --scheduler --skip-missing
+        --stop-after --threads --time-limit
     """,
-    WORDS: "--dry-run --json --quiet --verbose --what-to-download",
+    WORDS: "--dry-run --json --log-file --quiet --verbose --what-to-download",
 }
 """Flags of each panel but METHOD, which takes what is left."""
 

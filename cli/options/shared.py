@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import rich_click as click
 
-from cli.console import set_verbosity
+from cli.console import begin_log, set_verbosity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +24,11 @@ PROFILES, STORE, RUNS = "profiles", "store", "runs"
 
 
 def verbosity_options(command: Command) -> Command:
-    """Add -v (repeatable) and -q."""
+    """Add -v (repeatable), -q and --log-file."""
+
+    def begin(ctx: click.Context, _param: click.Parameter, value: Path | None) -> None:
+        if value is not None and not ctx.resilient_parsing:
+            begin_log(value)
 
     def more(ctx: click.Context, _param: click.Parameter, value: int) -> None:
         if value:
@@ -34,6 +38,14 @@ def verbosity_options(command: Command) -> Command:
     def less(ctx: click.Context, _param: click.Parameter, value: int) -> None:
         more(ctx, _param, -value)
 
+    command = click.option(
+        "--log-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        expose_value=False,
+        callback=begin,
+        help="Append what is said on stderr to a file, with times.",
+    )(command)
     command = click.option(
         "-v",
         "--verbose",
@@ -130,6 +142,25 @@ def qa_option(text: str, highest: int) -> Callable[[Command], Command]:
 def dry_run_option(text: str) -> Callable[[Command], Command]:
     """Add --dry-run, with what is said instead of done."""
     return click.option("--dry-run", is_flag=True, help=text)
+
+
+ALLOW_EMPTY = "allow_empty"
+"""Where a context keeps that finding no orbit is no error."""
+
+
+def allow_empty_option(command: Command) -> Command:
+    """Add --allow-empty, which `find_orbits` heeds."""
+
+    def keep(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+        ctx.meta[ALLOW_EMPTY] = value
+
+    return click.option(
+        "--allow-empty",
+        is_flag=True,
+        expose_value=False,
+        callback=keep,
+        help="A folder, glob or period without orbits is no error: say so and end with status 0.",
+    )(command)
 
 
 def skip_missing_option(command: Command) -> Command:
