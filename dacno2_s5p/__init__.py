@@ -39,6 +39,10 @@ __all__ = sorted(name for names in _MODULES.values() for name in names)
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("dacno2-s5p")
     for module, names in _MODULES.items():
         if name in names:
             try:

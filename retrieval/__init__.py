@@ -56,6 +56,10 @@ __all__ = sorted(["physics", *(name for names in _MODULES.values() for name in n
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("dacno2-s5p")
     if name in _ROOMS:
         return import_module(f"{__name__}.{name}")
     for module, names in _MODULES.items():

@@ -15,7 +15,9 @@ import click
 import netCDF4
 import numpy as np
 import pytest
+from click.shell_completion import get_completion_class
 
+import dacno2_s5p
 import retrieval as rt
 from cli.main import COMMANDS, cli
 from cli.options.panels import ORDER, OUTPUT, PANELS, panel_of
@@ -157,6 +159,21 @@ def test_version(run):
     outcome = run("--version")
     assert outcome.status == 0
     assert version("dacno2-s5p") in outcome.out
+    assert rt.__version__ == dacno2_s5p.__version__ == version("dacno2-s5p")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_words_complete_themselves(shell):
+    """Commands, flags and choices, in each shell of the docs; its script calls our program."""
+    complete = get_completion_class(shell)(cli, {}, "dacno2-s5p", "_DACNO2_S5P_COMPLETE")
+    assert "_DACNO2_S5P_COMPLETE" in complete.source_vars().values()
+
+    def offered(args, begun):
+        return [item.value for item in complete.get_completions(args, begun)]
+
+    assert offered([], "rep") == ["report"]
+    assert offered(["grid"], "--we") == ["--weights"]
+    assert offered(["grid", "--weights"], "") == ["overlap", "sharp"]
 
 
 @pytest.mark.parametrize("command", [["--help"], [], *([name, "--help"] for name in COMMANDS)])
