@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from retrieval.door import grid as grid
     from retrieval.door import sample as sample
     from retrieval.door import substitute as substitute
+    from retrieval.door import validate as validate
     from retrieval.l2.open_orbit import open_orbit as open_orbit
     from retrieval.l2.orbit import Orbit as Orbit
     from retrieval.l2.pixels import Crop as Crop
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from retrieval.substitution.options import Above as Above
     from retrieval.substitution.options import Options as Options
     from retrieval.substitution.reretrieve import reretrieve as reretrieve
+    from retrieval.validation.pairs import PairOptions as PairOptions
 
 _MODULES = {
     # orbits of any sensor
@@ -40,13 +42,15 @@ _MODULES = {
     "apriori.registry": ("open_apriori",),
     "apriori.base": ("AprioriSet", "ArraySet"),
     # an orbit in, a Dataset or a file out
-    "door": ("substitute", "grid", "sample"),
+    "door": ("substitute", "grid", "sample", "validate"),
     "substitution.options": ("Options", "Above"),
     "substitution.job": ("Job",),
     "substitution.reretrieve": ("reretrieve",),
     "l2.product.results": ("SubstitutionFlag", "SubstitutionWarning"),
     # maps as files
     "l3.file": ("read_l3", "write_l3"),
+    # columns beside those from the ground
+    "validation.pairs": ("PairOptions",),
     # what the instrument would see of a known truth
     "simulate.options": ("SimulationOptions",),
     "simulate.simulate_orbit": ("simulate_orbit",),

@@ -45,10 +45,11 @@ if TYPE_CHECKING:
 
     from retrieval.apriori.meteorology import Meteo
     from retrieval.physics.grids import BoundingBox
+    from retrieval.validation.pairs import PairOptions
 
     Given = str | Path | AprioriSet | xr.Dataset
 
-__all__ = ["grid", "sample", "substitute"]
+__all__ = ["grid", "sample", "substitute", "validate"]
 
 _DATA = Path(__file__).parent / "data"
 SAMPLES = {
@@ -227,3 +228,77 @@ def grid(
         with xr.open_dataset(path) as made:
             loaded: Any = made.load()
     return loaded  # type: ignore[no-any-return]
+
+
+def validate(
+    orbits: Sequence[str | Path] | str | Path,
+    ground: Sequence[str | Path] | str | Path,
+    options: PairOptions | None = None,
+    *,
+    n_draw: int = 1000,
+    seed: int = 0,
+) -> xr.Dataset:
+    """Pair orbits with columns from the ground and score every a priori on the same pairs.
+
+    Parameters
+    ----------
+    orbits : path or sequence of path
+        Original or re-retrieved files; all must hold the same a-priori sets.
+    ground : path or sequence of path
+        Pandora L2, GEOMS, or tables.
+    options : PairOptions, optional
+        How they are brought together; the rules of the command by default.
+    n_draw, seed : int
+        Draws of days behind the intervals, and their seed.
+
+    Returns
+    -------
+    xarray.Dataset
+        On `pair`: what `pairs.csv` has, `column` on (pair, product) [mol m-2]. On (scope, product,
+        statistic): `score`, `score_low` and `score_high` (95 % interval); `n` on scope.
+
+    Raises
+    ------
+    RetrievalError
+        If a file cannot be read, the orbits hold different sets, or there is no pair.
+
+    Examples
+    --------
+    >>> import retrieval as rt
+    >>> found = rt.validate(["new.nc"], "pandora.txt")  # doctest: +SKIP
+    >>> found.score.sel(scope="all", statistic="median_difference")  # doctest: +SKIP
+    """
+    from retrieval.validation.ground_files import read_ground
+    from retrieval.validation.pair_scores import score_pairs
+    from retrieval.validation.pairs import make_pairs
+
+    files = [Path(one) for one in ([orbits] if isinstance(orbits, str | Path) else orbits)]
+    given = [Path(one) for one in ([ground] if isinstance(ground, str | Path) else ground)]
+    pairs = make_pairs(files, read_ground(given), options)
+    sets = {tuple(pair.columns) for pair in pairs}
+    if len(sets) != 1:
+        said = " and ".join(", ".join(one) for one in sorted(sets)) or "no pair"
+        msg = (
+            "Invalid orbits to validate. Some pixel must hold a station in time, and all must have "
+            f"the same a-priori sets. Given {said}. Choose other orbits, ground data or options."
+        )
+        raise ProductError(msg)
+    products = list(sets.pop())
+    rows = [pair.row() for pair in pairs]
+    names = [name for name in rows[0] if not name.startswith("column_")]
+    found = xr.Dataset({name: ("pair", [row[name] for row in rows]) for name in names})
+    found["time"] = ("pair", np.array([pair.time for pair in pairs]).astype("datetime64[ns]"))
+    columns = [[pair.columns[name] for name in products] for pair in pairs]
+    found["column"] = (("pair", "product"), np.array(columns), {"units": "mol m-2"})
+    found["reference_column"].attrs["units"] = "mol m-2"
+    scores = score_pairs(pairs, n_draw=n_draw, seed=seed)
+    axes = [list(dict.fromkeys(getattr(s, axis) for s in scores)) for axis in _SCORED]
+    shape = tuple(map(len, axes))
+    for part, name in (("value", "score"), ("low", "score_low"), ("high", "score_high")):
+        values = np.array([getattr(score, part) for score in scores]).reshape(shape)
+        found[name] = (_SCORED, values)
+    found["n"] = ("scope", np.array([s.n for s in scores]).reshape(shape)[:, 0, 0])
+    return found.assign_coords(dict(zip(_SCORED, axes, strict=True)))
+
+
+_SCORED = ("scope", "product", "statistic")

@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 @json_option
 @verbosity_options
 def inspect(files: tuple[Path, ...], as_json: bool) -> None:
-    """Say what files are: orbits, a-priori sets, meteorology, checkpoints, training stores.
+    """Say what files are: orbits, a-priori sets, ground columns, checkpoints, training stores.
 
-    Folders and ZIP archives, too.
+    Meteorology, folders and ZIP archives, too.
 
     For an orbit: product, both forms of the version, time, area, sizes, the tropospheric columns
     it holds (also KNMI's), how it was re-retrieved, and which variables are missing for which
     job. For a set: kind, grid, levels, times, unit, and what it can serve. For a checkpoint: the
-    inputs it needs, how good it was, where it comes from. For a store: days, stations, inputs.
+    inputs it needs, how good it was, where it comes from. For a store: days, stations, inputs. For
+    ground columns (Pandora, GEOMS, CSV): station, place, period, rows by quality flag, median.
 
     Examples:
 
@@ -77,6 +78,10 @@ def describe(path: Path) -> dict[str, Any]:
 
     if path.is_file() and looks_like_l2(path):
         return describe_l2(path)
+    from retrieval.validation.inspect import describe_ground, looks_like_ground
+
+    if looks_like_ground(path):
+        return describe_ground(path)
     from retrieval.apriori.inspect import describe_file
 
     return describe_file(path)

@@ -50,7 +50,7 @@ def report(
     update: bool,
     as_json: bool,
 ) -> None:
-    """Gather what demo, evaluate, grid, maps, attribute and train wrote below DIR on one page.
+    """Gather what demo, evaluate, validate, grid, maps, attribute and train wrote below DIR.
 
     The page opens from disk, offline, on a phone and in print; it holds no script and fetches
     nothing. Commands are recognised by the files that only they write, wherever they lie; other

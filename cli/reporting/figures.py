@@ -97,6 +97,30 @@ MAPS = {
 }
 """Figures of `maps`."""
 
+VALIDATION = {
+    "scatter": (
+        "columns",
+        "Each a priori against the ground, coloured by density; the line is one to one.",
+        "Scatter of satellite columns against ground-based ones, one panel for each a priori",
+    ),
+    "stations": (
+        "stations",
+        "Median difference at each station, where it is, and before and after substitution.",
+        "Map of stations coloured by bias, and their biases by a priori",
+    ),
+    "series": (
+        "stations",
+        "Columns of ground and satellite in time.",
+        "Time series of ground-based and satellite columns",
+    ),
+    "seasons": (
+        "columns",
+        "Differences by season.",
+        "Differences of satellite and ground by season, for each a priori",
+    ),
+}
+"""Figures of `validate`."""
+
 DEMO = {
     "columns": (
         "columns",

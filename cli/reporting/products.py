@@ -15,6 +15,7 @@ from cli.reporting.figures import (
     EVALUATION,
     MAPS,
     SEASON,
+    VALIDATION,
     add_figures,
 )
 from cli.reporting.folder import checksum, parent_of
@@ -27,6 +28,7 @@ from cli.reporting.tables import (
     numbers_table,
     scores_tables,
 )
+from cli.reporting.validation_tables import validation_tables
 from retrieval.l3.intervals import STRATA_SUFFIX
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ SECTION_OF_TABLE = {
 
 _LINK = re.compile(r"\[([^]]*)\]\([^)]*\)")
 """A Markdown link, of which the page keeps the words."""
+PAIRS = "pairs.csv"
+"""What only `validate` writes."""
 DOMAIN = "domain"
 """Area of numbers.csv whose rows are the headline."""
 
@@ -55,8 +59,11 @@ DOMAIN = "domain"
 def find_products(folder: Folder) -> list[Product]:
     """Return the products of a folder in the order of the story, each kind by folder."""
     found = []
+    of_pairs = {parent_of(name) for name in folder.sizes if _leaf(name) == PAIRS}
     for kind, (marker, build) in _KINDS.items():
         parents = {parent_of(name) for name in folder.sizes if marker(name)}
+        if kind == "evaluate":  # a validation has a file of the same name
+            parents -= of_pairs
         if kind == "train":  # phases are folders of a run
             parents = {parent_of(parent) for parent in parents}
         found += [build(folder, parent) for parent in sorted(parents)]
@@ -155,6 +162,21 @@ def _evaluation(folder: Folder, parent: str) -> Product:
     _try(product, folder, source, read)
     _notes(product, folder, _join(parent, "scores.md"))
     add_figures(product, folder, parent, EVALUATION)
+    return product
+
+
+def _validation(folder: Folder, parent: str) -> Product:
+    product = Product("Validation: columns beside those from the ground", "validate", parent)
+    source = _join(parent, "scores.csv")
+
+    def read(text: str) -> None:
+        for section, table in validation_tables(text, source):
+            product.add(section, table)
+
+    if source in folder.sizes:
+        _try(product, folder, source, read)
+    _notes(product, folder, _join(parent, "scores.md"))
+    add_figures(product, folder, parent, VALIDATION)
     return product
 
 
@@ -267,6 +289,7 @@ def _checkpoint(product: Product, folder: Folder, name: str) -> tuple[str, str]:
 _KINDS: dict[str, tuple[Callable[[str], bool], Callable[[Folder, str], Product]]] = {
     "demo": (lambda name: _leaf(name) == "summary.json", _demo),
     "evaluate": (lambda name: _leaf(name) == "scores.csv", _evaluation),
+    "validate": (lambda name: _leaf(name) == PAIRS, _validation),
     "maps": (lambda name: _leaf(name) == "numbers.csv", _maps),
     "grid": (_is_of_pixels, _pixels),
     "evidence": (lambda name: _leaf(name) == "season.csv", _season),

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tests.builders.ground_files import write_pandora
 from tests.builders.orbit_builder import build_orbit
 
 
@@ -52,3 +53,27 @@ def test_unknown_files_are_one_line_each(orbit, run, tmp_path):
     assert len(done.err.splitlines()) == 2
     assert "bad.nc" in done.err
     assert "nowhere.nc" in done.err
+
+
+def test_ground_columns_are_described(run, tmp_path):
+    """Whose, where, when, rows by flag, and the median of those that count."""
+    rows = [
+        ("20230601T110000.0Z", 0, 1e-4),
+        ("20230601T120000.0Z", 10, 3e-4),
+        ("20230601T130000.0Z", 22, 9.0),
+    ]
+    path = write_pandora(tmp_path / "Pandora.txt", rows)
+    found = json.loads(run("inspect", "--json", path).out)
+    assert found["kind"] == "Pandora file of ground columns"
+    assert (found["station"], found["latitude"], found["altitude_m"]) == ("Paris", 48.85, 50.0)
+    assert found["rows"] == 3
+    assert found["rows_by_flag"] == {"0": 1, "10": 1, "22": 1}
+    assert found["period"] == ["2023-06-01T11:00:00Z", "2023-06-01T13:00:00Z"]
+    assert found["median_column"] == pytest.approx(2e-4)
+    table = tmp_path / "aircraft.csv"
+    lines = ["station,time,latitude,longitude,column_pmolec_cm2"]
+    lines += [f"leg{i},2023-06-01T11:00,48.{i},2.1,{i}" for i in (1, 2)]
+    table.write_text("\n".join(lines))
+    found = json.loads(run("inspect", "--json", table).out)
+    assert (found["kind"], found["stations"]) == ("CSV file of ground columns", 2)
+    assert found["series"]["leg1 48.1000 2.1000"]["rows"] == 1

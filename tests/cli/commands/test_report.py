@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.reporting.folder import clean
+from cli.reporting.folder import Folder, clean
 from cli.reporting.page import Block as PageBlock
 from cli.reporting.page import Listed, Report, Section, gather, render
 from cli.reporting.parts import SECTIONS, Cell, Figure, Product, Table
+from cli.reporting.products import find_products
 from cli.reporting.provenance import Input, Record, Step
 from tests.builders.report_folder import (
     ATTRIBUTION,
@@ -366,3 +367,25 @@ def test_a_broken_row_of_results_is_named(tmp_path):
     build_evaluation(tmp_path / "evaluation")
     found = Outline(render(gather(tmp_path, title="t"))).text
     assert "results.md: row 1 of 'Means' has 1 cells, the header 2" in found
+
+
+def test_a_validation_is_taken_up(tmp_path):
+    """Its scores are no evaluation's: in all first, then by station and class."""
+    head = "scope,product,statistic,value,low,high,n"
+    rows = [
+        f"{scope},{product},{statistic},{value},{value - 1e-5:g},{value + 1e-5:g},7"
+        for scope in ("all", "station:Paris", "class:clean", "season:JJA")
+        for product, value in (("TM5", -5e-5), ("DACNO2", -1e-5))
+        for statistic in ("median_difference", "dispersion")
+    ]
+    (tmp_path / "scores.csv").write_text("\n".join([head, *rows]))
+    (tmp_path / "pairs.csv").write_text("station\nParis\n")
+    (product,) = find_products(Folder.scan(tmp_path))
+    assert (product.command, product.problems) == ("validate", [])
+    (headline,) = product.parts["headline"]
+    assert [row[1].text for row in headline.rows] == ["TM5", "DACNO2"]
+    minus = "\N{MINUS SIGN}"
+    assert headline.rows[0][2].text == f"{minus}3.01"  # 5e-5 mol m-2 in 1e15 molecules cm-2
+    assert [t.caption.partition(":")[0] for t in product.parts["columns"]] == [
+        "By pollution of the reference"
+    ]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import json
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from cli.commands.validate import validate
+from retrieval.errors import RetrievalError
 from retrieval.l2.open_orbit import open_orbit
 from tests.builders.ground_files import write_pandora
 
@@ -70,3 +72,18 @@ def test_wrong_words_are_one_line(season, ground, tmp_path, more, status, said):
     assert outcome.exit_code == status, outcome.output
     assert said in outcome.output
     assert not (tmp_path / "v").exists()
+
+
+def test_the_door_gives_what_the_command_writes(season, ground, tmp_path):
+    """The same pairs and scores, labelled."""
+    import retrieval as rt
+    from retrieval.validation.pairs import PairOptions
+
+    found = rt.validate(season.outputs, ground, PairOptions(qa=0), n_draw=10)
+    assert dict(found.sizes)["pair"] == len(season.outputs)
+    assert list(found.product.values) == ["TM5", "DACNO2", "CAMS"]
+    difference = found.column.sel(product="CAMS") - found.reference_column
+    score = found.score.sel(scope="all", product="CAMS", statistic="median_difference")
+    np.testing.assert_allclose(float(score), float(difference.median()))
+    with pytest.raises(RetrievalError, match="no pair"):
+        rt.validate(season.outputs, ground, PairOptions(flags=(5,)))
