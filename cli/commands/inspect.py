@@ -32,6 +32,8 @@ def inspect(files: tuple[Path, ...], as_json: bool) -> None:
     job. For a set: kind, grid, levels, times, unit, and what it can serve. For a checkpoint: the
     inputs it needs, how good it was, where it comes from. For a store: days, stations, inputs. For
     ground columns (Pandora, GEOMS, CSV): station, place, period, rows by quality flag, median.
+    For a field that does not say all that is needed: the TOML to put beside it, filled in as far as
+    the file says, with "?" where it needs an answer.
 
     Examples:
 
@@ -39,12 +41,13 @@ def inspect(files: tuple[Path, ...], as_json: bool) -> None:
       dacno2-s5p inspect S5P_OFFL_L2__NO2____20230601T*.nc
       dacno2-s5p inspect --json cams/2023 profiles
     """
-    found, failures = [], []
+    found, failures, drafts = [], [], []
     for path in files:
         try:
             found.append(describe(path))
         except Exception as error:
             show_traceback(error)
+            drafts.append(_toml(path))
             failures.append(
                 f"Error: {path}: {one_line(error)}"
                 if len(files) > 1
@@ -54,10 +57,23 @@ def inspect(files: tuple[Path, ...], as_json: bool) -> None:
         print_json(found if len(files) > 1 else found[0])
     elif not as_json:
         click.echo("\n\n".join("\n".join(_lines(item)) for item in found), nl=bool(found))
+        for toml in filter(None, drafts):
+            click.echo(toml)
     for failure in failures:
         click.echo(failure, err=True)
     if failures:
         sys.exit(EXIT_DATA)
+
+
+def _toml(path: Path) -> str:
+    """Write the TOML that a field would need, empty for what is none or cannot be opened."""
+    from retrieval.apriori.draft import draft
+    from retrieval.errors import RetrievalError
+
+    try:
+        return draft(path)
+    except RetrievalError:
+        return ""
 
 
 def describe(path: Path) -> dict[str, Any]:

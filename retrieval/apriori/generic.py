@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from retrieval.apriori.described import as_described
 from retrieval.apriori.file_set import FileSet, build_set, provenance
 from retrieval.apriori.locating import Request, find_no2, locate
 from retrieval.errors import AprioriError
@@ -34,6 +35,7 @@ def open_set(sources: list[NetcdfSource], request: Request) -> FileSet:
 
 def open_files(kind: str, sources: list[NetcdfSource], request: Request) -> FileSet:
     """Open files that each hold every level, under the name of a kind."""
+    sources = [as_described(source, request.sidecar) for source in sources]
     candidates = [locate(source, no2_of(source, request), request) for source in sources]
     attributes = provenance(sources[0])
     if request.sidecar.text("title"):

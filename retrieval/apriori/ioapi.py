@@ -285,7 +285,8 @@ def _levels(
             holder = own if has else beside.find(dataset, times, name)
             if holder is not None:
                 logger.info("%s: layers by %s of %s", source, name, holder.source)
-                beside.used.setdefault(source.path, set()).add(holder.source.path)
+                if holder is not own:
+                    beside.used.setdefault(source.path, set()).add(holder.source.path)
                 return name, holder
         return None
 

@@ -1,54 +1,84 @@
-"""The small TOML beside a set that says what its files do not.
+"""The small TOML beside a set that says what its files do not (docs/formats.md 4.8).
 
 For archives whose names and levels cannot be known beforehand, and for wrong unit attributes:
-`FILE.toml` beside a file or archive, `dacno2_s5p.toml` in a folder. Every key is optional::
-
-    variable = "no2"            # name of the NO2 variable
-    unit = "ug m-3"             # unit of its numbers, whatever the file says
-    uncertainty = "no2_std"     # name of the 1-sigma variable, same unit
-    level = "lev"               # name of the level dimension
-    level_kind = "height"       # height (above ground), pressure, or model_level
-    level_values = [0, 50, 250] # in the file's order
-    level_unit = "m"
-    time = "t"                  # name of the time dimension
-    time_of_day = "12:00"       # UTC; the date from the file's time or its name (YYYYMMDD)
-    x = "easting"               # names of the horizontal dimensions
-    y = "northing"
-    crs = "EPSG:3035"
-    title = "DACNO2 archive"    # for provenance
-    synthetic = false
+`FILE.toml` beside a file or archive, `dacno2_s5p.toml` in a folder. Every key is optional; `KEYS`
+is the one list of them. `dacno2-s5p inspect FILE` writes a first one (`draft`).
 """
 
 from __future__ import annotations
 
+import datetime
+import difflib
 import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from retrieval.apriori.formats import cf_time
 from retrieval.apriori.formats.field import Names
 from retrieval.apriori.formats.level_units import HEIGHT_UNITS, PRESSURE_UNITS
 from retrieval.apriori.formats.levels import GivenLevels
+from retrieval.apriori.formats.local_layers import Below
 from retrieval.apriori.formats.units import parse_unit
 from retrieval.errors import AprioriError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
 FOLDER_NAME = "dacno2_s5p.toml"
 """The sidecar of a folder."""
 
-LEVEL_KINDS = ("height", "pressure", "model_level")
-"""What `level_kind` may say."""
+LEVEL_KINDS = ("height", "altitude", "pressure", "hybrid", "model_level")
+"""What `level_kind` may say: above ground, above sea level, ..., ECMWF's levels by number."""
 
-_TEXT_KEYS = (
-    *("variable", "unit", "uncertainty", "level", "level_kind", "level_unit"),
-    *("time", "time_of_day", "x", "y", "crs", "title"),
-)
-_LAYOUT_KEYS = ("variable", "level", "level_kind", "level_values", "time", "time_of_day", "x", "y")
 _CLOCK = re.compile(r"^([01]?\d|2[0-3]):([0-5]\d)$")
+
+
+TEXT, NUMBERS, TIMES, YES_NO = "text", "a list of numbers", "a list of times", "true or false"
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of the TOML: what it says, what may stand there, and an example."""
+
+    meaning: str
+    kind: str
+    example: str
+
+
+KEYS = {
+    "variable": Key("NO2 variable", TEXT, '"no2"'),
+    "unit": Key("unit of its numbers, whatever the file says", TEXT, '"ug m-3"'),
+    "uncertainty": Key("variable of one sigma, in the same unit", TEXT, '"no2_std"'),
+    "level": Key("level dimension", TEXT, '"lev"'),
+    "level_kind": Key("what its levels are", f"of {', '.join(LEVEL_KINDS)}", '"height"'),
+    "level_values": Key("where they are, in the file's order", NUMBERS, "[0, 50, 250]"),
+    "level_unit": Key("unit of these values", TEXT, '"m"'),
+    "level_variable": Key("variable that says where they are", TEXT, '"zlev"'),
+    "level_a": Key("first hybrid coefficient [Pa], p = a + b ps", TEXT, '"ap"'),
+    "level_b": Key("second hybrid coefficient", TEXT, '"b"'),
+    "terrain": Key("terrain [m], below altitudes", TEXT, '"topo"'),
+    "surface_pressure": Key("surface pressure below pressures of middles", TEXT, '"ps"'),
+    "time": Key("time dimension", TEXT, '"t"'),
+    "time_unit": Key("unit of its numbers", TEXT, '"hours since 2019-01-01"'),
+    "times": Key("its times, UTC", TIMES, '["2019-06-01T12:00"]'),
+    "time_of_day": Key("UTC; the date is the file's, or in its name", TEXT, '"12:00"'),
+    "x": Key("horizontal dimension from west to east", TEXT, '"easting"'),
+    "y": Key("horizontal dimension from south to north", TEXT, '"northing"'),
+    "longitude": Key("variable of the longitudes", TEXT, '"lons"'),
+    "latitude": Key("variable of the latitudes", TEXT, '"lats"'),
+    "crs": Key("plane of x and y", TEXT, '"EPSG:3035"'),
+    "title": Key("for provenance", TEXT, '"DACNO2 archive"'),
+    "synthetic": Key("made-up data", YES_NO, "false"),
+}
+"""Every key a TOML may have."""
+
+_NOT_LAYOUT = ("unit", "uncertainty", "level_unit", "crs", "title", "synthetic")
 
 
 @dataclass(frozen=True)
@@ -65,7 +95,7 @@ class Sidecar:
     @property
     def describes_layout(self) -> bool:
         """True where names or levels are given: the set is read as the TOML says."""
-        return any(key in self.keys for key in _LAYOUT_KEYS)
+        return any(key in self.keys for key in KEYS if key not in _NOT_LAYOUT)
 
     @property
     def names(self) -> Names:
@@ -82,7 +112,10 @@ class Sidecar:
     def levels(self) -> GivenLevels:
         """Kind, values and unit of the levels."""
         values = tuple(float(v) for v in self.keys.get("level_values", ()))
-        return GivenLevels(self.text("level_kind"), values, self.text("level_unit"))
+        return GivenLevels(
+            self.text("level_kind"), values, self.text("level_unit"), self.text("level_variable"),
+            Below(self.text("terrain"), self.text("surface_pressure")),
+        )  # fmt: skip
 
 
 def with_a_name(path: Path) -> Path:
@@ -120,52 +153,113 @@ def find_sidecar(path: Path) -> Sidecar:
 
 def _load(path: Path) -> Sidecar:
     try:
-        keys = tomllib.loads(path.read_text(encoding="utf-8"))
+        written = path.read_text(encoding="utf-8")
+        keys = tomllib.loads(written)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         reason = " ".join(str(error).split())
         msg = f"Invalid TOML {path}. It must be readable TOML. Given: {reason}. Correct it."
         raise AprioriError(msg) from error
-    known = (*_TEXT_KEYS, "level_values", "synthetic")
-    unknown = sorted(set(keys) - set(known))
-    if unknown:
-        raise _error(path, f"Keys must be of {', '.join(known)}", f"{', '.join(unknown)}")
-    _check_values(path, keys)
+    for key, value in keys.items():
+        fault = _fault(key, value)
+        if fault is not None:
+            rule, remedy = fault
+            given = repr(value) if key in KEYS else key
+            line = _line_of(written, key)
+            msg = f"Invalid TOML {path}, line {line}. {rule}. Given {given}. {remedy}."
+            raise AprioriError(msg)
     return Sidecar(path, keys)
 
 
-def _check_values(path: Path, keys: dict[str, Any]) -> None:
-    for key in _TEXT_KEYS:
-        if key in keys and not (isinstance(keys[key], str) and keys[key].strip()):
-            raise _error(path, f"{key} must be text", repr(keys[key]))
-    if not isinstance(keys.get("synthetic", False), bool):
-        raise _error(path, "synthetic must be true or false", repr(keys["synthetic"]))
-    values = keys.get("level_values", [0.0])
-    is_numbers = isinstance(values, list) and all(
-        isinstance(v, int | float) and not isinstance(v, bool) for v in values
-    )
-    if not is_numbers or not values:
-        raise _error(path, "level_values must be a list of numbers", repr(values))
-    if keys.get("level_kind", "height") not in LEVEL_KINDS:
-        raise _error(path, f"level_kind must be of {', '.join(LEVEL_KINDS)}", keys["level_kind"])
-    level_units = (*HEIGHT_UNITS, *PRESSURE_UNITS)
-    if str(keys.get("level_unit", "m")).lower() not in level_units:
-        raise _error(path, f"level_unit must be of {', '.join(level_units)}", keys["level_unit"])
-    if "time_of_day" in keys and not _CLOCK.match(keys["time_of_day"]):
-        raise _error(path, "time_of_day must be 'HH:MM' in UTC", repr(keys["time_of_day"]))
-    if "unit" in keys:
-        parse_unit(keys["unit"], str(path))
-    if "crs" in keys:
-        _check_crs(path, keys["crs"])
+def _line_of(written: str, key: str) -> int:
+    """Return the line on which a key stands, counted from 1."""
+    begins = re.compile(rf"""\s*\[?\s*["']?{re.escape(key)}["']?\s*[=.\]]""")
+    lines = written.splitlines()
+    return next((i for i, line in enumerate(lines, 1) if begins.match(line)), 1)
 
 
-def _check_crs(path: Path, crs: str) -> None:
+def _fault(key: str, value: Any) -> tuple[str, str] | None:
+    """Return the rule that a key or value breaks, and what to do; None where it is well."""
+    if key not in KEYS:
+        near = difflib.get_close_matches(key, KEYS, n=1)
+        return f"Keys must be of {', '.join(KEYS)}", f"Write {near[0]}" if near else "Correct it"
+    kind, remedy = KEYS[key].kind, f"Write, for example, {key} = {KEYS[key].example}"
+    if not _is_of(kind, value):
+        return f"{key} must be {kind}", remedy
+    rule = _RULES.get(key)
+    return None if rule is None or rule[1](value) else (f"{key} must be {rule[0]}", remedy)
+
+
+def _is_of(kind: str, value: Any) -> bool:
+    if kind == YES_NO:
+        return isinstance(value, bool)
+    if kind in (NUMBERS, TIMES):
+        wanted = (int, float) if kind == NUMBERS else (str, datetime.datetime, datetime.date)
+        return isinstance(value, list) and bool(value) and all(
+            isinstance(v, wanted) and not isinstance(v, bool) for v in value
+        )  # fmt: skip
+    if not (isinstance(value, str) and value.strip()):
+        return False
+    return kind == TEXT or value in LEVEL_KINDS
+
+
+def _is_unit(value: str) -> bool:
+    try:
+        parse_unit(value, "the TOML")
+    except AprioriError:
+        return False
+    return True
+
+
+def _are_times(values: list[Any]) -> bool:
+    try:
+        as_times(values)
+    except ValueError:
+        return False
+    return True
+
+
+def as_times(values: list[Any]) -> NDArray[np.datetime64]:
+    """Return times given as texts or TOML dates, UTC.
+
+    Raises
+    ------
+    ValueError
+        If one is none.
+
+    Examples
+    --------
+    >>> as_times(["2019-06-01T12:00", "2019-06-02 12:00Z"]).astype(str).tolist()
+    ['2019-06-01T12:00:00.000', '2019-06-02T12:00:00.000']
+    """
+    texts = []
+    for value in values:
+        if isinstance(value, datetime.datetime) and value.tzinfo is not None:
+            value = value.astimezone(datetime.UTC).replace(tzinfo=None)
+        texts.append(str(value).strip().removesuffix("Z"))
+    return np.array(texts, dtype="datetime64[ms]")
+
+
+def _is_time_unit(value: str) -> bool:
+    return " since " in value and cf_time.unit_milliseconds(value.split(" since ")[0]) is not None
+
+
+def _is_crs(value: str) -> bool:
     import pyproj  # a fifth of a second, needed by few
 
     try:
-        pyproj.CRS.from_user_input(crs)
-    except pyproj.exceptions.CRSError as error:
-        raise _error(path, "crs must be known, such as EPSG:3035", repr(crs)) from error
+        pyproj.CRS.from_user_input(value)
+    except pyproj.exceptions.CRSError:
+        return False
+    return True
 
 
-def _error(path: Path, rule: str, given: str) -> AprioriError:
-    return AprioriError(f"Invalid TOML {path}. {rule}. Given {given}. Correct it.")
+_LEVEL_UNITS = (*HEIGHT_UNITS, *PRESSURE_UNITS)
+_RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "unit": ("a concentration, mixing ratio or column of NO2", _is_unit),
+    "level_unit": (f"of {', '.join(_LEVEL_UNITS)}", lambda v: v.lower() in _LEVEL_UNITS),
+    "time_unit": ("a unit and a date, 'UNIT since DATE'", _is_time_unit),
+    "times": ("times as 2019-06-01T12:00", _are_times),
+    "time_of_day": ("'HH:MM' in UTC", lambda v: _CLOCK.match(v) is not None),
+    "crs": ("known, such as EPSG:3035", _is_crs),
+}
+"""What may stand at keys that are more than text."""

@@ -155,7 +155,8 @@ def horizontal(
             msg = (
                 f"Invalid grid of {where}. Dimensions must have coordinate variables of their "
                 f"name, or the field latitudes and longitudes in two dimensions. Given none for "
-                f"{name!r}. Name them in its attribute coordinates (CF 5.2)."
+                f"{name!r}. Name them in its attribute coordinates (CF 5.2), or as longitude and "
+                "latitude in a TOML beside the file."
             )
             raise AprioriError(msg)
     mapping = _rotated_mapping(dataset, variable)

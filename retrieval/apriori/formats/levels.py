@@ -121,10 +121,7 @@ def _by_formula_or_field(
     """Levels that are not an axis: coefficients of a formula, or a field that says where."""
     dataset, name = located.source.dataset(), located.level or ""
     if given.variable:
-        kind = given.kind or _kind(dataset, given.variable)
-        if kind not in ("pressure", "height", "altitude"):
-            raise AprioriError(_unknown_kind_message(given.variable, where))
-        return _of_found(local_layers(located, given.variable, kind, given.below))
+        return _named(located, given, where)
     if given.values or given.kind not in ("", "hybrid", "altitude"):
         return None
     hybrid = (
@@ -145,6 +142,41 @@ def _by_formula_or_field(
     for variable, kind in candidates(located, is_height_first=is_height_first):
         return _of_found(local_layers(located, variable, kind, given.below))
     return None
+
+
+def _named(located: Field, given: GivenLevels, where: str) -> Levels:
+    dataset = located.source.dataset()
+    if given.variable in dataset.variables and dataset.variables[given.variable].ndim == 1:
+        return _named_axis(located, given, where)
+    kind = given.kind or _kind(dataset, given.variable)
+    if kind not in ("pressure", "height", "altitude"):
+        raise AprioriError(_unknown_kind_message(given.variable, where))
+    return _of_found(local_layers(located, given.variable, kind, given.below))
+
+
+def _named_axis(located: Field, given: GivenLevels, where: str) -> Levels:
+    """Levels of a variable that is no coordinate of their dimension: at them, or at interfaces."""
+    dataset, name = located.source.dataset(), given.variable
+    kind, n_level = given.kind or _kind(dataset, name), located.n_level
+    values = np.asarray(dataset.variables[name][...], dtype=np.float64)
+    if values.size not in (n_level, n_level + 1) or kind not in ("height", "pressure"):
+        msg = (
+            f"Invalid levels {where}. A variable in one dimension must be heights or pressures of "
+            f"the {n_level} levels or their {n_level + 1} interfaces. Given {name} with "
+            f"{values.size} values, {kind or 'of no kind'}. Give level_kind = 'height' or "
+            "'pressure', or another level_variable."
+        )
+        raise AprioriError(msg)
+    if values.size == n_level:
+        build = _heights if kind == "height" else _pressures
+        return build(dataset, name, values, given.unit, where)
+    table = HEIGHT_UNITS if kind == "height" else PRESSURE_UNITS
+    edges = values * _factor(dataset, name, given.unit, table, 1.0)
+    if kind == "pressure":
+        return _surface_first_hybrid(edges, np.zeros_like(edges), where)
+    order = np.arange(n_level)[:: -1 if edges[0] > edges[-1] else 1]
+    checked = height_levels(edges, where)
+    return Levels(HeightLayers(np.sort(edges)), order[: checked.order.size - 1])
 
 
 def _of_found(found: Found) -> Levels:

@@ -98,8 +98,8 @@ def time_axis(
     if times is None:
         msg = (
             f"Invalid times of {where}. A field must say its time. Given no time coordinate. "
-            "Give time = '...' or time_of_day = 'HH:MM' (with the date in the file name) in a TOML "
-            "beside the file."
+            "Give times = ['...'], the time_unit of its numbers, or time_of_day = 'HH:MM' with the "
+            "date in the file name, in a TOML beside the file."
         )
         raise AprioriError(msg)
     if time_of_day is not None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import tomllib
 
+import netCDF4
 import pytest
 
 from tests.builders.ground_files import write_pandora
+from tests.builders.model_files import put
 from tests.builders.orbit_builder import build_orbit
+from tests.retrieval.apriori.test_sidecar import write_archive
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +81,17 @@ def test_ground_columns_are_described(run, tmp_path):
     found = json.loads(run("inspect", "--json", table).out)
     assert (found["kind"], found["stations"]) == ("CSV file of ground columns", 2)
     assert found["series"]["leg1 48.1000 2.1000"]["rows"] == 1
+
+
+def test_a_field_that_does_not_say_all_gets_its_toml(tmp_path, run):
+    """On standard output, the reason on standard error, status 1; nothing for what is no field."""
+    path = write_archive(tmp_path / "archive.nc")
+    done = run("inspect", path)
+    assert done.status == 1
+    assert done.err.startswith("Error: ") and done.err.count("\n") == 1
+    assert tomllib.loads(done.out)["variable"] == "field"
+    with netCDF4.Dataset(tmp_path / "b.nc", "w") as ds:
+        put(ds, "name", ("n",), [1.0])
+    assert run("inspect", tmp_path / "b.nc").out == ""
+    (tmp_path / "text.nc").write_text("no field")
+    assert run("inspect", tmp_path / "text.nc").out == ""
