@@ -51,7 +51,7 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"index": []}
+html_sidebars = {"**": [], "decisions/*": ["sidebar-nav-bs"]}  # pages stand in the bar above
 html_show_sourcelink = False
 html_math_renderer = "mathml"
 
