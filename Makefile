@@ -18,7 +18,7 @@ install: $(STAMP) ## a virtual environment in .venv with the package and everyth
 $(STAMP): setup.cfg constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[ml,data,grib,fetch,explain,test,docs,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[ml,areas,data,grib,fetch,explain,test,docs,dev]"
 	touch $(STAMP)
 
 demo: $(STAMP) ## the whole story on synthetic files, into demo/
@@ -47,7 +47,7 @@ test: lint ## everything that CI runs: lint, types, import contracts, doctests, 
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-oldest: $(STAMP) ## the tests with the lowest versions that setup.cfg promises (torch as pinned), in .venv-oldest
-	$(BIN)/uv pip compile --quiet --resolution lowest-direct --extra ml --extra data --extra grib \
+	$(BIN)/uv pip compile --quiet --resolution lowest-direct --extra ml --extra areas --extra data --extra grib \
 	  --extra fetch --extra test --extra explain --extra docs -c constraints.txt setup.cfg \
 	  -o .venv-oldest.txt
 	test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest

@@ -24,6 +24,7 @@ from retrieval.l2.orbit import Orbit
 from retrieval.l2.product.write import Layout, product_attributes
 from retrieval.l2.quality import QA_RECOMMENDED
 from retrieval.l3.add import add_files
+from retrieval.l3.areas import grid_of_area
 from retrieval.l3.cells import parse_cell, regular_grid
 from retrieval.l3.days import DayStore, GridJob
 from retrieval.l3.file import write_l3
@@ -42,6 +43,8 @@ from retrieval.substitution.reretrieve import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from pyresample import AreaDefinition
 
     from retrieval.apriori.meteorology import Meteo
     from retrieval.physics.grids import BoundingBox
@@ -174,6 +177,7 @@ def grid(
     bbox: BoundingBox | None = None,
     *,
     crs: str = EUROPE_PLANE,
+    area: AreaDefinition | str | None = None,
     products: Sequence[str] | None = None,
     qa_threshold: int = QA_RECOMMENDED,
     days: str | Path | None = None,
@@ -190,6 +194,8 @@ def grid(
         West, south, east, north [degrees]; the defaults of the command `grid`.
     crs : str
         Plane of cells in km or m.
+    area : pyresample.AreaDefinition or str, optional
+        Its cells, instead of `cell`, `bbox` and `crs`; FILE:NAME names one of an `areas.yaml`.
     products : sequence of str, optional
         Labels of the columns, such as "TM5"; all of the first file by default.
     qa_threshold : int
@@ -213,8 +219,11 @@ def grid(
         msg = "Invalid files. A map is made of one orbit at least. Given none. Name some files."
         raise ProductError(msg)
     check_one_generation(chosen)
-    size, is_degrees = parse_cell(cell)
-    cells = regular_grid(size, bbox, GEOGRAPHIC if is_degrees else crs)
+    if area is None:
+        size, is_degrees = parse_cell(cell)
+        cells = regular_grid(size, bbox, GEOGRAPHIC if is_degrees else crs)
+    else:
+        cells = grid_of_area(area)
     labels = tuple(products) if products is not None else product_labels(chosen[0])
     job = GridJob(cells, labels, qa_threshold=qa_threshold)
     with TemporaryDirectory() as scratch:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
+from click import get_current_context
+from click.core import ParameterSource
 
 from cli.console import EXIT_DATA, history_line, note, one_line, print_json, progress_bar
 from cli.options.orbits import check_order, find_orbits
@@ -75,6 +77,12 @@ DAYS_SUFFIX = "_days"
     show_default=True,
     metavar="NAME",
     help="Plane of cells in km or m: an equal-area one.",
+)
+@click.option(
+    "--area",
+    metavar="FILE:NAME",
+    help="The cells of an area of pyresample and satpy (areas.yaml:benelux), instead of --cell, "
+    "--crs and --bbox.",
 )
 @bbox_option("Area [degrees].  [default: the domain of the 2 km grid; 10W-10E, 40-56N for degrees]")
 @click.option(
@@ -271,9 +279,17 @@ def _job(files: list[Path], given: dict[str, Any]) -> GridJob:
 
 
 def _grid(given: dict[str, Any]) -> RectilinearGrid:
+    from retrieval.l3.areas import grid_of_area
     from retrieval.l3.cells import parse_cell, regular_grid
     from retrieval.physics.grids import GEOGRAPHIC
 
+    if given["area"]:
+        source = get_current_context().get_parameter_source
+        for name in ("cell", "crs", "bbox"):
+            if source(name) is not ParameterSource.DEFAULT:
+                msg = f"--area is given with --{name}. Both say which cells. Give one of them."
+                raise click.UsageError(msg)
+        return grid_of_area(given["area"])
     size, is_degrees = parse_cell(given["cell"])
     return regular_grid(size, given["bbox"], GEOGRAPHIC if is_degrees else given["crs"])
 

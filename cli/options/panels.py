@@ -13,12 +13,12 @@ WORK, WORDS = "Many files, again and in parallel", "What is said"
 
 PANELS = {
     INPUT: """
-        --apriori --bbox --best-version --cams --checkpoint --collection --constants --date --days
-        --end --evaluation-stations --files --forecast --from --grid --inputs --inventory-version
-        --meteo --pair --period --point --product --raster-year --recipe --record --region --run
-        --site --source --stage --start --station-offset --station-zone --stations --store --target
-        --training-stations --upper --weather-end --where --with --workspace --year-excluded
-        --year-held
+        --apriori --area --bbox --best-version --cams --checkpoint --collection --constants --date
+        --days --end --evaluation-stations --files --forecast --from --grid --inputs
+        --inventory-version --meteo --pair --period --point --product --raster-year --recipe
+        --record --region --run --site --source --stage --start --station-offset --station-zone
+        --stations --store --target --training-stations --upper --weather-end --where --with
+        --workspace --year-excluded --year-held
     """,
     OUTPUT: """
         --draw-stations --format --kernels --layout --output --overwrite --profiles

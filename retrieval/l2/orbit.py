@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
     from numpy.typing import NDArray
+    from pyresample import SwathDefinition
 
     from retrieval.l2.names import SensorNames
     from retrieval.typing import Float
@@ -204,6 +205,20 @@ class Orbit(ABC):
         from retrieval.l2.labels import orbit_dataset  # xarray takes half a second
 
         return orbit_dataset(self, crop, variables=variables)
+
+    @property
+    def swath(self) -> SwathDefinition:
+        """Pixel centres as pyresample takes them, to resample or to draw with satpy.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If pyresample is missing: pip install 'dacno2-s5p[areas]'.
+        """
+        from pyresample import SwathDefinition
+
+        latitude, longitude = self.read_centres(self.full)
+        return SwathDefinition(lons=longitude, lats=latitude)
 
     def __repr__(self) -> str:
         from retrieval.l2.inspect import orbit_text  # reads coordinates: only where asked for
