@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from retrieval.substitution.options import Above as Above
     from retrieval.substitution.options import Options as Options
     from retrieval.substitution.reretrieve import reretrieve as reretrieve
-    from retrieval.validation.pairs import PairOptions as PairOptions
+    from retrieval.validation.pair import PairOptions as PairOptions
 
 _MODULES = {
     # orbits of any sensor
@@ -50,7 +50,7 @@ _MODULES = {
     # maps as files
     "l3.file": ("read_l3", "write_l3"),
     # columns beside those from the ground
-    "validation.pairs": ("PairOptions",),
+    "validation.pair": ("PairOptions",),
     # what the instrument would see of a known truth
     "simulate.options": ("SimulationOptions",),
     "simulate.simulate_orbit": ("simulate_orbit",),

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from retrieval.apriori.meteorology import Meteo
     from retrieval.physics.grids import BoundingBox
-    from retrieval.validation.pairs import PairOptions
+    from retrieval.validation.pair import PairOptions
 
     Given = str | Path | AprioriSet | xr.Dataset
 

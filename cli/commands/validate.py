@@ -18,6 +18,7 @@ from cli.options.shared import (
     json_option,
     output_folder_option,
     overwrite_option,
+    parse_named_path,
     qa_option,
     seed_option,
     update_option,
@@ -26,6 +27,7 @@ from cli.options.shared import (
 from cli.reporting.origin import (
     LEAF,
     input_file,
+    input_folder,
     is_made_of,
     is_ours,
     origin_of,
@@ -37,8 +39,8 @@ if TYPE_CHECKING:
 
     from retrieval.files.provenance import Provenance
     from retrieval.validation.ground_columns import GroundColumns
+    from retrieval.validation.pair import Pair, PairOptions
     from retrieval.validation.pair_scores import Score
-    from retrieval.validation.pairs import Pair, PairOptions
 
 SHOWN = ("median_difference", "median_relative_difference", "dispersion", "pearson", "slope")
 """Statistics of the table on the screen."""
@@ -92,6 +94,27 @@ SHOWN = ("median_difference", "median_relative_difference", "dispersion", "pears
     "satellite",
     "What is taken off total columns of the direct sun.",
 )
+@choice_option(
+    "--smooth",
+    ["none", "reference", "satellite"],
+    "none",
+    "Where the reference has a profile: none; the reference through the satellite's kernels; the "
+    "satellite with the reference's profile as its a priori.",
+)
+@click.option(
+    "-a",
+    "--apriori",
+    multiple=True,
+    metavar="NAME=PATH",
+    help="An a-priori set to read at the stations: its surface value goes into the pairs. "
+    "Repeatable.",
+)
+@click.option(
+    "--dilution",
+    metavar="NAME",
+    help="Score also with references that this set, much finer than the pixel, spreads over it: "
+    "divided by the ratio of its column at the station to its mean over the pixel.",
+)
 @qa_option("Pixels with a higher quality value count.", 100)
 @bootstrap_option("days", 1000)
 @seed_option("Seed of the draws.")
@@ -119,6 +142,7 @@ def validate(
     \b
       dacno2-s5p validate re-retrieved --ground pandora -o validation
       dacno2-s5p validate new.nc -g Pandora118s1_Cabauw_L2_rnvh3p1-8.txt --window 1h
+      dacno2-s5p validate new -g maxdoas --smooth reference -a dacno2=profiles --dilution dacno2
     """
     from retrieval.validation.ground_files import read_ground
 
@@ -126,6 +150,8 @@ def validate(
     files = _ground_files(ground)
     paths = find_orbits(orbits, originals=False).paths
     inputs = [input_file(p, "orbit") for p in paths] + [input_file(p, "ground") for p in files]
+    for name, path in how.sets.items():
+        inputs.append(input_file(path, name) if path.is_file() else input_folder(path, name))
     origin = origin_of(inputs, options)
     if update and is_made_of(output / LEAF, origin):
         _say_skipped(output, as_json=as_json)
@@ -147,7 +173,8 @@ def validate(
 def _options(options: dict[str, Any]) -> PairOptions:
     import numpy as np
 
-    from retrieval.validation.pairs import Matching, PairOptions, Stratosphere
+    from retrieval.validation.pair import Matching, PairOptions, Stratosphere
+    from retrieval.validation.smoothing import Smooth
 
     match = re.fullmatch(r"(\d+)\s*(min|h)", options["window"].strip())
     if match is None or int(match[1]) == 0:
@@ -159,7 +186,18 @@ def _options(options: dict[str, Any]) -> PairOptions:
     except ValueError as error:
         msg = f"{options['flags']!r} are no flags. Write for example 0,1,10,11."
         raise click.BadParameter(msg, param_hint="--flags") from error
+    sets = dict(
+        parse_named_path(text, "--apriori", "dacno2=profiles") for text in options["apriori"]
+    )
+    sets = {name.upper().replace("-", "_"): path for name, path in sets.items()}
+    dilution = (options["dilution"] or "").upper().replace("-", "_")
+    if dilution and dilution not in sets:
+        msg = f"{options['dilution']!r} is none of the sets. Give it: --apriori {dilution}=PATH."
+        raise click.BadParameter(msg, param_hint="--dilution")
     return PairOptions(
+        smooth=Smooth(options["smooth"]),
+        sets=sets,
+        dilution=dilution,
         window=np.timedelta64(minutes, "m"),
         matching=Matching(options["match"]),
         radius=1000.0 * options["radius"],
@@ -245,7 +283,10 @@ def _write(
     if len(pairs_of_all) < len(pairs):
         sets = ", ".join(pairs[0].columns)
         note(f"{len(pairs) - len(pairs_of_all)} pairs have other sets than {sets}: not scored")
-    scores = score_pairs(pairs_of_all, n_draw=options["bootstrap"], seed=options["seed"])
+    drawn = {"n_draw": options["bootstrap"], "seed": options["seed"]}
+    scores = score_pairs(pairs_of_all, **drawn)
+    spread = [p.diluted() for p in pairs_of_all if p.dilution == p.dilution]
+    scores += score_pairs(spread, **drawn)
     with open_lenient(orbits[0]) as orbit:
         is_synthetic = orbit.is_synthetic
     rows = [p.row() for p in pairs]

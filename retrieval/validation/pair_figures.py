@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from retrieval.validation.pair import Pair
     from retrieval.validation.pair_scores import Score
-    from retrieval.validation.pairs import Pair
 
 UNIT = "$10^{15}$ molecules cm$^{-2}$"
 LEAST_DENSITY = 10

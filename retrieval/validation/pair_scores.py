@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from retrieval.typing import Float
-    from retrieval.validation.pairs import Pair
+    from retrieval.validation.pair import Pair
 
 PMOLEC = 1e15 / MOLEC_CM2_PER_MOL_M2
 """1e15 molecules cm-2 [mol m-2]."""
@@ -137,7 +137,6 @@ def score_pairs(pairs: Sequence[Pair], *, n_draw: int = 1000, seed: int = 0) -> 
     """
     if not pairs:
         return []
-    reference = np.array([p.reference_column for p in pairs])
     days = np.array([p.time for p in pairs]).astype("datetime64[D]")
     products = list(pairs[0].columns)
     found: list[Score] = []
@@ -145,7 +144,8 @@ def score_pairs(pairs: Sequence[Pair], *, n_draw: int = 1000, seed: int = 0) -> 
         draws = list(_draws(days[chosen], n_draw, seed))
         for product in products:
             satellite = np.array([p.columns[product] for p in pairs])
-            found += _scores(scope, product, satellite[chosen], reference[chosen], draws)
+            against = np.array([p.reference_of(product) for p in pairs])
+            found += _scores(scope, product, satellite[chosen], against[chosen], draws)
     return found
 
 

@@ -9,8 +9,7 @@ before and after differ by the a priori alone.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
-from enum import StrEnum
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,8 +19,11 @@ from retrieval.l2.columns import find_columns, read_column
 from retrieval.l2.identity import identify
 from retrieval.l2.open_orbit import open_lenient
 from retrieval.l2.pixels import Crop
-from retrieval.validation.ground_columns import USED_FLAGS, GroundColumns
+from retrieval.validation.ground_columns import GroundColumns
 from retrieval.validation.locate import Rule, arc_length, locate_points, unit_vectors
+from retrieval.validation.pair import Matching, Pair, PairOptions, Stratosphere
+from retrieval.validation.smoothing import Smooth, smoothed_pair
+from retrieval.validation.station_sets import Place, SetValues, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,102 +39,6 @@ MARGIN = 1.5
 
 ALTITUDE_STEP = 200.0
 """A station this much [m] above or below its pixel's ground is marked."""
-
-
-class Matching(StrEnum):
-    """Which pixels stand for a station."""
-
-    CONTAINS = "contains"
-    """The pixel that contains it."""
-    NEAREST = "nearest"
-    """The pixel with the nearest centre, whether it contains the station or not."""
-    RADIUS = "radius"
-    """The mean of all pixels with centres within a radius."""
-
-
-class Stratosphere(StrEnum):
-    """What is taken off a total column of the direct sun."""
-
-    SATELLITE = "satellite"
-    """The satellite's own stratospheric column: its error is in neither."""
-    CLIMATOLOGY = "climatology"
-    """The climatology in the ground file."""
-
-
-@dataclass(frozen=True)
-class PairOptions:
-    """How satellite and ground are brought together.
-
-    Attributes
-    ----------
-    window : timedelta64
-        Half width of the time window of the reference.
-    matching : Matching
-        See there.
-    radius : float
-        Of `radius`, and the farthest centre of `nearest` [m].
-    flags : tuple of int
-        Quality flags of the reference that count.
-    stratosphere : Stratosphere
-        For references of total columns.
-    qa : int
-        Pixels with a higher quality value count [percent].
-    """
-
-    window: np.timedelta64 = field(default_factory=lambda: np.timedelta64(30, "m"))
-    matching: Matching = Matching.CONTAINS
-    radius: float = 20_000.0
-    flags: tuple[int, ...] = USED_FLAGS
-    stratosphere: Stratosphere = Stratosphere.SATELLITE
-    qa: int = 75
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One overpass of one station; columns in mol m-2, NaN where missing.
-
-    Attributes
-    ----------
-    columns : dict of str to float
-        Satellite columns by a priori, the operational one first.
-    reference_column, reference_uncertainty, reference_spread : float
-        Mean of the reference in the window, its mean uncertainty (errors of minutes apart are much
-        the same), and the standard deviation of the measurements.
-    """
-
-    station: str
-    network: str
-    latitude: float
-    longitude: float
-    altitude_m: float
-    sensor: str
-    version: str
-    granule: str
-    scanline: int
-    ground_pixel: int
-    time: np.datetime64
-    n_reference: int
-    reference_column: float
-    reference_uncertainty: float
-    reference_spread: float
-    stratospheric_column: float
-    columns: dict[str, float]
-    qa_value: float
-    cloud_radiance_fraction: float
-    contains_station: bool
-    distance_km: float
-    flags: str
-
-    def row(self) -> dict[str, object]:
-        """Return the pair as a row of `pairs.csv`."""
-        values = {k: v for k, v in self.__dict__.items() if k not in {"columns", "flags"}}
-        values["time"] = f"{self.time}Z"
-        values["contains_station"] = int(self.contains_station)
-        return (
-            values
-            | {f"column_{name}": column for name, column in self.columns.items()}
-            | {"flags": self.flags}
-        )
 
 
 def make_pairs(
@@ -160,6 +66,11 @@ def make_pairs(
 def usable(ground: Sequence[GroundColumns], options: PairOptions) -> list[GroundColumns]:
     """Return the measurements that count, and tell how many those are."""
     kept = [g.usable(options.flags) for g in ground]
+    if options.smooth is not Smooth.NONE:
+        without = sorted({g.station for g in ground if g.partial_column is None})
+        if without:
+            logger.warning("No profile, thus not smoothed and left out: %s", ", ".join(without))
+        return [g for g in kept if g.partial_column is not None]
     for whole, part in zip(ground, kept, strict=True):
         logger.info("%s: %d of %d measurements count", whole.station, len(part), len(whole))
     return kept
@@ -188,7 +99,7 @@ def _of_orbit(orbit: Orbit, ground: Sequence[GroundColumns], options: PairOption
         [g.longitude for g in ground],
         scene.latitude,
         scene.longitude,
-        *orbit.read_corners(crop),
+        *scene.corners,
         rule=rule,
         max_distance=options.radius,
     )
@@ -219,6 +130,8 @@ class _Scene:
         fields = orbit.read_fields(crop)
         self.stratosphere = fields.get("stratospheric_column", self._missing())
         self.altitude = fields.get("surface_altitude", self._missing())
+        self.pressure = fields.get("surface_pressure", self._missing())
+        self.corners = orbit.read_corners(crop)
         self.qa = self._missing()
         if orbit.has_quality:
             quality, is_valid = orbit.read_quality(crop)
@@ -258,6 +171,14 @@ class _Scene:
         reference, taken = _reference(near, above, options)
         if reference.size == 0:
             return None
+        columns = {name: self._mean(values, good) for name, values in self.columns.items()}
+        references: dict[str, float] = {}
+        if options.smooth is not Smooth.NONE:
+            found = self._smoothed(near, good, options)
+            if found is None:
+                return None
+            columns, references = found
+        over = self._of_sets(station, where, time, options)
         height = self._mean(self.altitude, good)
         is_level = not abs(station.altitude - height) > ALTITUDE_STEP
         indices = [
@@ -284,13 +205,53 @@ class _Scene:
             reference_uncertainty=float(near.uncertainty.mean()),
             reference_spread=float(reference.std(ddof=1)) if reference.size > 1 else float("nan"),
             stratospheric_column=taken,
-            columns={name: self._mean(values, good) for name, values in self.columns.items()},
+            columns=columns,
+            references=references,
+            apriori_surface={name: one.surface for name, one in over.items()},
+            dilution=over[options.dilution].dilution if options.dilution in over else math.nan,
             qa_value=self._mean(self.qa, good) / 100.0,
             cloud_radiance_fraction=self._mean(self.cloud, good),
             contains_station=is_inside,
             distance_km=distance / 1000.0,
             flags="" if is_level else "altitude",
         )
+
+    def _smoothed(
+        self, near: GroundColumns, good: list[tuple[int, int]], options: PairOptions
+    ) -> tuple[dict[str, float], dict[str, float]] | None:
+        """Return columns and references by a priori, means over the pixels."""
+        if near.partial_column is None or near.layer_edges is None:
+            return None
+        rows = np.isfinite(near.partial_column).all(axis=1)
+        if not rows.any():
+            return None
+        profile = near.layer_edges[rows][0], near.partial_column[rows].mean(axis=0)
+        found = []
+        for i, j in good:
+            own = {name: float(values[i, j]) for name, values in self.columns.items()}
+            place = self.crop.scanline.start + i, self.crop.ground_pixel.start + j
+            one = smoothed_pair(self.orbit, place, own, *profile, options.smooth)
+            if one is None:
+                return None
+            found.append(one)
+        return tuple(
+            {name: float(np.mean([part[k][name] for part in found])) for name in self.columns}
+            for k in (0, 1)
+        )  # type: ignore[return-value]
+
+    def _of_sets(
+        self,
+        station: GroundColumns,
+        where: tuple[int, int],
+        time: np.datetime64,
+        options: PairOptions,
+    ) -> dict[str, SetValues]:
+        """Return what the sets have around the station, of those that serve it."""
+        corners = self.corners[0][where], self.corners[1][where]
+        pressure = float(self.pressure[where])
+        place = Place(station.latitude, station.longitude, corners, time, pressure)
+        found = {name: values_of(path, place) for name, path in options.sets.items()}
+        return {name: values for name, values in found.items() if values is not None}
 
     def _is_whole(self, where: tuple[int, int]) -> bool:
         """Tell whether every product has a column there: all are scored on the same pixels."""

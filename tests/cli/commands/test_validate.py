@@ -77,7 +77,7 @@ def test_wrong_words_are_one_line(season, ground, tmp_path, more, status, said):
 def test_the_door_gives_what_the_command_writes(season, ground, tmp_path):
     """The same pairs and scores, labelled."""
     import retrieval as rt
-    from retrieval.validation.pairs import PairOptions
+    from retrieval.validation.pair import PairOptions
 
     found = rt.validate(season.outputs, ground, PairOptions(qa=0), n_draw=10)
     assert dict(found.sizes)["pair"] == len(season.outputs)

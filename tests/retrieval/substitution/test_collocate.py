@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from retrieval.apriori.base import ArraySet
+from retrieval.apriori.window import grid_window
 from retrieval.errors import NoOverlapError
 from retrieval.l2.pixels import Geometry
 from retrieval.physics.grids import RectilinearGrid, domain_grid
 from retrieval.physics.levels import HeightLevels
 from retrieval.physics.time_rules import TimeRule
-from retrieval.substitution.collocate import Collocator, grid_window
+from retrieval.substitution.collocate import Collocator
 from tests.builders.array_sets import HEIGHTS, URBAN, array_set, box_grid, contrast_field, hours
 
 GRID = box_grid(0.1, (-2.0, 46.0, 4.0, 50.0))

@@ -16,8 +16,9 @@ from retrieval.l2.columns import find_columns, read_column
 from retrieval.l2.open_orbit import open_orbit
 from retrieval.validation import pair_scores
 from retrieval.validation.ground_columns import GroundColumns
+from retrieval.validation.pair import Matching, PairOptions, Stratosphere
 from retrieval.validation.pair_scores import PMOLEC, score_pairs
-from retrieval.validation.pairs import Matching, PairOptions, Stratosphere, distinct, make_pairs
+from retrieval.validation.pairs import distinct, make_pairs
 
 
 @pytest.fixture(scope="module")
