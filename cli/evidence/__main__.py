@@ -91,7 +91,7 @@ def main(
     logging.getLogger("cli.evidence").setLevel(logging.INFO)
     chosen = None if without_network else checkpoint or _packaged()
     version = version_for(chosen) if twin_version is None else TwinVersion(twin_version)
-    season = Season(output, spread(sample_days(), n_day), version.kind)
+    season = Season(output, _unseen(spread(sample_days()), chosen)[:n_day], version.kind)
     output.mkdir(parents=True, exist_ok=True)
     try:
         with nullcontext() if done_only else alone_in(output):
@@ -104,6 +104,17 @@ def main(
         click.echo(path)
     if failed:
         sys.exit(EXIT_DATA)
+
+
+def _unseen(days: tuple[str, ...], checkpoint: Path | None) -> tuple[str, ...]:
+    """Leave out days that the network was trained on, and say so."""
+    from dacno2_s5p.network.checkpoint import read_info
+
+    trained = set() if checkpoint is None else set(read_info(checkpoint).trained_days)
+    seen = [day for day in days if day in trained]
+    if seen:
+        logger.warning("left out, the network was trained on them: %s", ", ".join(sorted(seen)))
+    return tuple(day for day in days if day not in trained)
 
 
 def _packaged() -> Path | None:

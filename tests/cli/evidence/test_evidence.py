@@ -20,11 +20,14 @@ from cli.evidence.retrieve import label, parts_of, write_columns
 from cli.evidence.season import DayFolder, Season, sample_days, spread
 from cli.evidence.tables import steps_table
 from cli.story.day import MODES, TM5, DayFiles
+from dacno2_s5p.network.checkpoint import save_checkpoint
 from retrieval.files.locks import alone_in
 from retrieval.substitution.job import Job
 from retrieval.substitution.options import Above, Options
 from retrieval.substitution.reretrieve import reretrieve
+from tests.builders.network_builders import random_network
 from tests.builders.orbit_builder import build_orbit
+from tests.builders.training_builders import make_days, make_info
 
 COLUMN = "nitrogendioxide_tropospheric_column"
 
@@ -295,3 +298,17 @@ def test_a_day_that_fails_does_not_stop_the_rest(tmp_path, monkeypatch):
     with alone_in(tmp_path):  # what is done can be looked at meanwhile
         result = CliRunner().invoke(program.main, [*call, "--done-only"])
     assert (result.exit_code, done) == (0, [])
+
+
+def test_days_that_the_network_was_trained_on_are_left_out(tmp_path, caplog):
+    """And named; without a network all stay."""
+    days = spread(sample_days(), 4)
+    source = make_days(2)
+    info = make_info(source, trained_days=(days[1], "2019-01-01"))
+    path = tmp_path / "network.safetensors"
+    save_checkpoint(path, random_network(info.network).state_dict(), info)
+    with caplog.at_level("WARNING"):
+        assert program._unseen(days, path) == (days[0], *days[2:])
+    assert days[1] in caplog.text
+    assert "2019" not in caplog.text
+    assert program._unseen(days, None) == days
