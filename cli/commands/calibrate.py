@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dacno2_s5p.calibration.factors import Calibration
+    from dacno2_s5p.inputs.samples import Stations
     from retrieval.apriori.base import AprioriSet
 
     Read = Callable[[np.datetime64], NDArray[np.floating]]
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
     "--forecast",
     "is_forecast",
     is_flag=True,
-    help="Join the day's CAMS forecast to one network, with a share fitted to stations: writes a "
+    help="Join the day's CAMS forecast to one network, with shares fitted to stations: writes a "
     "checkpoint, instead of factors.",
 )
 @count_option("--days", 20, "Days the transport is fitted to, evenly spread over the training's.")
@@ -97,7 +98,7 @@ def calibrate(**given: Any) -> None:
 
     With --transport the four constants of the transport are fitted to the CAMS targets of training
     days, and their curves drawn beside the file; prepare takes it by --constants. With --forecast
-    a network trained without the CAMS forecast gets it beside its own field: the share is fitted on
+    a network trained without the CAMS forecast gets it beside its own field: shares are fitted on
     the days that no phase trained on, and the checkpoint written anew.
     """
     if given["is_transport"] and given["is_forecast"]:
@@ -134,7 +135,7 @@ def calibrate(**given: Any) -> None:
     try:
         spread = _raw_spread(opened, marks)
         days, read, read_spread = _readers(opened, wanted)
-        residuals = collect_residuals(store, days, read, read_spread)
+        residuals = collect_residuals(store, days, read, read_spread, _choice(first))
     finally:
         opened.close()
     own, others = halves(residuals, given["seed"])
@@ -144,6 +145,18 @@ def calibrate(**given: Any) -> None:
     )
     write_calibration(target, found, overwrite=given["overwrite"])
     _say(found, len(wanted), target, as_json=given["as_json"])
+
+
+def _choice(path: Path) -> Callable[[Stations], Stations]:
+    """Return what chooses the stations that training kept back, or all where it kept none."""
+    from functools import partial
+
+    from dacno2_s5p.network.checkpoint import read_info
+    from dacno2_s5p.training.recipe import Recipe
+    from dacno2_s5p.training.sampling import kept_back
+
+    recipe = Recipe.from_dict(read_info(path).recipe)
+    return partial(kept_back, recipe=recipe.sampling, seed=recipe.seed)
 
 
 def _fit_transport(given: dict[str, Any]) -> None:
@@ -189,6 +202,7 @@ def _fit_forecast(given: dict[str, Any]) -> None:
     from dacno2_s5p.calibration.forecast import days_unseen, fit_forecast, with_forecast
     from dacno2_s5p.network.checkpoint import load_checkpoint, save_checkpoint
     from dacno2_s5p.store.store import Store
+    from dacno2_s5p.training.precision import measured_precision
     from retrieval.files.atomic import check_output
 
     if len(given["checkpoints"]) != 1:
@@ -205,14 +219,22 @@ def _fit_forecast(given: dict[str, Any]) -> None:
         _say_days(days, given)
         return
     with progress_bar("Predicting days kept back") as progress:
-        found = fit_forecast(model, store, days, progress=progress)
-    network.blend.set_constants([found.share] * len(found.amount), found.amount)
+        is_bfloat16 = measured_precision() == "bfloat16"
+        found = fit_forecast(model, store, days, bfloat16=is_bfloat16, progress=progress)
+    n = len(found.amount)
+    network.blend.set_constants([found.wide] * n, [found.near] * n, found.amount)
     save_checkpoint(target, network.state_dict(), info)
     if given["as_json"]:
         print_json({"file": str(target), "days": [str(day) for day in days], **vars(found)})
         return
-    note("RMSE at stations by share: " + ", ".join(f"{s:g} {e:.2f}" for s, e in found.curve))
-    note(f"{found.n} values on {len(days)} days kept back: share {found.share:g}")
+    best = sorted(found.errors, key=lambda row: row[2])[:5]
+    note(
+        "RMSE at stations, wide and near share: "
+        + ", ".join(f"{e:.2f} {w:g} {s:g}" for w, s, e in best)
+    )
+    note(
+        f"{found.n} values on {len(days)} days kept back: {found.wide:g} wide, {found.near:g} near"
+    )
     click.echo(str(target))
 
 

@@ -1,16 +1,18 @@
-"""Share and factor of the CAMS forecast of a network that it joins at the output (`network.blend`).
+"""Shares and factor of the CAMS forecast that joins a network at its output (`network.blend`).
 
 CAMS targets cannot say what the forecast is worth, whose errors they share. Stations can, which
-neither forecast nor network has seen: on days that no phase trained on, the one share is taken
-whose joined surface has the least squared error at training stations, for all heights, as there
-are no stations aloft. With it the factor of each height keeps the mean amounts of the CAMS targets:
-a forecast that is low all over, and a mean of logarithms, which is below that of amounts, are so
-taken back.
+neither forecast nor network has seen: on days that no phase trained on, the two shares are taken
+whose joined surface has the least squared error there, for all heights, as there are no stations
+aloft. Stations are those that training kept back (`validation_stations`), as it knows the others
+too well; all training stations where it kept none. The factor of each height keeps the mean amounts
+of the CAMS targets: a forecast that is low all over is so taken back, and that a mean of logarithms
+is not one of amounts.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +25,10 @@ from dacno2_s5p.inputs.grid import CAMS_FACTOR
 from dacno2_s5p.network.blend import Blend
 from dacno2_s5p.network.checkpoint import Checkpoint, CheckpointInfo
 from dacno2_s5p.network.dacno2 import Dacno2
+from dacno2_s5p.network.first_guess import on_fine_cells
 from dacno2_s5p.prediction.predict import predict_day
+from dacno2_s5p.training.recipe import Recipe
+from dacno2_s5p.training.sampling import kept_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,8 +38,11 @@ if TYPE_CHECKING:
     from dacno2_s5p.inputs.samples import Stations
     from dacno2_s5p.store.store import Store
 
-SHARES = tuple(round(0.05 * i, 2) for i in range(21))
-"""Shares that are tried."""
+SHARES = tuple(round(0.1 * i, 1) for i in range(11))
+"""Shares that are tried, of either scale."""
+
+PAIRS = tuple(product(SHARES, SHARES))
+"""Wide and near shares."""
 
 
 @dataclass(frozen=True)
@@ -43,19 +51,20 @@ class ForecastFit:
 
     Attributes
     ----------
-    share : float
-        Of the forecast, in the logarithm.
+    wide, near : float
+        Shares of the forecast, in the logarithm.
     amount : tuple of float
-        Logarithm of the forecast's factor at each height.
-    curve : tuple of (float, float)
-        Shares, and root mean square errors at the stations with each [ug m-3].
+        Logarithm of the factor at each height.
+    errors : tuple of (float, float, float)
+        Wide and near shares, and root mean square errors at the stations with them [ug m-3].
     n : int
         Values at stations.
     """
 
-    share: float
+    wide: float
+    near: float
     amount: tuple[float, ...]
-    curve: tuple[tuple[float, float], ...]
+    errors: tuple[tuple[float, float, float], ...]
     n: int
 
 
@@ -109,7 +118,7 @@ def fit_forecast(
     bfloat16: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> ForecastFit:
-    """Fit share and factors on some days of a store.
+    """Fit shares and factors on some days of a store.
 
     Parameters
     ----------
@@ -129,6 +138,7 @@ def fit_forecast(
     DataError
         If no station has a value.
     """
+    recipe = Recipe.from_dict(model.info.recipe)
     sums = _Sums(model.info.network.n_level)
     for done, day in enumerate(days, start=1):
         index = store.index(day)
@@ -139,7 +149,8 @@ def fit_forecast(
                 f"Missing forecast of {day}. A store with forecasts has it. Given none. Prepare it."
             )
             raise DataError(msg)
-        sums.add(torch.from_numpy(own), inputs.cams, store.cams_field(index), store.stations(index))
+        stations = kept_back(store.stations(index), recipe.sampling, recipe.seed)
+        sums.add(torch.from_numpy(own), inputs.cams, store.cams_field(index), stations)
         if progress is not None:
             progress(done, len(days))
     return sums.fit()
@@ -150,9 +161,9 @@ class _Sums:
 
     def __init__(self, n_level: int) -> None:
         self.blend = Blend(n_level)
-        self.amounts = np.zeros((len(SHARES), n_level))
+        self.amounts = np.zeros((len(PAIRS), n_level))
         self.target = np.zeros(n_level)
-        self.joined: list[list[NDArray[np.floating]]] = [[] for _ in SHARES]
+        self.joined: list[list[NDArray[np.floating]]] = [[] for _ in PAIRS]
         self.observed: list[NDArray[np.floating]] = []
 
     def add(
@@ -163,18 +174,21 @@ class _Sums:
         stations: Stations,
     ) -> None:
         """Take in a day; fields in micrograms per cubic metre."""
-        n_level = own.shape[0]
-        for i, share in enumerate(SHARES):
-            self.blend.set_constants([share] * n_level, [0.0] * n_level)
-            field = self.blend(own[None], forecast[None])
-            coarse = functional.avg_pool2d(field, CAMS_FACTOR)[0]
-            self.amounts[i] += coarse.double().mean((1, 2)).numpy()
-            self.joined[i].append(field[0, 0].numpy()[stations.rows, stations.columns])
+        wide, near = self.blend.parts(own[None], forecast[None])
+        coarse = functional.avg_pool2d(own, CAMS_FACTOR)
+        at = stations.rows, stations.columns
+        surface = own[0].numpy()[at]
+        parts = [on_fine_cells(part[:, :1])[0, 0].numpy()[at] for part in (wide, near)]
+        for i, (of_wide, of_near) in enumerate(PAIRS):
+            # of a cell's mean the factor is taken as even over the cell, for amounts alone
+            means = coarse * torch.exp(of_wide * wide[0] + of_near * near[0])
+            self.amounts[i] += means.double().mean((1, 2)).numpy()
+            self.joined[i].append(surface * np.exp(of_wide * parts[0] + of_near * parts[1]))
         self.target += target.mean((1, 2), dtype=np.float64)
         self.observed.append(np.asarray(stations.values, np.float64))
 
     def fit(self) -> ForecastFit:
-        """Choose the share."""
+        """Choose the shares."""
         observed = np.concatenate(self.observed) if self.observed else np.zeros(0)
         if not observed.size:
             msg = (
@@ -182,13 +196,11 @@ class _Sums:
                 "stations. Given none. Prepare a store with stations."
             )
             raise DataError(msg)
-        curve = []
-        for i, share in enumerate(SHARES):
-            # without the forecast there is nothing whose amount could be changed
-            factor = self.target[0] / self.amounts[i, 0] if share else 1.0
-            error = factor * np.concatenate(self.joined[i]) - observed
-            curve.append((share, float(np.sqrt(np.mean(error**2)))))
-        best = int(np.argmin([error for _, error in curve]))
-        share = SHARES[best]
-        amount = np.log(self.target / self.amounts[best]) / share if share else 0.0 * self.target
-        return ForecastFit(share, tuple(map(float, amount)), tuple(curve), observed.size)
+        errors = []
+        for i, (wide, near) in enumerate(PAIRS):
+            error = self.target[0] / self.amounts[i, 0] * np.concatenate(self.joined[i]) - observed
+            errors.append((wide, near, float(np.sqrt(np.mean(error**2)))))
+        best = int(np.argmin([error for *_, error in errors]))
+        wide, near = PAIRS[best]
+        amount = np.log(self.target / self.amounts[best])
+        return ForecastFit(wide, near, tuple(map(float, amount)), tuple(errors), observed.size)

@@ -11,6 +11,7 @@ import numpy as np
 
 from dacno2_s5p.calibration.factors import Residuals
 from dacno2_s5p.errors import CheckpointError, ConfigurationError, DataError
+from dacno2_s5p.inputs.samples import all_of
 from dacno2_s5p.training.recipe import Recipe
 from dacno2_s5p.training.run import days_of_phase
 from dacno2_s5p.training.sampling import validation_days
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dacno2_s5p.inputs.samples import Inputs
+    from dacno2_s5p.inputs.samples import Inputs, Stations
     from dacno2_s5p.inputs.variables import InputTable
     from dacno2_s5p.network.checkpoint import Checkpoint, CheckpointInfo
     from dacno2_s5p.store.store import Store
@@ -88,7 +89,11 @@ def population_of(table: InputTable, inputs: Inputs) -> NDArray[np.float32]:
 
 
 def collect_residuals(
-    store: Store, days: Sequence[np.datetime64], read: Read, read_spread: Read
+    store: Store,
+    days: Sequence[np.datetime64],
+    read: Read,
+    read_spread: Read,
+    choose: Callable[[Stations], Stations] = all_of,
 ) -> Residuals:
     """Read predictions at the training stations of some days.
 
@@ -99,6 +104,8 @@ def collect_residuals(
         Of the store.
     read, read_spread : callable
         From a day to NO2 and its raw spread (n_level, n_y, n_x) on the store's grid [ug m-3].
+    choose : callable
+        Returns those of a day's training stations that count.
 
     Raises
     ------
@@ -109,7 +116,7 @@ def collect_residuals(
     population: NDArray[np.float32] | None = None
     for day in days:
         index = store.index(day)
-        found = store.stations(index)
+        found = choose(store.stations(index))
         if population is None:
             population = population_of(store.table, store.day_inputs(index))
         fields = [_surface(of(day), store, day) for of in (read, read_spread)]

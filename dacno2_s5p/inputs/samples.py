@@ -170,7 +170,12 @@ class Stations(NamedTuple):
         """Return the stations of a patch, rows and columns counted from its corner."""
         rows, columns = self.rows - patch.row, self.columns - patch.column
         inside = (rows >= 0) & (rows < patch.size) & (columns >= 0) & (columns < patch.size)
-        return Stations(rows[inside], columns[inside], self.values[inside], self.weights[inside])
+        return Stations(rows, columns, self.values, self.weights).chosen(inside)
+
+    def chosen(self, which: NDArray[np.bool_]) -> Stations:
+        """Return some of the stations, by a mask of shape (n,)."""
+        of_place = self.rows[which], self.columns[which]
+        return Stations(*of_place, self.values[which], self.weights[which])
 
 
 NO_STATIONS = Stations(np.zeros(0, int), np.zeros(0, int), np.zeros(0), np.zeros(0))
@@ -237,8 +242,15 @@ class ArrayDays:
         return NO_STATIONS if self.station_days is None else self.station_days[day]
 
 
-def read_targets(source: DaySource, crops: Sequence[Crop]) -> Targets:
-    """Read the targets of a batch; stations become maps with weights.
+def all_of(stations: Stations) -> Stations:
+    """Return all stations of a day."""
+    return stations
+
+
+def read_targets(
+    source: DaySource, crops: Sequence[Crop], choose: Callable[[Stations], Stations] = all_of
+) -> Targets:
+    """Read the targets of a batch; stations, those that are chosen, become maps with weights.
 
     Raises
     ------
@@ -251,7 +263,7 @@ def read_targets(source: DaySource, crops: Sequence[Crop]) -> Targets:
     value = torch.zeros(len(crops), size, size)
     weight = torch.zeros(len(crops), size, size)
     for i, crop in enumerate(crops):
-        found = source.stations(crop.day).within(crop.patch)
+        found = choose(source.stations(crop.day)).within(crop.patch)
         value[i, found.rows, found.columns] = torch.as_tensor(found.values, dtype=value.dtype)
         weight[i, found.rows, found.columns] = torch.as_tensor(found.weights, dtype=value.dtype)
     cams = torch.stack(present) if len(present) == len(crops) else None
@@ -272,6 +284,8 @@ def _require_finite(name: str, values: Tensor, crops: Sequence[Crop]) -> None:
         raise DataError(msg)
 
 
-def station_weight(source: DaySource, crops: Sequence[Crop]) -> float:
-    """Return the summed station weight of crops: the denominator of the station term."""
-    return float(sum(source.stations(c.day).within(c.patch).weights.sum() for c in crops))
+def station_weight(
+    source: DaySource, crops: Sequence[Crop], choose: Callable[[Stations], Stations] = all_of
+) -> float:
+    """Return the summed weight of crops' chosen stations: the denominator of the station term."""
+    return float(sum(choose(source.stations(c.day)).within(c.patch).weights.sum() for c in crops))

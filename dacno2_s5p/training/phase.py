@@ -11,6 +11,7 @@ import logging
 import time
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,7 +40,7 @@ from dacno2_s5p.training.precision import measured_precision
 from dacno2_s5p.training.processes import Processes
 from dacno2_s5p.training.reference import Reference
 from dacno2_s5p.training.report import PhaseResult, Progress
-from dacno2_s5p.training.sampling import make_sampler
+from dacno2_s5p.training.sampling import kept_back, make_sampler, trained_on
 from dacno2_s5p.training.state import RunState, identity, read_state, write_state
 from retrieval.files.locks import alone_in
 
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from dacno2_s5p.inputs.samples import Crop, DaySource, Targets
+    from dacno2_s5p.inputs.samples import Crop, DaySource, Stations, Targets
     from dacno2_s5p.training.recipe import PhaseRecipe, Recipe
 
 __all__ = ["PhaseResult", "PhaseTrainer", "Progress", "new_network", "train_phase"]
@@ -115,6 +116,8 @@ class PhaseTrainer:
         self.sampler = make_sampler(source, self.sampling, recipe.seed, stream)
         self.recipe: PhaseRecipe = recipe.phase(phase).in_steps(self.sampler.n_train)
         self.seed = recipe.seed
+        self.trained = partial(trained_on, recipe=self.sampling, seed=recipe.seed)
+        self.kept = partial(kept_back, recipe=self.sampling, seed=recipe.seed)
         self.folder = folder
         self.processes = processes
         self.info = replace(
@@ -272,7 +275,7 @@ class PhaseTrainer:
         """Take one optimiser step over a batch, micro-batch by micro-batch."""
         recipe, step = self.recipe, self.state.step
         crops = self.sampler.draw(step, recipe.batch)
-        totals = Totals(len(crops), station_weight(self.source, crops))
+        totals = Totals(len(crops), station_weight(self.source, crops, self.trained))
         self._expect(step + 1)
         rate = learning_rate(step, recipe)
         for group in self.optimiser.param_groups:
@@ -289,7 +292,7 @@ class PhaseTrainer:
             # dropout follows from seed, phase, step and part, not from what ran before
             with shared.part(i) if shared else nullcontext(), torch.random.fork_rng(devices=[]):
                 torch.manual_seed(_seed(self.seed, self.info.phase, step, i))
-                terms = self._terms(self.network, micro, totals)
+                terms = self._terms(self.network, micro, totals, self.trained)
             terms.weighted(recipe.weights).backward()  # type: ignore[no-untyped-call]
             for name, value in terms.values().items():
                 sums[name] += value
@@ -322,10 +325,16 @@ class PhaseTrainer:
             # clipping by a norm that is no number would have spoilt all gradients
             self._refuse(f"the gradient of {first_not_finite(self.network, of_gradients=True)}")
 
-    def _terms(self, network: Dacno2, crops: Sequence[Crop], totals: Totals) -> LossTerms:
+    def _terms(
+        self,
+        network: Dacno2,
+        crops: Sequence[Crop],
+        totals: Totals,
+        choose: Callable[[Stations], Stations],
+    ) -> LossTerms:
         """Predict samples and return their share of the loss."""
         inputs = self.days.batch(crops)
-        targets: Targets = read_targets(self.source, crops)
+        targets: Targets = read_targets(self.source, crops, choose)
         if self.reference is not None:
             targets = replace(targets, reference=self.reference.fields(crops))
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
@@ -359,12 +368,14 @@ class PhaseTrainer:
     ) -> dict[str, float]:
         """Return loss terms of the running mean, or of other weights, on samples, unweighted."""
         self.mean_network.load_state_dict(self.mean.state if weights is None else weights)
-        totals = Totals(len(crops), station_weight(self.source, crops))
+        totals = Totals(len(crops), station_weight(self.source, crops, self.kept))
         sums = dict.fromkeys(TERMS, 0.0)
         own = [part for _, part in self.processes.share(_parts(crops, self.recipe.micro_batch))]
         for i, part in enumerate(own):
             expect(self.source, own[i + 1] if i + 1 < len(own) else ())
-            for name, value in self._terms(self.mean_network, part, totals).values().items():
+            for name, value in (
+                self._terms(self.mean_network, part, totals, self.kept).values().items()
+            ):
                 sums[name] += value
         return self.processes.add_numbers(sums)
 

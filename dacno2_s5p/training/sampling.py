@@ -9,6 +9,7 @@ order is of the phase.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -20,7 +21,7 @@ from dacno2_s5p.inputs.samples import Crop
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dacno2_s5p.inputs.samples import DaySource
+    from dacno2_s5p.inputs.samples import DaySource, Stations
 
 Split = Literal["random", "blocked"]
 """Validation samples drawn at random (the paper), or as whole blocks of days.
@@ -29,7 +30,7 @@ Random samples leak: patches of a day overlap, and neighbouring days are alike. 
 blocked samples is the honest one.
 """
 
-_VALIDATION, _ORDER, _CROPS = 101, 102, 103
+_VALIDATION, _ORDER, _CROPS, _STATIONS = 101, 102, 103, 104
 """Streams of random numbers that must not meet."""
 
 
@@ -53,6 +54,10 @@ class SamplingRecipe:
         crops of a large world have stations at all.
     validation_samples : int
         At most so many samples validate; 0 for all (with `crop`: 64).
+    validation_stations : float
+        Share of the training stations' cells, at least 0 and below 1, that no gradient comes from:
+        they alone count in the station term of validation. A network knows a cell that it has seen
+        on many days by its surroundings, and scores there say little of any other.
     """
 
     split: Split = "random"
@@ -61,6 +66,7 @@ class SamplingRecipe:
     crop: int = 0
     around_stations: float = 0.5
     validation_samples: int = 0
+    validation_stations: float = 0.0
 
     def __post_init__(self) -> None:
         for name, rule, holds in (
@@ -74,6 +80,11 @@ class SamplingRecipe:
             ),
             ("around_stations", "between 0 and 1", 0.0 <= self.around_stations <= 1.0),
             ("validation_samples", "at least 0", self.validation_samples >= 0),
+            (
+                "validation_stations",
+                "at least 0 and below 1",
+                0.0 <= self.validation_stations < 1.0,
+            ),
         ):
             if not holds:
                 msg = (
@@ -119,6 +130,30 @@ def training_days(n_day: int, recipe: SamplingRecipe, seed: int) -> NDArray[np.b
     if recipe.split == "random" and not recipe.crop:
         return np.ones(n_day, bool)
     return ~validation_days(n_day, recipe, seed)
+
+
+def trained_on(stations: Stations, recipe: SamplingRecipe, seed: int) -> Stations:
+    """Return the stations of a day that gradients come from."""
+    return stations.chosen(~_validates(stations, recipe, seed))
+
+
+def kept_back(stations: Stations, recipe: SamplingRecipe, seed: int) -> Stations:
+    """Return the stations of a day that validate; all where none are kept back."""
+    if not recipe.validation_stations:
+        return stations
+    return stations.chosen(_validates(stations, recipe, seed))
+
+
+def _validates(stations: Stations, recipe: SamplingRecipe, seed: int) -> NDArray[np.bool_]:
+    """Draw for each cell whether it validates: by its place, so in all years and phases alike."""
+    places = zip(stations.rows.tolist(), stations.columns.tolist(), strict=True)
+    drawn = [_of_place(seed, row, column) for row, column in places]
+    return np.array(drawn) < recipe.validation_stations
+
+
+@lru_cache(maxsize=1 << 16)
+def _of_place(seed: int, row: int, column: int) -> float:
+    return float(_generator(seed, _STATIONS, row, column).random())
 
 
 class PatchSampler:

@@ -43,7 +43,9 @@ def test_the_share_goes_into_a_checkpoint_of_its_own(run, case, tmp_path):
     assert found["file"] == str(target)
     assert found["days"] == [str(day) for day in store.days[4:]]
     joined = load_checkpoint(target)
-    np.testing.assert_allclose(joined.network.blend.share, found["share"], rtol=1e-6)  # float32
+    for name in ("wide", "near"):
+        share = getattr(joined.network.blend, f"{name}_share")
+        np.testing.assert_allclose(share, found[name], rtol=1e-6)  # float32
     np.testing.assert_allclose(joined.network.blend.amount, found["amount"], rtol=1e-6)
     again = run("calibrate", "--forecast", "-c", path, "--store", store.folder)
     assert again.status == 1

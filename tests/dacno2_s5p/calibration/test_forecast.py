@@ -16,6 +16,7 @@ from dacno2_s5p.errors import CheckpointError, DataError
 from dacno2_s5p.inputs.samples import Inputs, Stations
 from dacno2_s5p.inputs.variables import InputTable
 from dacno2_s5p.network.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from dacno2_s5p.training.sampling import SamplingRecipe, kept_back
 from tests.builders.network_builders import random_network
 from tests.builders.training_builders import make_days, make_info
 
@@ -58,28 +59,42 @@ def own(monkeypatch):
         return np.full((N_LEVEL, *SHAPE), next(fields), np.float32)
 
     monkeypatch.setattr(module, "predict_day", predict)
-    return SimpleNamespace(info=SimpleNamespace(network=SimpleNamespace(n_level=N_LEVEL)))
+    info = SimpleNamespace(network=SimpleNamespace(n_level=N_LEVEL), recipe={})
+    return SimpleNamespace(info=info)
 
 
 def test_opposite_errors_of_one_size_share_equally(own):
-    """2 and 1/2 times the truth on one day, the other way round on the next: s = 1/2, no factor."""
+    """2 and 1/2 times the truth on one day, the other way round on the next: 1/2, no factor.
+
+    Uniform fields have a wide part alone: any near share is as good.
+    """
     found = fit_forecast(own, Days([3.0, 12.0]), DAYS)
-    assert found.share == 0.5
+    assert found.wide == 0.5
     assert found.n == 10
+    errors = {(wide, near): error for wide, near, error in found.errors}
     # the geometric mean is the truth to roundings of float32
-    assert dict(found.curve)[0.5] == pytest.approx(0.0, abs=1e-5)
+    assert errors[0.5, 0.0] == pytest.approx(0.0, abs=1e-5)
     np.testing.assert_allclose(found.amount, 0.0, atol=1e-6)
 
 
 def test_a_forecast_that_is_low_all_over_is_brought_up(own):
-    """The same, the forecast a third of it on both days: e^b = 3."""
+    """The same, the forecast a third of it on both days: 3^s_w is given back."""
     found = fit_forecast(own, Days([1.0, 4.0]), DAYS)
-    assert found.share == 0.5
-    np.testing.assert_allclose(found.amount, log(3.0), rtol=1e-5)  # powers in float32
+    assert found.wide == 0.5
+    np.testing.assert_allclose(found.amount, 0.5 * log(3.0), rtol=1e-5)  # powers in float32
 
 
 def test_a_perfect_forecast_is_taken_alone(own):
-    assert fit_forecast(own, Days([6.0, 6.0]), DAYS).share == 1.0
+    assert fit_forecast(own, Days([6.0, 6.0]), DAYS).wide == 1.0
+
+
+def test_stations_that_training_kept_back_count_alone(own):
+    """Where the recipe says so, the others are left out of the fit."""
+    own.info.recipe = {"seed": 3, "sampling": {"crop": 48, "validation_stations": 0.7}}
+    seen = Days([3.0, 12.0])
+    kept = kept_back(seen.stations(0), SamplingRecipe(crop=48, validation_stations=0.7), 3)
+    assert 0 < kept.rows.size < 5
+    assert fit_forecast(own, seen, DAYS).n == 2 * kept.rows.size
 
 
 def test_without_stations_nothing_is_fitted(own):
@@ -107,7 +122,8 @@ def test_the_network_is_kept_and_says_where_it_is_from(plain, tmp_path):
     state = network.state_dict()
     assert all(torch.equal(state[name], t) for name, t in plain.network.state_dict().items())
     np.testing.assert_array_equal(network.blend.unit, info.scaling.units)
-    network.blend.set_constants([0.4] * info.network.n_level, [0.1] * info.network.n_level)
+    n = info.network.n_level
+    network.blend.set_constants([0.4] * n, [0.7] * n, [0.1] * n)
     save_checkpoint(tmp_path / "joined.safetensors", network.state_dict(), info)
     again = load_checkpoint(tmp_path / "joined.safetensors")
     assert isinstance(again, Checkpoint)

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional
 
 from dacno2_s5p.inputs.normalisation import TargetScaling
-from dacno2_s5p.network.blend import Blend
+from dacno2_s5p.network.blend import WIDE, Blend, smoothed
 from dacno2_s5p.network.dacno2 import Dacno2, NetworkConfig
+from dacno2_s5p.network.first_guess import on_fine_cells
 from tests.builders.network_builders import random_network
 from tests.dacno2_s5p.network.test_first_guess import (
     HEIGHTS,
@@ -20,6 +20,8 @@ from tests.dacno2_s5p.network.test_first_guess import (
     with_groups,
 )
 
+UNIT = torch.tensor([4.0, 2.0, 1.0]).view(3, 1, 1)
+
 
 def fields(seed=0):
     generator = torch.Generator().manual_seed(seed)
@@ -27,47 +29,57 @@ def fields(seed=0):
     return own, 0.5 + 4.0 * torch.rand(2, 3, 6, 4, generator=generator)
 
 
-def blend_of(share, amount=(0.0, 0.0, 0.0)):
+def blend_of(wide, near, amount=(0.0, 0.0, 0.0)):
     blend = Blend(3)
     blend.set_scaling(TargetScaling((1.0, 0.5, 0.25), 4.0))
-    blend.set_constants([share] * 3, amount)
+    blend.set_constants([wide] * 3, [near] * 3, amount)
     return blend
 
 
-def test_a_share_of_zero_is_the_network_alone():
-    """Whatever the forecast and its factor."""
+def test_shares_of_zero_leave_the_network_times_the_factor():
+    """Whatever the forecast."""
     own, forecast = fields()
-    assert torch.equal(blend_of(0.0, (0.3, -0.2, 1.0))(own, forecast), own)
+    assert torch.equal(blend_of(0.0, 0.0)(own, forecast), own)
+    factor = torch.tensor([0.2, 0.0, -0.1])
+    expected = own * torch.exp(factor).view(3, 1, 1)
+    joined = blend_of(0.0, 0.0, factor.tolist())(own, forecast)
+    torch.testing.assert_close(joined, expected, rtol=1e-6, atol=0.0)  # roundings of float32
 
 
-def test_equal_amounts_are_left_alone():
-    """A forecast of the own field's amount, both without structure, changes nothing."""
-    own = torch.full((1, 3, 8, 8), 0.7)
-    forecast = (own[..., ::4, ::4] * torch.tensor([4.0, 2.0, 1.0]).view(3, 1, 1)).contiguous()
-    # some roundings of float32
-    torch.testing.assert_close(blend_of(0.6)(own, forecast), own, rtol=1e-6, atol=0.0)
-
-
-def test_a_share_of_one_has_the_amount_of_the_forecast_times_its_factor():
-    """Of a uniform own field nothing but the interpolated forecast is left, times e^b."""
+def test_whole_shares_have_the_means_of_the_forecast():
+    """With an own field that is even, nothing but the forecast is left in the cells' middles."""
     _, forecast = fields()
-    joined = blend_of(1.0, (0.2, 0.0, -0.1))(torch.full((2, 3, 24, 16), 0.4), forecast)
-    unit = torch.tensor([4.0, 2.0, 1.0]).view(3, 1, 1)
-    fine = functional.interpolate(forecast / unit, scale_factor=4.0, mode="bilinear")
-    expected = fine * torch.exp(torch.tensor([0.2, 0.0, -0.1])).view(3, 1, 1)
-    torch.testing.assert_close(joined, expected, rtol=1e-5, atol=0.0)  # powers in float32
+    joined = blend_of(1.0, 1.0)(torch.full((2, 3, 24, 16), 0.4), forecast)
+    logarithm = on_fine_cells(torch.log(forecast / UNIT / 0.4))
+    torch.testing.assert_close(joined, 0.4 * torch.exp(logarithm), rtol=1e-5, atol=0.0)  # float32
 
 
-def test_a_factor_on_the_forecast_is_a_power_of_it_on_the_result():
-    """Logarithms are shared: twice the forecast is 2^s times the field."""
+def test_an_even_factor_of_the_forecast_is_of_the_wide_part():
+    """Three times the forecast is 3^s_w times the field, whatever the near share."""
     own, forecast = fields()
-    once, twice = (blend_of(0.3)(own, n * forecast) for n in (1.0, 2.0))
-    torch.testing.assert_close(twice, 2.0**0.3 * once, rtol=1e-5, atol=0.0)  # powers in float32
+    once, thrice = (blend_of(0.3, 0.8)(own, n * forecast) for n in (1.0, 3.0))
+    torch.testing.assert_close(thrice, 3.0**0.3 * once, rtol=1e-5, atol=0.0)  # powers in float32
+
+
+def test_the_wide_part_is_a_gaussian_mean():
+    """Of a wave of 512 km exp(-(k sigma)^2 / 2) is left, of one of 64 km nothing."""
+    x = torch.arange(512.0, dtype=torch.float64)
+    for length, left in ((64.0, float(np.exp(-((2 * np.pi * WIDE / 64.0) ** 2) / 2))), (8.0, 0.0)):
+        wave = torch.cos(2 * np.pi * x / length).expand(1, 2, 8, 512)
+        inner = slice(64, 448)  # away from the edges
+        expected = left * wave[..., inner]
+        # the mean ends at three deviations, where 0.3 % of a Gaussian are left
+        torch.testing.assert_close(smoothed(wave)[..., inner], expected, rtol=0.0, atol=5e-3)
+
+
+def test_a_wide_part_of_a_constant_is_the_constant():
+    field = torch.full((1, 2, 5, 7), 1.7, dtype=torch.float64)
+    torch.testing.assert_close(smoothed(field), field, rtol=1e-12, atol=0.0)  # float64 round-off
 
 
 def test_a_forecast_of_nothing_is_no_division_by_zero():
     own, forecast = fields()
-    joined = blend_of(0.5)(own, 0.0 * forecast)
+    joined = blend_of(0.5, 0.5)(own, 0.0 * forecast)
     assert bool(torch.isfinite(joined).all())
     assert float(joined.min()) > 0.0
 
@@ -84,7 +96,8 @@ def test_the_network_itself_does_not_see_the_forecast(transport):
         alone = own(replace(inputs, cams=None))
         expected = both.blend(alone, inputs.cams)
         np.testing.assert_array_equal(both(inputs), expected)
-        both.blend.set_constants([0.0] * plain.n_level, [0.0] * plain.n_level)
+        none = [0.0] * plain.n_level
+        both.blend.set_constants(none, none, none)
         np.testing.assert_array_equal(both(inputs), alone)
 
 

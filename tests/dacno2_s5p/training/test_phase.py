@@ -13,8 +13,9 @@ from dacno2_s5p.network.checkpoint import load_checkpoint
 from dacno2_s5p.network.dacno2 import Dacno2
 from dacno2_s5p.training.curves import plot_curves, read_rows
 from dacno2_s5p.training.optimisation import learning_rate
-from dacno2_s5p.training.phase import PhaseTrainer, new_network, train_phase
+from dacno2_s5p.training.phase import PhaseTrainer, _copy, new_network, train_phase
 from dacno2_s5p.training.recipe import PhaseRecipe, Recipe
+from dacno2_s5p.training.sampling import SamplingRecipe, kept_back
 from tests.builders.network_builders import mini_config
 from tests.builders.training_builders import make_days, make_info, make_recipe
 
@@ -405,3 +406,28 @@ def test_every_step_has_its_own_rate(days, info, recipe, tmp_path):
     )
     assert rates == [learning_rate(step, trainer.recipe) for step in range(4)]
     assert len(set(rates)) > 2
+
+
+def test_stations_kept_back_say_when_to_stop_and_nothing_else(days, tmp_path):
+    """Other values there leave every weight as it was, and change the validation loss."""
+    sampling = SamplingRecipe(
+        crop=48, validation_samples=2, validation_share=0.3, validation_stations=0.4
+    )
+    recipe = make_recipe(sampling=sampling, steps=3)
+    network = new_network(recipe)
+    found = []
+    for more in (0.0, 100.0):
+        changed = []
+        for stations in days.station_days:
+            kept = kept_back(stations, sampling, recipe.seed)
+            places, of_kept = (s.rows * 10_000 + s.columns for s in (stations, kept))
+            is_kept = np.isin(places, of_kept)
+            changed.append(stations._replace(values=stations.values + more * is_kept))
+        source = replace(days, station_days=changed)
+        trainer = PhaseTrainer(
+            _copy(network), source, make_info(days), recipe, 2, tmp_path / str(more)
+        )
+        trainer.run()
+        found.append((tensors_of(trainer.network), trainer.state.validation_loss))
+    assert_equal_bits(found[0][0], found[1][0])
+    assert found[1][1] > found[0][1] + 1.0

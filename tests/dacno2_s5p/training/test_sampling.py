@@ -9,8 +9,15 @@ import pytest
 
 from dacno2_s5p.errors import ConfigurationError
 from dacno2_s5p.inputs.grid import Patch
-from dacno2_s5p.inputs.samples import Crop, read_targets, station_weight
-from dacno2_s5p.training.sampling import CropSampler, PatchSampler, SamplingRecipe, validation_days
+from dacno2_s5p.inputs.samples import Crop, Stations, read_targets, station_weight
+from dacno2_s5p.training.sampling import (
+    CropSampler,
+    PatchSampler,
+    SamplingRecipe,
+    kept_back,
+    trained_on,
+    validation_days,
+)
 from tests.builders.training_builders import GRID, make_days
 
 
@@ -140,9 +147,30 @@ def test_a_crop_larger_than_the_grid_is_refused(days):
         ({"block_days": 0}, r"block_days must be at least 1"),
         ({"around_stations": 1.5}, r"around_stations must be between 0 and 1"),
         ({"validation_samples": -1}, r"validation_samples must be at least 0"),
+        ({"validation_stations": 1.0}, r"validation_stations must be at least 0 and below 1"),
     ],
 )
 def test_sampling_that_cannot_be(changes, message):
     """A wrong entry is refused by name."""
     with pytest.raises(ConfigurationError, match=message):
         SamplingRecipe(**changes)
+
+
+def test_stations_are_kept_back_by_their_place():
+    """The two parts make the whole, whatever else there is that day; about the share of cells."""
+    rows, columns = np.divmod(np.arange(2000), 50)
+    every = Stations(rows, columns, np.arange(2000.0), np.ones(2000))
+    recipe = SamplingRecipe(validation_stations=0.2)
+    kept, trained = kept_back(every, recipe, 5), trained_on(every, recipe, 5)
+    assert sorted([*kept.values, *trained.values]) == list(range(2000))
+    # five deviations of a binomial
+    assert abs(kept.values.size - 400) < 5 * np.sqrt(2000 * 0.2 * 0.8)
+    few = every.chosen(every.values % 3 == 0)
+    assert set(kept_back(few, recipe, 5).values) == {v for v in kept.values if v % 3 == 0}
+    assert set(kept_back(every, recipe, 6).values) != set(kept.values)
+
+
+def test_without_a_share_all_stations_train_and_validate():
+    every = Stations(np.arange(3), np.arange(3), np.arange(3.0), np.ones(3))
+    for of in (kept_back, trained_on):
+        assert of(every, SamplingRecipe(), 1).values.tolist() == [0.0, 1.0, 2.0]
