@@ -67,6 +67,9 @@ class Slab:
         Variable of the model orography [m].
     layers : callable or None
         Of sets on `LocalLayers`: reads what follows the values (`formats.local_layers`).
+    humidity : tuple of (str, bool) or None
+        Variable of water vapour [kg kg-1] that turns ratios of dry air into ratios of all air; True
+        where it is itself of dry air (a mixing ratio), False where of all (specific humidity).
     """
 
     fields: Callable[[], Sequence[Field]]
@@ -77,6 +80,7 @@ class Slab:
     uncertainty: tuple[str, Unit] | None = None
     surface_altitude: str | None = None
     layers: ReadLayers | None = None
+    humidity: tuple[str, bool] | None = None
 
 
 @dataclass(repr=False)
@@ -103,6 +107,10 @@ class FileSet(AprioriSet):
         slab, index = self._place(i_time)
         values = self._read(slab, index, rows, columns, None)
         si = _to_si(values, slab.unit)
+        if slab.humidity is not None:
+            name, is_ratio = slab.humidity
+            vapour = np.maximum(self._read(slab, index, rows, columns, name), 0.0)
+            si *= 1.0 / (1.0 + vapour) if is_ratio else 1.0 - vapour
         check_plausible(si, slab.unit, slab.fields()[0].where)
         if slab.layers is None:
             return si
@@ -178,10 +186,14 @@ def one_file(
     uncertainty: tuple[str, Unit] | None = None,
     surface_altitude: str | None = None,
     layers: ReadLayers | None = None,
+    humidity: tuple[str, bool] | None = None,
 ) -> Slab:
     """Build the slab of a file that holds all levels."""
     times, paths = located.times, (located.source.path,)
-    return Slab(lambda: [located], times, order, unit, paths, uncertainty, surface_altitude, layers)
+    return Slab(
+        lambda: [located], times, order, unit, paths, uncertainty, surface_altitude, layers,
+        humidity,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,10 @@ def locate(
     check_column_unit(located, unit, is_layers=is_layers)
     uncertainty = _uncertainty(located, unit, request)
     surface_altitude = surface_altitude or _terrain(located, request)
-    slab = one_file(located, levels.order, unit, uncertainty, surface_altitude, levels.layers)
+    humidity = _humidity(located) if unit.is_dry else None
+    slab = one_file(
+        located, levels.order, unit, uncertainty, surface_altitude, levels.layers, humidity
+    )
     return Candidate(slab, located, levels.vertical, rank)
 
 
@@ -131,6 +134,18 @@ def check_column_unit(located: Field, unit: Unit, *, is_layers: bool) -> None:
         values = located.read(0, slice(None), slice(None))
         largest = float(np.nanmax(values)) if np.isfinite(values).any() else np.nan
         check_fits_levels(unit, is_layers, largest, located.where)
+
+
+_HUMIDITY = {"specific_humidity": False, "humidity_mixing_ratio": True}
+
+
+def _humidity(located: Field) -> tuple[str, bool] | None:
+    """Return the water vapour on the dimensions of a field, None where the file has none."""
+    for name, variable in located.source.dataset().variables.items():
+        said = text_attribute(variable, "standard_name")
+        if said in _HUMIDITY and variable.dimensions == located.dimensions:
+            return name, _HUMIDITY[said]
+    return None
 
 
 def _terrain(located: Field, request: Request) -> str | None:

@@ -5,7 +5,8 @@ pressure [Pa] and `PH + PHB` the geopotential [m2 s-2], the latter at the interf
 `bottom_top_stag` (wrf-python `getvar("pres")`, `getvar("height")`; Skamarock et al., 2019,
 10.5065/1dfh-6p97, chapter 3); `no2` in ppmv of dry air on `bottom_top` from the ground up and
 `Times` as text (monetio `_wrfchem_mm.py`); `XLAT`, `XLONG` in the middle of cells, `XLAT_U`, ...,
-in the middle of their sides; `PSFC` and `P_TOP` in Pa; `HGT` the terrain in m.
+in the middle of their sides; `PSFC` and `P_TOP` in Pa; `HGT` the terrain in m; `QVAPOR` in kg a kg
+of dry air.
 """
 
 from __future__ import annotations
@@ -74,6 +75,12 @@ def translate(source: NetcdfSource) -> dict[str, Any]:
     for name, variable in dataset.variables.items():
         if variable.dimensions == ("Time", "bottom_top", *PLANE) and name not in ("P", "PB"):
             made[name] = Described(variable, coordinates="XLAT XLONG pressure_of_interfaces")
+    if "QVAPOR" in dataset.variables:
+        made["QVAPOR"] = Described(
+            dataset.variables["QVAPOR"], standard_name="humidity_mixing_ratio"
+        )
+        for name in [n for n in made if str(getattr(made[n], "units", "")).strip() == "ppmv"]:
+            made[name] = Described(made[name], units="ppmv dry")
     return made
 
 

@@ -70,7 +70,7 @@ def _formula_terms(dataset: netCDF4.Dataset, holder: str, where: str) -> tuple[F
         sigma = np.asarray(dataset.variables[held][...], dtype=np.float64)
         top = float(np.ravel(_in_pascal(dataset.variables[terms["ptop"]]))[0])
         return (1.0 - sigma) * top, sigma  # p = ptop + sigma (ps - ptop), CF appendix D
-    if "b" not in terms or not ("ap" in terms or "a" in terms):
+    if "orog" in terms or "b" not in terms or not ("ap" in terms or "a" in terms):
         return None
     names = [terms.get("ap", terms.get("a", "")), terms["b"]]
     if any(n not in dataset.variables for n in names):

@@ -78,7 +78,7 @@ class Described(_Attributes):
         own = {name: variable.getncattr(name) for name in variable.ncattrs()} | attributes
         self._own = {name: value for name, value in own.items() if value is not None}
         self._variable = variable
-        self.name, self.dimensions = variable.name, variable.dimensions
+        self.dimensions = variable.dimensions
         self.shape, self.ndim, self.size = variable.shape, variable.ndim, variable.size
         self.dtype = variable.dtype
 

@@ -57,6 +57,7 @@ _WORDS = {
     "vmr": 1.0,
     "v/v": 1.0,
 }
+_DRY = re.compile(r"[\s(_-]*\b(dry|moist|wet)[\s_-]*(air)?\)?\s*$", re.I)
 _TOKEN = re.compile(r"^(?P<name>[A-Za-z]+?)(?:\^|\*\*)?(?P<power>[+-]?\d+)?$")
 _NUMBER = re.compile(r"^(?:\d+(?:\.\d*)?|\.\d+)?(?:[eE][+-]?\d+)?$|^10\^[+-]?\d+$")
 
@@ -78,11 +79,15 @@ _ALTERNATIVES = ("ug m-3", "mol mol-1", "kg kg-1", "ppb", "kg m-3", "molec cm-3"
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit of an NO2 field: `factor` times the number gives `quantity` in SI."""
+    """A unit of an NO2 field: `factor` times the number gives `quantity` in SI.
+
+    `is_dry` where it says that a ratio is of dry air.
+    """
 
     text: str
     quantity: Quantity
     factor: float
+    is_dry: bool = False
 
 
 def parse_unit(text: str | None, where: str, standard_name: str = "") -> Unit:
@@ -124,6 +129,11 @@ def parse_unit(text: str | None, where: str, standard_name: str = "") -> Unit:
             "Give unit = '...' in a TOML beside the file."
         )
         raise AprioriError(msg)
+    said = _DRY.search(text)
+    if said is not None and _DRY.sub("", text).strip():
+        unit = parse_unit(_DRY.sub("", text), where, standard_name)
+        is_dry = said[1].lower() == "dry" and unit.quantity is Quantity.MOLE_FRACTION
+        return Unit(text, unit.quantity, unit.factor, is_dry)
     cleaned = _clean(text)
     if cleaned in ("DU", "Dobson"):
         return Unit(text, Quantity.PARTIAL_COLUMN, DOBSON_UNIT_TO_MOL_M2)
@@ -131,14 +141,14 @@ def parse_unit(text: str | None, where: str, standard_name: str = "") -> Unit:
         ratio = Unit(text, Quantity.MOLE_FRACTION, _WORDS[cleaned.lower()])
         return _agreeing(ratio, standard_name, where)
     reduced = _reduce(cleaned)
-    unit = None if reduced is None else _classify(text, *reduced, standard_name)
-    if unit is None:
+    found = None if reduced is None else _classify(text, *reduced, standard_name)
+    if found is None:
         msg = (
             f"Invalid unit of {where}. It must be a concentration, number density, mixing ratio or "
             f"column of NO2. Given {text!r}. Give unit = '...' in a TOML beside the file."
         )
         raise AprioriError(msg)
-    return _agreeing(unit, standard_name, where)
+    return _agreeing(found, standard_name, where)
 
 
 def is_mass(text: str) -> bool:

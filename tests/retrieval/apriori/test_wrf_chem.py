@@ -89,6 +89,17 @@ def test_what_a_file_lacks_follows_from_the_rest(files, tmp_path, without, toler
     np.testing.assert_allclose(found, wanted, rtol=tolerance)
 
 
+def test_water_vapour_leaves_the_share_of_dry_air(files, tmp_path):
+    """20 g of vapour a kg of dry air leave 1 / 1.02 of the air to a ratio of dry air."""
+    path = shutil.copy(files / "wrf_f4.nc", tmp_path / "wrf.nc")
+    with netCDF4.Dataset(path, "a") as ds:
+        ds.createVariable("QVAPOR", "f4", ds["no2"].dimensions)[...] = 0.02
+    with open_apriori(path) as humid, open_apriori(files / "wrf_f4.nc") as dry:
+        n = humid.vertical.n_layer
+        found, wanted = humid.read(0, ALL, ALL)[:n], dry.read(0, ALL, ALL)[:n]
+    np.testing.assert_allclose(found, wanted / 1.02, rtol=1e-6)  # float32
+
+
 def test_it_is_known_by_content_and_may_be_many_files(files, tmp_path):
     """Whatever the name; hours of one day in three files make one set."""
     for i in range(3):
