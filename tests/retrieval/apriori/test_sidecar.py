@@ -318,7 +318,7 @@ def test_names_that_are_not_there_give_one_line(tmp_path, old, new, message):
 
 def test_the_documented_samples_may_stand(tmp_path):
     """Every key is in the table of docs/formats.md, and its two samples are read."""
-    page = Path(__file__).resolve().parents[3] / "docs" / "formats.md"
+    page = Path(__file__).resolve().parents[3] / "docs/formats.md"
     section = page.read_text(encoding="utf-8").split("### 4.8")[1].split("\n## ")[0]
     assert all(f"`{key}`" in section for key in KEYS)
     blocks = [block for block in section.split("\n\n") if block.startswith("    ")]
