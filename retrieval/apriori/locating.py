@@ -11,6 +11,7 @@ from retrieval.apriori.file_set import Candidate, one_file
 from retrieval.apriori.formats.coordinates import text_attribute
 from retrieval.apriori.formats.field import Field, find_field
 from retrieval.apriori.formats.levels import Levels, find_levels, two_dimensional_message
+from retrieval.apriori.formats.models import models
 from retrieval.apriori.formats.units import Unit, check_fits_levels, parse_unit
 from retrieval.apriori.sidecar import Sidecar
 from retrieval.errors import AprioriError
@@ -79,7 +80,8 @@ def find_no2(dataset: netCDF4.Dataset, given: str = "") -> str | None:
         for n in numeric
         if text_attribute(dataset.variables[n], "standard_name").endswith(_STANDARD_NAMES)
     ]
-    by_name = [n for n in numeric if n.lower() in _NAMES]
+    of_models = {name for model in models() for name in model.no2}
+    by_name = [n for n in numeric if n.lower() in _NAMES or n in of_models]
     for names in (by_standard_name, by_name):
         if names:
             return max(names, key=lambda n: (dataset.variables[n].ndim, n in by_name))

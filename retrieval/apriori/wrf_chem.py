@@ -17,6 +17,7 @@ import numpy as np
 
 from retrieval.apriori.file_set import FileSet
 from retrieval.apriori.formats.local_layers import edges_midway, interfaces_by_height
+from retrieval.apriori.formats.models import SECONDS, text_times
 from retrieval.apriori.formats.translation import Described, Made, TranslatedSource
 from retrieval.apriori.generic import open_files
 from retrieval.errors import AprioriError
@@ -65,8 +66,9 @@ def open_set(sources: list[NetcdfSource], request: Request) -> FileSet:
 def translate(source: NetcdfSource) -> dict[str, Any]:
     """Return what a CF file would have beside or in place of WRF's variables."""
     dataset = source.dataset()
+    times = text_times(dataset, "Times", str(source))
     made: dict[str, Any] = {
-        "Time": Made(("Time",), _times(dataset, source), standard_name="time", units=_SECONDS),
+        "Time": Made(("Time",), times, standard_name="time", units=SECONDS),
         "pressure_of_interfaces": _pressures(dataset),
         **_plane(dataset, source),
     }
@@ -82,25 +84,6 @@ def translate(source: NetcdfSource) -> dict[str, Any]:
         for name in [n for n in made if str(getattr(made[n], "units", "")).strip() == "ppmv"]:
             made[name] = Described(made[name], units="ppmv dry")
     return made
-
-
-_SECONDS = "seconds since 1970-01-01 00:00:00"
-
-
-def _times(dataset: netCDF4.Dataset, source: NetcdfSource) -> NDArray[np.int64]:
-    """Read the times, texts such as 2023-06-01_12:00:00, UTC."""
-    raw = np.asarray(dataset.variables["Times"][...])
-    texts = [b"".join(np.atleast_1d(row).astype("S1")).decode("ascii", "replace") for row in raw]
-    try:
-        return np.array([t.strip("\0 ").replace("_", "T") for t in texts], "datetime64[s]").astype(
-            np.int64
-        )
-    except ValueError as error:
-        msg = (
-            f"Invalid times of {source}. Times must be texts such as 2023-06-01_12:00:00. Given "
-            f"{texts[:2]}. The file is damaged."
-        )
-        raise AprioriError(msg) from error
 
 
 def _first(dataset: netCDF4.Dataset, name: str, **attributes: Any) -> Made:

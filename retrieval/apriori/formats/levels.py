@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -239,10 +239,18 @@ def _kind(dataset: netCDF4.Dataset, name: str) -> str:
         return "altitude"
     if units in PRESSURE_UNITS or standard_name == "air_pressure" or lowered in _PRESSURE_NAMES:
         return "pressure"
-    if units in HEIGHT_UNITS or standard_name == "height" or lowered in _HEIGHT_NAMES:
+    if units in HEIGHT_UNITS or standard_name == "height":
+        return "height"
+    if lowered in _HEIGHT_NAMES and not _is_counted(variable):
         return "height"
     is_numbered = lowered in MODEL_LEVEL_NAMES or standard_name == "model_level_number"
     return "model_level" if is_numbered else ""
+
+
+def _is_counted(variable: netCDF4.Variable[Any]) -> bool:
+    """Tell whether a coordinate without a unit numbers levels, 1, 2, 3, ...: no heights."""
+    values = np.sort(np.asarray(variable[...], dtype=np.float64).ravel())
+    return values.size > 2 and bool((values == np.arange(1.0, values.size + 1.0)).all())
 
 
 def _values(dataset: netCDF4.Dataset, name: str, where: str) -> Float:

@@ -481,7 +481,7 @@ def test_a_new_kind_is_one_module():
     """Every module of the package with the four names is a kind; the generic one is last."""
     kinds = [reader.KIND for reader in readers()]
     assert kinds[0] == "profile file" and kinds[-1] == "CF field"
-    assert len(set(kinds)) == len(kinds) == 7
+    assert len(set(kinds)) == len(kinds) == 8
     priorities = [reader.PRIORITY for reader in readers()]
     assert all(a <= b for a, b in itertools.pairwise(priorities))
 

@@ -298,6 +298,19 @@ def test_bounds_that_turn_back_are_refused(tmp_path):
         opened.read(0, ALL, ALL)
 
 
+def test_numbers_are_no_heights(tmp_path):
+    """Levels called height that count 1, 2, 3 without a unit are asked about: no metres."""
+    with netCDF4.Dataset(tmp_path / "a.nc", "w") as ds:
+        put(ds, "lat", ("lat",), [48.0, 48.1], "f8", units="degrees_north")
+        put(ds, "lon", ("lon",), [2.0, 2.1], "f8", units="degrees_east")
+        put(ds, "time", ("time",), [12.0], "f8", units="hours since 2023-06-01")
+        put(ds, "height", ("height",), [3.0, 2.0, 1.0], "f8")
+        put(ds, "no2", ("time", "height", "lat", "lon"), np.full((1, 3, 2, 2), 1e-9), "f8",
+            units="mol mol-1")  # fmt: skip
+    with pytest.raises(AprioriError, match="Given values 3, 2, 1 without any"):
+        open_apriori(tmp_path / "a.nc")
+
+
 def test_an_uncertainty_goes_with_layers_of_each_cell(tmp_path):
     """One sigma is of the values; where the layers are is known."""
     units, values, level, extra, _, _ = COORDINATES["pressure at interfaces"]
