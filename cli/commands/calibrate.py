@@ -221,20 +221,16 @@ def _fit_forecast(given: dict[str, Any]) -> None:
     with progress_bar("Predicting days kept back") as progress:
         is_bfloat16 = measured_precision() == "bfloat16"
         found = fit_forecast(model, store, days, bfloat16=is_bfloat16, progress=progress)
-    n = len(found.amount)
-    network.blend.set_constants([found.wide] * n, [found.near] * n, found.amount)
+    network.blend.set_constants(found.wide, found.near, found.amount)
     save_checkpoint(target, network.state_dict(), info)
     if given["as_json"]:
         print_json({"file": str(target), "days": [str(day) for day in days], **vars(found)})
         return
     best = sorted(found.errors, key=lambda row: row[2])[:5]
-    note(
-        "RMSE at stations, wide and near share: "
-        + ", ".join(f"{e:.2f} {w:g} {s:g}" for w, s, e in best)
-    )
-    note(
-        f"{found.n} values on {len(days)} days kept back: {found.wide:g} wide, {found.near:g} near"
-    )
+    tried = ", ".join(f"{error:.2f} {wide:g} {near:g}" for wide, near, error in best)
+    note(f"{found.n} values on {len(days)} days kept back. RMSE, wide and near share: {tried}")
+    for name in ("wide", "near", "explained", "amount"):
+        note(f"{name}: " + " ".join(f"{value:.2f}" for value in getattr(found, name)))
     click.echo(str(target))
 
 

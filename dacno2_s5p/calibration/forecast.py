@@ -2,11 +2,14 @@
 
 CAMS targets cannot say what the forecast is worth, whose errors they share. Stations can, which
 neither forecast nor network has seen: on days that no phase trained on, the two shares are taken
-whose joined surface has the least squared error there, for all heights, as there are no stations
-aloft. Stations are those that training kept back (`validation_stations`), as it knows the others
-too well; all training stations where it kept none. The factor of each height keeps the mean amounts
-of the CAMS targets: a forecast that is low all over is so taken back, and that a mean of logarithms
-is not one of amounts.
+whose joined surface has the least squared error there. Stations are those that training kept back
+(`validation_stations`), as it knows the others too well; all training stations where it kept none.
+
+There are none aloft. There the network's part is that at the ground times what it explains of CAMS,
+over what it explains at the ground (squared correlation of the wide means' logarithms): air that
+the emissions of a day do not explain is the forecast's. The factor of each height keeps the mean
+amounts of the CAMS targets: a forecast that is low all over is so taken back, and that a mean of
+logarithms is not one of amounts.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from torch.nn import functional
 from dacno2_s5p.calibration.residuals import held_out_days
 from dacno2_s5p.errors import CheckpointError, DataError
 from dacno2_s5p.inputs.grid import CAMS_FACTOR
-from dacno2_s5p.network.blend import Blend
+from dacno2_s5p.network.blend import LEAST, Blend, smoothed
 from dacno2_s5p.network.checkpoint import Checkpoint, CheckpointInfo
 from dacno2_s5p.network.dacno2 import Dacno2
 from dacno2_s5p.network.first_guess import on_fine_cells
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
     from dacno2_s5p.inputs.samples import Stations
     from dacno2_s5p.store.store import Store
 
+    Share = float | torch.Tensor
+
 SHARES = tuple(round(0.1 * i, 1) for i in range(11))
 """Shares that are tried, of either scale."""
 
@@ -51,18 +56,22 @@ class ForecastFit:
 
     Attributes
     ----------
-    wide, near : float
-        Shares of the forecast, in the logarithm.
+    wide, near : tuple of float
+        Shares of the forecast at each height, in the logarithm.
+    explained : tuple of float
+        What the network explains of CAMS at each height [1].
     amount : tuple of float
         Logarithm of the factor at each height.
     errors : tuple of (float, float, float)
-        Wide and near shares, and root mean square errors at the stations with them [ug m-3].
+        Wide and near shares at the ground, and root mean square errors at the stations with them
+        [ug m-3].
     n : int
         Values at stations.
     """
 
-    wide: float
-    near: float
+    wide: tuple[float, ...]
+    near: tuple[float, ...]
+    explained: tuple[float, ...]
     amount: tuple[float, ...]
     errors: tuple[tuple[float, float, float], ...]
     n: int
@@ -161,10 +170,10 @@ class _Sums:
 
     def __init__(self, n_level: int) -> None:
         self.blend = Blend(n_level)
-        self.amounts = np.zeros((len(PAIRS), n_level))
+        self.days: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
         self.target = np.zeros(n_level)
-        self.joined: list[list[NDArray[np.floating]]] = [[] for _ in PAIRS]
-        self.observed: list[NDArray[np.floating]] = []
+        self.at: list[tuple[NDArray[np.floating], ...]] = []
+        self.moments = np.zeros((n_level, 6))
 
     def add(
         self,
@@ -176,20 +185,22 @@ class _Sums:
         """Take in a day; fields in micrograms per cubic metre."""
         wide, near = self.blend.parts(own[None], forecast[None])
         coarse = functional.avg_pool2d(own, CAMS_FACTOR)
-        at = stations.rows, stations.columns
-        surface = own[0].numpy()[at]
-        parts = [on_fine_cells(part[:, :1])[0, 0].numpy()[at] for part in (wide, near)]
-        for i, (of_wide, of_near) in enumerate(PAIRS):
-            # of a cell's mean the factor is taken as even over the cell, for amounts alone
-            means = coarse * torch.exp(of_wide * wide[0] + of_near * near[0])
-            self.amounts[i] += means.double().mean((1, 2)).numpy()
-            self.joined[i].append(surface * np.exp(of_wide * parts[0] + of_near * parts[1]))
+        self.days.append((coarse, wide[0], near[0]))
         self.target += target.mean((1, 2), dtype=np.float64)
-        self.observed.append(np.asarray(stations.values, np.float64))
+        at = stations.rows, stations.columns
+        parts = [on_fine_cells(part[:, :1])[0, 0].numpy()[at] for part in (wide, near)]
+        self.at.append((own[0].numpy()[at], *parts, np.asarray(stations.values)))
+        floored = torch.from_numpy(np.maximum(target, LEAST))
+        x, y = (smoothed(torch.log(of)[None])[0].double().flatten(1) for of in (coarse, floored))
+        n = torch.full(x.shape[:1], float(x.shape[1]))
+        sums = [n, x.sum(1), y.sum(1), (x * x).sum(1), (y * y).sum(1), (x * y).sum(1)]
+        self.moments += torch.stack(sums, dim=1).numpy()
 
     def fit(self) -> ForecastFit:
-        """Choose the shares."""
-        observed = np.concatenate(self.observed) if self.observed else np.zeros(0)
+        """Choose the shares at the ground, and bring them to the other heights."""
+        surface, wide, near, observed = (
+            np.concatenate(column).astype(np.float64) for column in zip(*self.at, strict=True)
+        )
         if not observed.size:
             msg = (
                 "No station to fit the forecast's share to. The days kept back must have training "
@@ -197,10 +208,39 @@ class _Sums:
             )
             raise DataError(msg)
         errors = []
-        for i, (wide, near) in enumerate(PAIRS):
-            error = self.target[0] / self.amounts[i, 0] * np.concatenate(self.joined[i]) - observed
-            errors.append((wide, near, float(np.sqrt(np.mean(error**2)))))
-        best = int(np.argmin([error for *_, error in errors]))
-        wide, near = PAIRS[best]
-        amount = np.log(self.target / self.amounts[best])
-        return ForecastFit(wide, near, tuple(map(float, amount)), tuple(errors), observed.size)
+        for of_wide, of_near in PAIRS:
+            factor = self.target[0] / self._amounts(slice(1), of_wide, of_near)[0]
+            joined = factor * surface * np.exp(of_wide * wide + of_near * near)
+            rmse = float(np.sqrt(np.mean((joined - observed) ** 2)))
+            errors.append((of_wide, of_near, rmse))
+        found = min(errors, key=lambda row: row[2])[:2]
+        explained = self._explained()
+        trust = np.minimum(explained / max(explained[0], 1e-6), 1.0)
+        trust[0] = 1.0
+        shares = [1.0 - (1.0 - share) * trust for share in found]
+        columns = [torch.from_numpy(share.astype(np.float32)).view(-1, 1, 1) for share in shares]
+        amount = np.log(self.target / self._amounts(slice(None), *columns))
+        wide_share, near_share, explains, logarithm = (
+            tuple(map(float, of)) for of in (*shares, explained, amount)
+        )
+        return ForecastFit(
+            wide_share, near_share, explains, logarithm, tuple(errors), observed.size
+        )
+
+    def _amounts(self, which: slice, wide: Share, near: Share) -> NDArray[np.floating]:
+        """Return the summed means of some heights with shares, without a factor.
+
+        Over a cell of the forecast the factor is taken as even.
+        """
+        total = np.zeros(len(self.target[which]))
+        for coarse, of_wide, of_near in self.days:
+            joined = coarse[which] * torch.exp(wide * of_wide[which] + near * of_near[which])
+            total += joined.double().mean((1, 2)).numpy()
+        return total
+
+    def _explained(self) -> NDArray[np.floating]:
+        """Return the squared correlation with CAMS of each height; 0 where either never varies."""
+        n, x, y, xx, yy, xy = self.moments.T
+        over = (xx - x * x / n) * (yy - y * y / n)
+        both = np.maximum(xy - x * y / n, 0.0)
+        return np.where(over > 0.0, both**2 / np.maximum(over, 1e-300), 0.0)

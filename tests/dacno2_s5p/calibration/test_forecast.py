@@ -69,23 +69,46 @@ def test_opposite_errors_of_one_size_share_equally(own):
     Uniform fields have a wide part alone: any near share is as good.
     """
     found = fit_forecast(own, Days([3.0, 12.0]), DAYS)
-    assert found.wide == 0.5
+    assert found.wide[0] == 0.5
     assert found.n == 10
     errors = {(wide, near): error for wide, near, error in found.errors}
     # the geometric mean is the truth to roundings of float32
     assert errors[0.5, 0.0] == pytest.approx(0.0, abs=1e-5)
-    np.testing.assert_allclose(found.amount, 0.0, atol=1e-6)
+    assert found.amount[0] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_a_forecast_that_is_low_all_over_is_brought_up(own):
     """The same, the forecast a third of it on both days: 3^s_w is given back."""
     found = fit_forecast(own, Days([1.0, 4.0]), DAYS)
-    assert found.wide == 0.5
-    np.testing.assert_allclose(found.amount, 0.5 * log(3.0), rtol=1e-5)  # powers in float32
+    assert found.wide[0] == 0.5
+    assert found.amount[0] == pytest.approx(0.5 * log(3.0), rel=1e-5)  # powers in float32
 
 
 def test_a_perfect_forecast_is_taken_alone(own):
-    assert fit_forecast(own, Days([6.0, 6.0]), DAYS).wide == 1.0
+    assert fit_forecast(own, Days([6.0, 6.0]), DAYS).wide[0] == 1.0
+
+
+def test_aloft_the_network_counts_by_what_it_explains():
+    """All of CAMS at the ground, half of its variance above, nothing at the top: 1/2, 3/4, 1.
+
+    Days differ, cells do not: correlations are of days.
+    """
+    sums = module._Sums(3)
+    one, other = np.array([0.0, 1.0, 0.0, 1.0]), np.array([0.0, 0.0, 1.0, 1.0])
+    own = np.exp(np.stack([one, one + other, one], axis=1))
+    target = np.exp(np.stack([one, one, other], axis=1))
+    stations = Stations(np.array([3]), np.array([3]), np.array([2.0]), np.ones(1))
+    for i in range(4):
+        field = np.ones((3, *SHAPE), np.float32) * own[i, :, None, None].astype(np.float32)
+        cams = np.ones((3, 4, 4), np.float32) * target[i, :, None, None].astype(np.float32)
+        # opposite errors at the ground, so that the shares there are halves
+        opposite = torch.from_numpy((2.0 * target[i, 0]) ** 2 / field[:, ::4, ::4])
+        value = stations._replace(values=np.full(1, 2.0 * target[i, 0]))
+        sums.add(torch.from_numpy(field), opposite.float(), cams, value)
+    found = sums.fit()
+    # sums of squares in float64 of logarithms in float32
+    np.testing.assert_allclose(found.explained, [1.0, 0.5, 0.0], atol=1e-6)
+    np.testing.assert_allclose(found.wide, 1.0 - (1.0 - found.wide[0]) * np.array([1.0, 0.5, 0.0]))
 
 
 def test_stations_that_training_kept_back_count_alone(own):
