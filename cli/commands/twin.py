@@ -25,6 +25,7 @@ KINDS = (
     "flights",
     "emissions",
     "geography",
+    "ground",
 )
 DEFAULT_KINDS = ("l2", "ctm", "cams", "truth")
 

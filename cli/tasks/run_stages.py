@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 WITHOUT_DAYS = ("static", "dacno2", "pandora")
 """Kinds of files that are of no days."""
 
-GROUND = ("pandora", "ground")
+GROUND = ("pandora", "maxdoas", "ground")
 """Folders of the workspace with ground columns, where [validate] names none."""
 
 

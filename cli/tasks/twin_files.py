@@ -268,6 +268,12 @@ def _write_inventory(request: Request, unit: Unit) -> None:
     write_inventory(request.twin, folder, int(unit.label), full=request.full, overwrite=True)
 
 
+def _write_ground(request: Request, unit: Unit) -> None:
+    from cli.tasks.twin_ground import write_ground
+
+    write_ground(request.twin, request.folder, unit.dates[0])
+
+
 def _write_geography(request: Request, _unit: Unit) -> None:
     from dacno2_s5p.twin.writers.all import write_static
 
@@ -286,6 +292,7 @@ WRITERS: dict[str, Writer] = {
     "flights": _write_flights,
     "emissions": _write_inventory,
     "geography": _write_geography,
+    "ground": _write_ground,
 }
 """Kinds of files and what writes them."""
 
@@ -301,6 +308,7 @@ PERIODS = {
     "flights": 4,
     "emissions": 4,
     "geography": 0,
+    "ground": 10,
 }
 """How much of the date names a unit of each kind: 10 a day, 7 a month, 4 a year, 0 all."""
 
