@@ -17,6 +17,7 @@ from cli.options.shared import (
     existing,
     output_file_option,
     overwrite_option,
+    sensor_option,
     verbosity_options,
 )
 
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 @click.command(short_help="Columns, AMFs and flags at stations or points, as CSV.")
+@sensor_option
 @click.argument(
     "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )

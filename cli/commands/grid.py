@@ -23,6 +23,7 @@ from cli.options.shared import (
     orbit_day_options,
     overwrite_option,
     qa_option,
+    sensor_option,
     update_option,
     verbosity_options,
 )
@@ -54,6 +55,7 @@ DAYS_SUFFIX = "_days"
 
 
 @click.command(short_help="L2 orbits to means on a grid, one pixel set for every a priori.")
+@sensor_option
 @click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "-o",

@@ -9,20 +9,29 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from cli.console import EXIT_DATA, one_line, print_json, show_traceback
-from cli.options.shared import json_option, verbosity_options
+from cli.options.shared import json_option, sensor_option, verbosity_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from retrieval.l2.orbit import Orbit
+
 
 @click.command(short_help="Say what a file is, what it covers and what is missing.")
+@sensor_option
 @click.argument(
     "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
+@click.option(
+    "--apriori",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="PATH",
+    help="The a priori that orbits were made with (CTMANA), where they do not hold it.",
+)
 @json_option
 @verbosity_options
-def inspect(files: tuple[Path, ...], as_json: bool) -> None:
+def inspect(files: tuple[Path, ...], apriori: Path | None, as_json: bool) -> None:
     """Say what files are: orbits, a-priori sets, ground columns, checkpoints, training stores.
 
     Meteorology, folders and ZIP archives, too.
@@ -35,6 +44,10 @@ def inspect(files: tuple[Path, ...], as_json: bool) -> None:
     For a field that does not say all that is needed: the TOML to put beside it, filled in as far as
     the file says, with "?" where it needs an answer.
 
+    Air mass factors of an orbit are recomputed from the a priori that it holds (TEMPO) or that
+    --apriori names (TROPOMI and QA4ECV with TM5-MP of the day): by how much they differ, and where
+    more than 1 %, which order of layers, temperature factor and tropopause rule closes it.
+
     Examples:
 
     \b
@@ -44,7 +57,7 @@ def inspect(files: tuple[Path, ...], as_json: bool) -> None:
     found, failures, drafts = [], [], []
     for path in files:
         try:
-            found.append(describe(path))
+            found.append(describe(path, apriori))
         except Exception as error:
             show_traceback(error)
             drafts.append(_toml(path))
@@ -76,8 +89,11 @@ def _toml(path: Path) -> str:
         return ""
 
 
-def describe(path: Path) -> dict[str, Any]:
-    """Describe any kind of file; content decides, never the name."""
+def describe(path: Path, apriori: Path | None = None) -> dict[str, Any]:
+    """Describe any kind of file; content decides, never the name.
+
+    Of an orbit whose own a priori is in the file, or given, its air mass factors are recomputed.
+    """
     from dacno2_s5p.prediction.describe import (
         describe_checkpoint,
         describe_store,
@@ -93,7 +109,7 @@ def describe(path: Path) -> dict[str, Any]:
     from retrieval.l2.open_orbit import looks_like_l2
 
     if path.is_file() and looks_like_l2(path):
-        return describe_l2(path)
+        return describe_l2(path) | gate_of(path, apriori)
     from retrieval.validation.inspect import describe_ground, looks_like_ground
 
     if looks_like_ground(path):
@@ -101,6 +117,32 @@ def describe(path: Path) -> dict[str, Any]:
     from retrieval.apriori.inspect import describe_file
 
     return describe_file(path)
+
+
+def gate_of(path: Path, apriori: Path | None) -> dict[str, Any]:
+    """Recompute the air mass factors of an original orbit; empty where nothing allows it."""
+    from contextlib import ExitStack, closing
+
+    from retrieval.apriori.registry import open_apriori
+    from retrieval.l2.columns import reretrieved_sets
+    from retrieval.l2.open_orbit import open_lenient
+    from retrieval.substitution.gate import recompute
+
+    with ExitStack() as stack:
+        orbit = stack.enter_context(open_lenient(path))
+        can = not missing_for_gate(orbit) and not reretrieved_sets(orbit)
+        if not can or (apriori is None and not orbit.own_apriori):
+            return {}
+        given = None
+        if apriori is not None:
+            given = stack.enter_context(closing(open_apriori(apriori, orbit.time)))
+        gate = recompute(orbit, given)
+    return {} if gate is None else {"air_mass_factors_recomputed": gate.as_dict()}
+
+
+def missing_for_gate(orbit: Orbit) -> list[str]:
+    """Return the variables that an orbit lacks for a re-retrieval."""
+    return [name for name in orbit.required if not orbit.has(name)]
 
 
 def _lines(value: dict[str, Any], indent: int = 0) -> Iterator[str]:

@@ -24,6 +24,7 @@ from cli.options.shared import (
     overwrite_option,
     parse_named_path,
     qa_option,
+    sensor_option,
     update_option,
     verbosity_options,
     workspace_option,
@@ -42,6 +43,7 @@ DEFAULT_SETS = {"dacno2": PROFILES, "cams": "cams"}
 
 
 @click.command(short_help="New NO2 columns, AMFs and kernels for L2 orbits with another a priori.")
+@sensor_option
 @click.argument(
     "orbits", metavar="ORBIT...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )

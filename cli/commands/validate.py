@@ -21,6 +21,7 @@ from cli.options.shared import (
     parse_named_path,
     qa_option,
     seed_option,
+    sensor_option,
     update_option,
     verbosity_options,
 )
@@ -47,6 +48,7 @@ SHOWN = ("median_difference", "median_relative_difference", "dispersion", "pears
 
 
 @click.command(short_help="Pairs with ground-based columns and their scores, before and after.")
+@sensor_option
 @click.argument(
     "orbits", metavar="ORBIT...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )

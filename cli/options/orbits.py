@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-ENDINGS = (".nc", ".nc4", ".h5")
+ENDINGS = (".nc", ".nc4", ".h5", ".he5")
 SEARCHED = (*ENDINGS, ".zip")
 """Of files that are looked for in folders."""
 

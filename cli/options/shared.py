@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import rich_click as click
+from click.core import ParameterSource
 
 from cli.console import begin_log, set_verbosity
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     Command = TypeVar("Command", bound=Callable[..., Any])
 
 WORKSPACE_VARIABLE = "DACNO2_S5P_WORKSPACE"
+
+QUALITY = {"good": 75, "usable": 50}
+"""What the words of --quality mean on the scale of qa_value [percent]: more than this."""
 
 PROFILES, STORE, RUNS = "profiles", "store", "runs"
 """Folders of the workspace that commands write: profile files, training store, training runs."""
@@ -128,15 +133,75 @@ def orbit_day_options(command: Command) -> Command:
 
 
 def qa_option(text: str, highest: int) -> Callable[[Command], Command]:
-    """Add --qa, a threshold of the stored quality value, with what it is for."""
+    """Add --qa, a threshold of the stored quality value, with what it is for, and --quality."""
+
+    def threshold(ctx: click.Context, param: click.Parameter, value: int) -> int:
+        word = ctx.meta.get("quality")
+        if word is None:
+            return value
+        if ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE:
+            msg = "--qa and --quality say the same of different products. Give one of them."
+            raise click.UsageError(msg)
+        return QUALITY[word]
+
+    def remember(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+        ctx.meta["quality"] = value
+
+    def decorate(command: Command) -> Command:
+        command = click.option(
+            "--quality",
+            type=click.Choice(list(QUALITY)),
+            metavar="good|usable",
+            is_eager=True,
+            expose_value=False,
+            callback=remember,
+            help="Of products without qa_value: pixels that their guide recommends, or all usable.",
+        )(command)
+        return click.option(
+            "--qa",
+            type=click.IntRange(0, highest),
+            default=75,
+            show_default=True,
+            metavar="PERCENT",
+            callback=threshold,
+            help=text,
+        )(command)
+
+    return decorate
+
+
+def sensor_option(command: Command) -> Command:
+    """Add --sensor, descriptions of the user's own sensors."""
+
+    def give(ctx: click.Context, _param: click.Parameter, value: tuple[Path, ...]) -> None:
+        if not value or ctx.resilient_parsing:
+            return
+        from retrieval.errors import ProductError
+        from retrieval.l2.open_orbit import GIVEN, give_sensors
+
+        past = os.environ.get(GIVEN)
+        try:
+            give_sensors(value)
+        except ProductError as error:
+            raise click.UsageError(str(error)) from error
+        ctx.call_on_close(lambda: _restore(GIVEN, past))
+
     return click.option(
-        "--qa",
-        type=click.IntRange(0, highest),
-        default=75,
-        show_default=True,
-        metavar="PERCENT",
-        help=text,
-    )
+        "--sensor",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        multiple=True,
+        metavar="TOML",
+        expose_value=False,
+        callback=give,
+        help="Description of a sensor (docs/sensors.md); repeatable.",
+    )(command)
+
+
+def _restore(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
 
 
 def dry_run_option(text: str) -> Callable[[Command], Command]:

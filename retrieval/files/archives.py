@@ -33,7 +33,7 @@ thousand, classic netCDF with many fills some tens."""
 LARGE_MEMBER_BYTES = 2**30
 """Members below this may grow by any factor."""
 
-MEMBER_ENDINGS = (".nc", ".nc4", ".cdf", ".h5", ".grib", ".grib2", ".grb", ".grb2", "")
+MEMBER_ENDINGS = (".nc", ".nc4", ".cdf", ".h5", ".he5", ".grib", ".grib2", ".grb", ".grb2", "")
 """What members of an archive may end in to be data."""
 
 ARCHIVES_KEPT = 2

@@ -73,7 +73,12 @@ def damaged(path: Path, error: BaseException) -> ProductError:
     )
 
 
-def copy_cropped(source: h5py.File, target: h5py.File, crop: Mapping[str, slice]) -> None:
+def copy_cropped(
+    source: h5py.File,
+    target: h5py.File,
+    crop: Mapping[str, slice],
+    axes: Mapping[str, Sequence[str]] | None = None,
+) -> None:
     """Copy all groups, dimensions, variables and attributes, cropped along some dimensions.
 
     Parameters
@@ -85,6 +90,8 @@ def copy_cropped(source: h5py.File, target: h5py.File, crop: Mapping[str, slice]
     crop : mapping of str to slice
         Path of a dimension ("/PRODUCT/scanline") to the positions that are kept. Dimensions not
         named are kept whole. Variables are found by their dimension scales, wherever they are.
+    axes : mapping of str to sequence of str, optional
+        Names of the dimensions of variables by their paths, for files without dimension scales.
 
     Raises
     ------
@@ -93,7 +100,7 @@ def copy_cropped(source: h5py.File, target: h5py.File, crop: Mapping[str, slice]
     """
     source, target = source["/"], target["/"]  # a file's own properties do not say its order
     _copy_attributes(source.id, target.id)
-    copy = _Copy(crop)
+    copy = _Copy(crop, axes or {})
     with ChunkQueue() as queue:
         _copy_group(source, target, copy, queue)
     for dataset, paths in copy.made:
@@ -108,6 +115,8 @@ class _Copy:
     ----------
     crop : mapping of str to slice
         As for `copy_cropped`.
+    axes : mapping of str to sequence of str
+        As for `copy_cropped`.
     made : list of (Dataset, paths)
         New variables whose dimensions are not attached yet.
     scales : dict of int to str
@@ -115,6 +124,7 @@ class _Copy:
     """
 
     crop: Mapping[str, slice]
+    axes: Mapping[str, Sequence[str]]
     made: list[tuple[h5py.Dataset, tuple[str | None, ...]]] = field(default_factory=list)
     scales: dict[int, str] = field(default_factory=dict)
 
@@ -151,11 +161,11 @@ def dimension_paths(
 
 
 def attach_dimensions(dataset: h5py.Dataset, paths: Sequence[str | None]) -> None:
-    """Attach the dimension scales with the given paths in the file of `dataset`."""
+    """Attach the dimension scales with the given paths in the file of `dataset`; none for none."""
     if h5ds.is_scale(dataset.id):
         return
     for axis, path in enumerate(paths):
-        if path is not None:
+        if path:
             h5ds.attach_scale(dataset.id, dataset.file[path].id, axis)
 
 
@@ -252,9 +262,10 @@ def _copy_dataset(
 ) -> None:
     """Copy the kept part of one variable, block by block."""
     paths = dimension_paths(source, copy.scales)
+    named = copy.axes.get(source.name, paths)
     selection = [
         copy.crop.get(path or "", slice(0, size))
-        for path, size in zip(paths, source.shape, strict=True)
+        for path, size in zip(named, source.shape, strict=True)
     ]
     shape = tuple(part.stop - part.start for part in selection)
     target = create_like(source, parent, name, shape)

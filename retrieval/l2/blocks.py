@@ -93,15 +93,27 @@ class OrbitBlocks:
             has_kernel=np.asarray(has_kernel),
             has_tropopause=self._end.is_valid[rows].reshape(-1),
             assumed_altitude=assumed,
+            tropopause_pressure=self._tropopause_pressure(rows),
         )
 
     def _is_troposphere(self, rows: slice, surface_pressure: Float) -> Bool:
         if self._end.index is not None:
             index = self._end.index[rows].reshape(-1)
             return airmass.troposphere(index, self.orbit.n_layer, self.tropopause)
+        pressure = self._tropopause_pressure(rows)
+        if pressure is None:
+            msg = "Invalid tropopause. An index or a pressure ends the troposphere. Given neither."
+            raise ValueError(msg)
+        nodes = self.orbit.node_pressure
+        if nodes is not None:
+            return np.asarray(nodes > pressure[:, None])
         edges = self.orbit.pressure_edges(surface_pressure)
-        pressure = np.asarray(self._end.pressure)[rows].astype(np.float64).reshape(-1)
         return airmass.troposphere_by_pressure(edges, pressure)
+
+    def _tropopause_pressure(self, rows: slice) -> Float | None:
+        if self._end.pressure is None:
+            return None
+        return self._end.pressure[rows].astype(np.float64).reshape(-1)
 
     def _kernels(self, rows: slice) -> Float:
         if rows.start < self._slab.start or rows.stop > self._slab.stop:

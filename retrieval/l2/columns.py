@@ -19,7 +19,7 @@ import numpy as np
 from retrieval.errors import ProductError
 from retrieval.files.archives import is_zip, orbit_content, orbit_members
 from retrieval.files.names import parse_s5p
-from retrieval.l2.names import ORIGINAL_SUFFIX, TM5
+from retrieval.l2.names import TROPOSPHERIC_COLUMN
 from retrieval.l2.open_orbit import sensors
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class ColumnProduct:
     Attributes
     ----------
     label : str
-        Name of the a priori: "TM5", "DACNO2", "CAMS_Europe" (KNMI's), ...
+        Name of the a priori: "TM5" or what the product has, "DACNO2", "CAMS_Europe" (KNMI's), ...
     column : str
         Name of the column's variable.
     air_mass_factor : str
@@ -110,7 +110,7 @@ def is_replaced(orbit: Orbit) -> bool:
 
 
 def find_columns(orbit: Orbit) -> list[ColumnProduct]:
-    """List the tropospheric columns of a file: TM5 first, then our sets, then others' columns.
+    """List the tropospheric columns of a file: the product's own, our sets, others' columns.
 
     Parameters
     ----------
@@ -124,11 +124,15 @@ def find_columns(orbit: Orbit) -> list[ColumnProduct]:
     """
     ours = reretrieved_sets(orbit)
     replaced = is_replaced(orbit)
-    found = [_product(TM5, replaced, orbit, is_ours=False)]
+    found = [_product(orbit.names.apriori, replaced, orbit, is_ours=False)]
     for i, name in enumerate(ours):
         has_standard_name = replaced and i == 0
         found.append(_product(name, not has_standard_name, orbit, is_ours=True))
-    known = {product.column for product in found} | {f"{orbit.names.column}{ORIGINAL_SUFFIX}"}
+    known = {product.column for product in found} | {
+        f"{orbit.names.column}{orbit.names.original_suffix}"
+    }
+    precision = orbit.names.own(f"{TROPOSPHERIC_COLUMN}_precision")
+    known |= {f"{precision}_{name}_apriori" for name in (*ours, orbit.names.apriori)}
     added = re.compile(rf"{orbit.names.column}_(?!{_NO_COLUMN})(?P<label>\w*apriori\w*)")
     for name in orbit.variables:
         match = added.fullmatch(name)
@@ -140,7 +144,7 @@ def find_columns(orbit: Orbit) -> list[ColumnProduct]:
 
 def read_column(orbit: Orbit, product: ColumnProduct, crop: Crop) -> NDArray[np.floating]:
     """Read a column on a crop [mol m-2], shape (scanline, ground_pixel), NaN where fill."""
-    return orbit.read(product.column, crop)
+    return orbit.read_column(product.column, crop)
 
 
 def read_air_mass_factor(
@@ -168,8 +172,8 @@ def read_air_mass_factor(
     reference = next(iter(find_columns(orbit)), None)
     if reference is None or not reference.air_mass_factor:
         return None
-    slant = orbit.read(reference.air_mass_factor, crop) * orbit.read(reference.column, crop)
-    column = orbit.read(product.column, crop).astype(np.float64)
+    slant = orbit.read(reference.air_mass_factor, crop) * read_column(orbit, reference, crop)
+    column = read_column(orbit, product, crop).astype(np.float64)
     column[np.abs(column) < TINY_COLUMN] = np.nan
     return np.asarray(slant / column)
 

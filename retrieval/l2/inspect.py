@@ -11,7 +11,6 @@ from retrieval.files.damage import CONTENT_ERRORS
 from retrieval.files.hdf5_copy import damaged
 from retrieval.files.names import parse_s5p
 from retrieval.l2.columns import find_columns, is_replaced, reretrieved_sets
-from retrieval.l2.names import TM5
 from retrieval.l2.open_orbit import open_lenient
 from retrieval.l2.quality import QA_RECOMMENDED
 
@@ -202,7 +201,8 @@ def _counts(orbit: Orbit) -> dict[str, int]:
 def _reretrieval(orbit: Orbit) -> dict[str, Any]:
     """Say how the file was re-retrieved, and which columns others have added."""
     columns = find_columns(orbit)
-    added = [item.column for item in columns if not item.is_ours and item.label != TM5]
+    own = orbit.names.apriori
+    added = [item.column for item in columns if not item.is_ours and item.label != own]
     sets = reretrieved_sets(orbit)
     found: dict[str, Any] = {"columns_added_by_others": added, "apriori_sets": sets}
     if sets:

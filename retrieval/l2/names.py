@@ -15,9 +15,7 @@ TROPOSPHERIC_COLUMN = "nitrogendioxide_tropospheric_column"
 TROPOSPHERIC_AMF = "air_mass_factor_troposphere"
 """Name of the air mass factor of TROPOMI, and of every sensor's in a Dataset."""
 TM5 = "TM5"
-"""Label of what is made with the operational a priori."""
-ORIGINAL_SUFFIX = "_TM5_apriori"
-"""Where the replace layout keeps each original variable it replaces."""
+"""Label of what is made with the a priori of TROPOMI's product."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,8 @@ class SensorNames:
     group, amf_group : str
         Groups that hold them, without leading slash; new variables stand there.
     pixel_dimensions : tuple of str
-        Paths of the dimension scales of a pixel's variables, scanline and ground pixel last.
+        Paths of the dimension scales of a pixel's variables, scanline and ground pixel last; empty
+        where the file has no scales.
     layer_dimension : str
         Path of the dimension scale of the layers; empty where the file has none.
     fields : mapping of str to str
@@ -51,6 +50,10 @@ class SensorNames:
         Of the columns.
     per_mol_m2 : float
         Columns in `units` are those in mol m-2 times this.
+    apriori : str
+        Label of the a priori that the product is made with, in capitals.
+    has_weights : bool
+        Whether `kernel` holds scattering weights, which do not depend on the a priori.
     total_amf, total_column : str
         What the replace layout rescales; empty where the product has none.
     not_recomputed : tuple of str
@@ -83,6 +86,8 @@ class SensorNames:
     per_mol_m2: float = 1.0
     total_amf: str = ""
     total_column: str = ""
+    apriori: str = TM5
+    has_weights: bool = False
     not_recomputed: tuple[str, ...] = ()
     own_names: Mapping[str, str] = field(default_factory=dict)
 
@@ -96,6 +101,11 @@ class SensorNames:
             return known
         name = name.replace(TROPOSPHERIC_COLUMN, self.column)
         return name.replace(TROPOSPHERIC_AMF, self.amf)
+
+    @property
+    def original_suffix(self) -> str:
+        """Ending under which the replace layout keeps each original variable it replaces."""
+        return f"_{self.apriori}_apriori"
 
     @property
     def n_leading(self) -> int:

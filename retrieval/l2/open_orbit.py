@@ -7,9 +7,11 @@ are found by looking, nothing else needs to change. Which sensor a file is of, i
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import netCDF4
 
@@ -18,27 +20,62 @@ from retrieval.files.archives import orbit_content
 from retrieval.files.damage import CONTENT_ERRORS
 from retrieval.files.hdf5_safety import refuse_unsafe
 from retrieval.l2 import sensors as package
+from retrieval.l2.description import read_description
 from retrieval.l2.orbit import Orbit
+from retrieval.l2.sensors.described import sensor_of
 from retrieval.l2.sensors.tropomi import PRODUCT_NAME, Tropomi, product_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 S5P_ID_LENGTH = 83
 
 
-@cache
+GIVEN = "DACNO2_S5P_SENSORS"
+"""Environment variable with the user's descriptions, so that every process of a call has them."""
+
+
+def give_sensors(paths: Sequence[Path]) -> None:
+    """Make descriptions of sensors known, in this process and those it starts.
+
+    Raises
+    ------
+    ProductError
+        If one is not valid.
+    """
+    for path in paths:
+        _described(path.resolve())
+    os.environ[GIVEN] = os.pathsep.join(str(path.resolve()) for path in paths)
+
+
 def sensors() -> tuple[type[Orbit], ...]:
-    """Return the sensors that can be read, in the order of their modules."""
+    """Return the sensors that can be read: the user's first, then in the order of modules."""
+    paths = filter(None, os.environ.get(GIVEN, "").split(os.pathsep))
+    return (*(_described(Path(path)) for path in paths), *_packaged())
+
+
+@cache
+def _described(path: Path) -> type[Orbit]:
+    return sensor_of(read_description(path))
+
+
+@cache
+def _packaged() -> tuple[type[Orbit], ...]:
     names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
     modules = [importlib.import_module(f"{package.__name__}.{name}") for name in names]
-    return tuple(module.SENSOR for module in modules if hasattr(module, "SENSOR"))
+    described = [sensor for module in modules for sensor in getattr(module, "SENSORS", ())]
+    return (*described, *(module.SENSOR for module in modules if hasattr(module, "SENSOR")))
 
 
-def open_orbit(path: str | Path) -> Orbit:
+def open_orbit(path: str | Path, *, sensor: str | Path | None = None) -> Orbit:
     """Open and check an L2 NO2 file.
 
     Parameters
     ----------
     path : path
         An orbit or granule of a sensor that is known, or a ZIP archive with one in it.
+    sensor : path, optional
+        Description of its sensor (docs/sensors.md), whatever the file looks like.
 
     Returns
     -------
@@ -65,8 +102,9 @@ def open_orbit(path: str | Path) -> Orbit:
             f"the library says: {_first_line(error)}. Download the file again."
         )
         raise ProductError(msg) from error
-    orbit = _sensor_of(dataset)(path, dataset, content)
+    kind = _described(Path(sensor).resolve()) if sensor is not None else _sensor_of(dataset)
     try:
+        orbit = kind(path, dataset, content)
         with orbit.reading("its variables"):
             orbit.check()
     except ProductError:
@@ -98,7 +136,11 @@ def open_lenient(path: Path) -> Orbit:
         )
         raise ProductError(msg) from error
     dataset.set_auto_maskandscale(False)
-    orbit = _sensor_of(dataset)(path, dataset, content)
+    try:
+        orbit = _sensor_of(dataset)(path, dataset, content)
+    except ProductError:
+        dataset.close()
+        raise
     names = orbit.names
     missing = [n for n in (names.latitude, names.longitude, names.column) if not orbit.has(n)]
     product = _product_of(orbit)

@@ -65,6 +65,8 @@ class Orbit(ABC):
     """Variables without which no pixel can be re-retrieved."""
     needs: ClassVar[Mapping[str, tuple[str, ...]]]
     """Job to the variables it needs, for `inspect`."""
+    timing: ClassVar[tuple[str, ...]] = ("time", "delta_time")
+    """Variables with the times of scanlines."""
     advice: ClassVar[str]
     """What to do with a file that is laid out otherwise."""
 
@@ -131,6 +133,43 @@ class Orbit(ABC):
             M_total, where the product has one.
         """
 
+    @property
+    def node_pressure(self) -> Float | None:
+        """Pressures [Pa], surface first, where the sensitivity stands at points, not on layers.
+
+        Layers are then those of the a-priori set (docs/formats.md 11.3).
+        """
+        return None
+
+    @property
+    def lacks_temperature(self) -> bool:
+        """True where weights at points still need the temperature factor of the absorption."""
+        return False
+
+    @property
+    def own_apriori(self) -> str:
+        """Where the file has the a priori that it was made with; empty where it has none."""
+        return ""
+
+    def read_apriori(self, crop: Crop) -> Float:
+        """Read the file's own a-priori partial columns [mol m-2], surface first.
+
+        Raises
+        ------
+        ProductError
+            If the product does not carry them.
+        """
+        msg = (
+            f"{self.path.name} has no a priori of its own. {self.names.sensor} products do not "
+            f"carry it. Given crop {crop}. Give the a priori as a set."
+        )
+        raise ProductError(msg)
+
+    def temperature_factor(self, crop: Crop) -> Float | None:
+        """Factor that `read_kernel` brings weights to the layers' temperatures with, if it does."""
+        del crop
+        return None
+
     # --- what is the same for all, unless a sensor says otherwise -------------------------------
 
     def read_kernel(self, crop: Crop) -> Float:
@@ -150,6 +189,13 @@ class Orbit(ABC):
                 found[field] = found[field].astype(np.float64) / self.names.per_mol_m2
         return found
 
+    def read_column(self, name: str, crop: Crop) -> Float:
+        """Read a column, one of the product's or a new one beside it, in mol m-2."""
+        values = self.read(name, crop)
+        if self.names.per_mol_m2 == 1.0:
+            return values
+        return values.astype(np.float64) / self.names.per_mol_m2
+
     def has_field(self, *fields: str) -> bool:
         """Tell whether the file holds all of these fields."""
         known = [self.names.fields.get(field, "") for field in fields]
@@ -167,6 +213,13 @@ class Orbit(ABC):
     def read_footprints(self, crop: Crop) -> Footprints:
         """Read where the pixels are: centres and corners."""
         return Footprints(*self.read_centres(crop), *self.read_corners(crop))
+
+    @property
+    def grid_needs(self) -> tuple[str, ...]:
+        """Variables without which pixels cannot be put on a grid."""
+        names = self.names
+        found = (names.latitude_bounds, names.longitude_bounds, *self.timing, names.quality)
+        return tuple(name for name in found if name)
 
     @property
     def has_quality(self) -> bool:
@@ -277,7 +330,7 @@ class Orbit(ABC):
     def group_attribute(self, name: str) -> str:
         """Attribute of the column's group as text, empty where absent."""
         group: Any = self.dataset
-        for part in self.names.group.split("/"):
+        for part in filter(None, self.names.group.split("/")):
             group = group.groups.get(part) if group is not None else None
         return "" if group is None else str(getattr(group, name, ""))
 

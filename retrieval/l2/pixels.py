@@ -180,6 +180,8 @@ class Pixels:
         Whether sensitivity and air mass factors, and the tropopause, are valid.
     assumed_altitude : ndarray of bool, shape (n,)
         True where `surface_altitude` is that of the standard atmosphere.
+    tropopause_pressure : ndarray, shape (n,), or None
+        [Pa], where the product ends the troposphere by pressure.
 
     Raises
     ------
@@ -201,6 +203,7 @@ class Pixels:
     has_kernel: Bool
     has_tropopause: Bool
     assumed_altitude: Bool
+    tropopause_pressure: Float | None = None
 
     def __post_init__(self) -> None:
         n = self.geometry.latitude.size

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-NEEDED = ("latitude_bounds", "longitude_bounds", "time", "delta_time", "qa_value")
 SCIENCE_OPTIONS = ("above", "above_vmr_ppt", "merge_height_m", "time_rule", "tropopause")
 """Options of `reretrieve` that change columns; a map is made of files that agree in them."""
 
@@ -186,7 +185,7 @@ def scan_orbit(path: Path) -> tuple[OrbitIdentity, str, tuple[str, ...]]:
 
 
 def product_labels(path: str | Path) -> tuple[str, ...]:
-    """Labels of the tropospheric columns of a file, TM5 first."""
+    """Labels of the tropospheric columns of a file, the product's own first."""
     with open_lenient(Path(path)) as orbit:
         return tuple(product.label for product in find_columns(orbit))
 
@@ -233,7 +232,7 @@ def read_pixels(
         _check_variables(orbit)
         columns = _columns(orbit, products)
         crop, footprints = locate_pixels(orbit, grid)
-        values = [orbit.read(column, crop) for column in columns.values()]
+        values = [orbit.read_column(column, crop) for column in columns.values()]
         values += [read_side_column(one, orbit, crop) for one in side]
         mask = _mask(orbit, crop, values, qa_threshold)
         for condition in where:
@@ -260,10 +259,11 @@ def read_pixels(
 
 
 def _check_variables(orbit: Orbit) -> None:
-    missing = [name for name in NEEDED if not orbit.has(name)]
+    needed = orbit.grid_needs
+    missing = [name for name in needed if not orbit.has(name)]
     if missing:
         msg = (
-            f"{orbit.path.name} has no variable {missing[0]}. Gridding needs {', '.join(NEEDED)}. "
+            f"{orbit.path.name} has no variable {missing[0]}. Gridding needs {', '.join(needed)}. "
             "Given a file without. Get the full file."
         )
         raise ProductError(msg)
@@ -286,9 +286,11 @@ def _mask(
     orbit: Orbit, crop: Crop, values: Sequence[Float], qa_threshold: int
 ) -> NDArray[np.bool_]:
     """One mask for all products, on the stored integer of the quality value."""
-    raw, is_valid = orbit.read_quality(crop)
-    # float32 0.75 is below 0.75: a comparison of scaled values lets 75 pass (docs/equations.md 2.6)
-    mask = is_valid & (raw > qa_threshold)
+    mask = np.ones(crop.shape, dtype=bool)
+    if orbit.has_quality:
+        raw, is_valid = orbit.read_quality(crop)
+        # float32 0.75 is below 0.75: scaled values would let 75 pass (docs/equations.md 2.6)
+        mask = is_valid & (raw > qa_threshold)
     for one in values:
         mask &= np.isfinite(one)
     return np.asarray(mask)

@@ -370,3 +370,35 @@ def temperature_correction(temperature: Float) -> Float:
     """
     difference = temperature - ABSORPTION_TEMPERATURE
     return np.asarray(1.0 - 0.00316 * difference + 3.39e-6 * difference**2)
+
+
+def weights_between_nodes(weights: Float, node_pressure: Float, pressure: Float) -> Float:
+    """Weights given at pressures, brought to others: linear in ln p, constant beyond the ends.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (n, node)
+        w at the nodes [1].
+    node_pressure : ndarray, shape (node,)
+        [Pa], surface first, strictly decreasing.
+    pressure : ndarray, shape (n, layer)
+        Middle of the layers [Pa].
+
+    Returns
+    -------
+    ndarray, shape (n, layer)
+
+    Examples
+    --------
+    >>> nodes = np.array([1e5, 1e4])
+    >>> weights_between_nodes(np.array([[0.5, 1.5]]), nodes, np.array([[1.1e5, 31622.7766, 1e3]]))
+    array([[0.5, 1. , 1.5]])
+    """
+    with np.errstate(divide="ignore"):  # a layer without air at the top of a model
+        at = -np.log(pressure)
+    node = -np.log(node_pressure)
+    upper = np.clip(np.searchsorted(node, at, side="right"), 1, node.size - 1)
+    share = np.clip((at - node[upper - 1]) / (node[upper] - node[upper - 1]), 0.0, 1.0)
+    low = np.take_along_axis(weights, upper - 1, axis=1)
+    high = np.take_along_axis(weights, upper, axis=1)
+    return np.asarray(low * (1.0 - share) + high * share)

@@ -113,7 +113,7 @@ class CurvilinearGrid:
             raise AprioriError(msg)
         middle = _middle(longitude)
         longitude = longitude - FULL_CIRCLE * np.round((longitude - middle) / FULL_CIRCLE)
-        meshes = (_corner_mesh(longitude), np.clip(_corner_mesh(latitude), -90.0, 90.0))
+        meshes = (corner_mesh(longitude), np.clip(corner_mesh(latitude), -90.0, 90.0))
         corners = [
             np.stack([m[:-1, :-1], m[:-1, 1:], m[1:, 1:], m[1:, :-1]], axis=-1) for m in meshes
         ]
@@ -317,7 +317,7 @@ def _middle(longitude: Float) -> float:
     return float(np.rad2deg(np.arctan2(np.sin(angle).mean(), np.cos(angle).mean())))
 
 
-def _corner_mesh(centres: Float) -> Float:
+def corner_mesh(centres: Float) -> Float:
     """Corners midway between four centres, (n_y, n_x) -> (n_y + 1, n_x + 1)."""
     mesh = centres
     for axis in (0, 1):

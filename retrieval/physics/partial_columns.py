@@ -231,6 +231,43 @@ def _layer_mole_fraction(partial_column: Float, edges: Float) -> Float:
     return np.asarray(np.divide(partial_column, air, out=np.zeros(air.shape), where=air > 0))
 
 
+def own_edges(vertical: Vertical, surface_pressure: Float, atmosphere: Atmosphere) -> Float:
+    """Interfaces of a set's own layers over pixels [Pa], surface first, shape (n, layer + 1).
+
+    Layers of sets on levels lie between the levels; below the lowest one is another. Layers below
+    ground have no thickness.
+
+    Parameters
+    ----------
+    vertical : Vertical
+        The set's coordinate.
+    surface_pressure : ndarray, shape (n,)
+        [Pa].
+    atmosphere : Atmosphere
+        Over the pixels, for sets on heights.
+
+    Examples
+    --------
+    >>> from retrieval.physics.layers import StandardAtmosphere
+    >>> ground = np.array([95000.0])
+    >>> air = StandardAtmosphere(ground, np.array([500.0]))
+    >>> own_edges(PressureLevels(np.array([1e5, 8e4, 5e4])), ground, air).tolist()
+    [[95000.0, 95000.0, 80000.0, 50000.0]]
+    """
+    n = surface_pressure.size
+    if isinstance(vertical, HybridLayers):
+        return _edges_on_ground(vertical, surface_pressure)
+    if isinstance(vertical, PressureLevels):
+        above = np.minimum(vertical.pressure, surface_pressure[:, None])
+    else:
+        is_levels = isinstance(vertical, HeightLevels)
+        nodes = vertical.height if isinstance(vertical, HeightLevels) else vertical.height_edges
+        nodes = nodes if is_levels and nodes[0] > 0 else nodes[1:]
+        above = atmosphere.pressure_at(np.broadcast_to(nodes, (n, nodes.size)))
+        above = np.minimum(above, surface_pressure[:, None])
+    return np.concatenate([surface_pressure[:, None], above], axis=1)
+
+
 def columns_above(
     profile: Float,
     vertical: Vertical,

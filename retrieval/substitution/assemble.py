@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.l2.names import TM5
 from retrieval.l2.orbit import FIELDS, Orbit
 from retrieval.l2.pixels import Crop, Pixels
 from retrieval.l2.product.results import SubstitutionFlag
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     Stored = NDArray[np.float32]
 
-ENSEMBLE = "standard deviation of 1/M' over the sets and TM5"
+ENSEMBLE = "standard deviation of 1/M' over the sets and {own}"
 OWN_UNCERTAINTY = "no2_uncertainty of the set through dM'/dn"
 
 
@@ -46,9 +45,11 @@ class Assembly:
         self._sets = [SetTable.empty(name, crop.shape, orbit.n_layer, has) for name in names]
         has_strat = orbit.has_field("stratospheric_column", "amf_stratosphere", "amf_total")
         self._tm5 = self._empty() if has_strat else None
-        pairs = [(name, TM5) for name in names] + [(names[0], name) for name in names[1:]]
+        own = self._names.apriori
+        self._ensemble = ENSEMBLE.format(own=own)
+        pairs = [(name, own) for name in names] + [(names[0], name) for name in names[1:]]
         self._relative = {pair: self._empty() for pair in pairs}
-        self._error_source = dict.fromkeys(names, ENSEMBLE)
+        self._error_source = dict.fromkeys(names, self._ensemble)
 
     def _empty(self) -> Stored:
         return np.full(self._shape, np.nan, dtype=np.float32)
@@ -101,7 +102,7 @@ class Assembly:
             )
             target.scatter(self._tm5, column)
         amf = {fields.name: part.amf for fields, part in zip(self._sets, done, strict=True)}
-        amf[TM5] = block.amf_troposphere
+        amf[self._names.apriori] = block.amf_troposphere
         for (name, reference), change in self._relative.items():
             target.scatter(change, 100.0 * (amf[reference] / amf[name] - 1.0))
 
@@ -119,7 +120,7 @@ class Assembly:
             random = block.precision_kernel * (block.amf_troposphere / part.amf)
             relative_variance = error**2
             if part.relative_error is not None:
-                self._error_source[fields.name] = f"{ENSEMBLE}; {OWN_UNCERTAINTY}"
+                self._error_source[fields.name] = f"{self._ensemble}; {OWN_UNCERTAINTY}"
                 relative_variance = relative_variance + np.nan_to_num(part.relative_error) ** 2
             precision = np.sqrt(random**2 + relative_variance * column**2)
             target.scatter(fields.tropospheric_column_precision_kernel, random)

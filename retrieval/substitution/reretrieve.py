@@ -24,6 +24,7 @@ from retrieval.l2.columns import reretrieved_sets
 from retrieval.l2.open_orbit import open_orbit
 from retrieval.l2.orbit import Orbit
 from retrieval.l2.product.write import not_original, write_product
+from retrieval.substitution.gate import is_own, recompute
 from retrieval.substitution.job import (
     Job,
     OpenedSets,
@@ -52,13 +53,16 @@ MAXIMUM_FRACTION_ABOVE = 0.95
 def default_output(orbit: Path, sets: Mapping[str, Path], folder: Path | None = None) -> Path:
     """Name of the output: STEM_SET1[-SET2...].nc beside the orbit or in a folder, `_` dropped.
 
+    HDF-EOS5 files keep their ending, .he5.
+
     Examples
     --------
     >>> default_output(Path("a.nc"), {"dacno2": Path("p"), "cams": Path("c")}).name
     'a_DACNO2-CAMS.nc'
     """
     names = "-".join(name.upper().replace("-", "").replace("_", "") for name in sets)
-    return (folder or orbit.parent) / f"{orbit.stem}_{names}.nc"
+    ending = orbit.suffix if orbit.suffix == ".he5" else ".nc"
+    return (folder or orbit.parent) / f"{orbit.stem}_{names}{ending}"
 
 
 def reretrieve(
@@ -107,6 +111,7 @@ def reretrieve(
         check_output(target, overwrite=job.overwrite, inputs=[source, *set_files(job, found)])
         inputs = input_paths(opened, job, found)
         say_what_is_assumed(opened, found)
+        warn_of_gate(opened, found)
         pending = checksums.map(input_file, *zip(*inputs, strict=True))
         result, crop = substitute(
             opened,
@@ -189,6 +194,25 @@ def say_what_is_assumed(orbit: Orbit, found: OpenedSets) -> None:
                 apriori.files[0].name if apriori.files else apriori.kind,
                 orbit.path.name,
             )
+
+
+def warn_of_gate(orbit: Orbit, found: OpenedSets) -> None:
+    """Warn where a file's own air mass factors do not come out of its own a priori.
+
+    That is in the file, or one of the sets where that is TM5-MP and the product was made with it.
+    """
+    own = None
+    if not orbit.own_apriori:
+        own = next((one for one in found.sets.values() if is_own(orbit, one)), None)
+        if own is None:
+            return
+    gate = recompute(orbit, own)
+    if gate is not None and not gate.closes:
+        logger.warning(
+            "%s: %s. Its new columns are not to be trusted before that is understood.",
+            orbit.path.name,
+            gate,
+        )
 
 
 def _warn_of_empty_sets(summary: OrbitSummary) -> None:

@@ -26,6 +26,7 @@ from retrieval.substitution.assemble import Assembly
 from retrieval.substitution.collocate import Collocator
 from retrieval.substitution.options import Above, Options, check_names, rule_of
 from retrieval.substitution.recompute import COMPUTED, SetColumns, UpperPart, compute_set
+from retrieval.substitution.set_layers import check_layers, edges_between_nodes, on_layers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -85,6 +86,8 @@ def substitute(
     """
     options = options or Options()
     names = check_names(sets)
+    _check_own_name(orbit, names)
+    check_layers(orbit, options)
     if options.above is Above.UPPER:
         _check_upper(upper)
     primary = next(iter(sets.values()))
@@ -140,7 +143,8 @@ class _Chain:
         whole = self.blocks.read(rows)
         index = np.flatnonzero(whole.has_kernel & whole.has_tropopause)
         block = whole.take(index)
-        columns = self._pixel_columns(block)
+        atmosphere = self._atmosphere(block)
+        columns = self._pixel_columns(block, atmosphere)
         upper = None
         if self.upper is not None:
             upper = UpperPart(self.upper.apriori, self.upper.profiles(block.geometry))
@@ -152,10 +156,14 @@ class _Chain:
             if key not in shared:
                 shared[key] = collocator.weights(block.geometry)
             profiles = collocator.profiles(block.geometry, shared[key])
-            done.append(
-                compute_set(collocator.apriori, profiles, block, columns, self.options, upper)
-            )
-        self._count_missing(columns.atmosphere, done)
+            apriori = collocator.apriori
+            there, air = block, columns
+            if air is None:
+                above = upper.apriori if upper is not None else None
+                orbit = self.blocks.orbit
+                there, air = on_layers_of(apriori, above, block, orbit, atmosphere)
+            done.append(compute_set(apriori, profiles, there, air, self.options, upper))
+        self._count_missing(atmosphere, done)
         self.assembly.store(rows, whole, index, block, done)
 
     def _count_missing(self, atmosphere: Atmosphere, done: list[SetColumns]) -> None:
@@ -176,15 +184,34 @@ class _Chain:
                     name,
                 )
 
-    def _pixel_columns(self, block: Pixels) -> PixelColumns:
-        edges = self.blocks.orbit.pressure_edges(block.surface_pressure)
+    def _atmosphere(self, block: Pixels) -> Atmosphere:
         if self.meteo is None:
-            atmosphere: Atmosphere = StandardAtmosphere(
-                block.surface_pressure, block.surface_altitude
-            )
+            return StandardAtmosphere(block.surface_pressure, block.surface_altitude)
+        orbit = self.blocks.orbit
+        nodes = orbit.node_pressure
+        if nodes is None:
+            edges = orbit.pressure_edges(block.surface_pressure)
         else:
-            atmosphere = self.meteo.atmosphere(block.geometry, block.surface_pressure, edges)
+            edges = edges_between_nodes(nodes, block.surface_pressure)
+        return self.meteo.atmosphere(block.geometry, block.surface_pressure, edges)
+
+    def _pixel_columns(self, block: Pixels, atmosphere: Atmosphere) -> PixelColumns | None:
+        """Return the layers of the file over the pixels; None where it has none of its own."""
+        if self.blocks.orbit.node_pressure is not None:
+            return None
+        edges = self.blocks.orbit.pressure_edges(block.surface_pressure)
         return PixelColumns(block.surface_pressure, edges, atmosphere)
+
+
+def _check_own_name(orbit: Orbit, names: list[str]) -> None:
+    """Refuse a set that is called as the product calls its own a priori."""
+    own = orbit.names.apriori
+    if own in names:
+        msg = (
+            f"Invalid set name {own}. It must not be that of the a priori of {orbit.path.name} "
+            f"itself. Given {', '.join(names)}. Give the set another name."
+        )
+        raise AprioriError(msg)
 
 
 def _check_upper(upper: AprioriSet | None) -> None:

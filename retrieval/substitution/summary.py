@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrieval.l2.columns import find_columns
-from retrieval.l2.names import TM5
 from retrieval.l2.product.results import SubstitutionFlag, SubstitutionWarning
 from retrieval.l2.quality import QA_RECOMMENDED, common_pixels_of_file
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
@@ -68,7 +67,7 @@ def common_pixels(
     The quality value is compared as the stored integer; float32 0.75 is not safe (docs/equations.md
     2.6). Files without `qa_value` are not filtered.
     """
-    original = orbit.read(orbit.names.column, crop)
+    original = orbit.read_column(orbit.names.column, crop)
     columns = [original, *(fields.tropospheric_column for fields in result.sets)]
     return common_pixels_of_file(orbit, crop, columns, qa_threshold)
 
@@ -82,8 +81,9 @@ def further_columns(orbit: Orbit) -> dict[str, str]:
         Label to variable name, e.g. "CAMS_Europe" to
         "nitrogendioxide_tropospheric_column_CAMS_apriori_Europe".
     """
+    own = orbit.names.apriori
     return {
-        product.label: product.column for product in find_columns(orbit) if product.label != TM5
+        product.label: product.column for product in find_columns(orbit) if product.label != own
     }
 
 
@@ -105,19 +105,20 @@ def summarise(
     qa_threshold : int
         Pixels with a stored quality value above it take part.
     """
-    column = orbit.read(orbit.names.column, crop).astype(np.float64)
+    own = orbit.names.apriori
+    column = orbit.read_column(orbit.names.column, crop).astype(np.float64)
     amf = orbit.read(orbit.names.amf, crop).astype(np.float64)
     mask = common_pixels(orbit, crop, result, qa_threshold)
     further = {
-        label: orbit.read(name, crop).astype(np.float64)
+        label: orbit.read_column(name, crop).astype(np.float64)
         for label, name in further_columns(orbit).items()
     }
     for values in further.values():
         if np.isfinite(values[mask]).any():
             mask &= np.isfinite(values)
-    products = [ProductStatistics(TM5, _mean(column[mask]), _mean(amf[mask], 1.0))]
+    products = [ProductStatistics(own, _mean(column[mask]), _mean(amf[mask], 1.0))]
     for fields in result.sets:
-        change = result.relative_change[fields.name, TM5][mask]
+        change = result.relative_change[fields.name, own][mask]
         products.append(
             ProductStatistics(
                 name=fields.name,

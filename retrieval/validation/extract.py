@@ -13,7 +13,6 @@ import numpy as np
 
 from retrieval.errors import RetrievalError
 from retrieval.l2.columns import is_replaced, reretrieved_sets
-from retrieval.l2.names import TM5
 from retrieval.l2.open_orbit import open_lenient
 from retrieval.l2.orbit import Orbit
 from retrieval.l2.pixels import Crop
@@ -284,7 +283,7 @@ def _indices(orbit: Orbit, crop: Crop) -> tuple[NDArray[np.generic], NDArray[np.
 
 def _standard_apriori(orbit: Orbit) -> str:
     """Name the a priori behind the standard names of a file."""
-    return reretrieved_sets(orbit)[0] if is_replaced(orbit) else TM5
+    return reretrieved_sets(orbit)[0] if is_replaced(orbit) else orbit.names.apriori
 
 
 def _cell(value: object) -> Value:

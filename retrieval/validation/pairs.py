@@ -122,10 +122,8 @@ class _Scene:
         self.orbit, self.crop = orbit, crop
         self.latitude, self.longitude = orbit.read_centres(crop)
         self.times = orbit.scanline_times(crop)
-        scale = names.per_mol_m2
         self.columns = {
-            product.label: read_column(orbit, product, crop) / scale
-            for product in find_columns(orbit)
+            product.label: read_column(orbit, product, crop) for product in find_columns(orbit)
         }
         fields = orbit.read_fields(crop)
         self.stratosphere = fields.get("stratospheric_column", self._missing())

@@ -61,6 +61,7 @@ def build_tempo(
     leaps: int = GPS_MINUS_UTC,
     leave_out: tuple[str, ...] = (),
     masked: bool = False,
+    tropopause_at: float = 180.0,
 ) -> Granule:
     """Write a granule over New York.
 
@@ -77,6 +78,8 @@ def build_tempo(
         Variables not to write.
     masked : bool
         Whether every measurement is missing, as in granules of an empty subset.
+    tropopause_at : float
+        Pressure of the tropopause at the first pixel [hPa].
     """
     rng = np.random.default_rng(7)
     m, x = shape
@@ -91,7 +94,7 @@ def build_tempo(
     surface = 1013.0 - 2.0 * j - 3.0 * i  # hPa
     edges = 100.0 * (eta_a + eta_b * surface[..., None])
     middle = 0.5 * (edges[..., 1:] + edges[..., :-1])
-    tropopause = 180.0 + 2.0 * i + j  # hPa
+    tropopause = tropopause_at + 2.0 * i + j  # hPa
     is_troposphere = middle > 100.0 * tropopause[..., None]
     temperature = 190.0 + 100.0 * (middle / 1e5) ** 0.5
     weights = 0.4 + 1.8 * (1.0 - middle / 1.05e5) + 0.05 * rng.random(middle.shape)

@@ -16,7 +16,7 @@ import numpy as np
 from retrieval.errors import ProductError
 from retrieval.files.fills import FILL_FLOAT
 from retrieval.files.hdf5_copy import attach_dimensions, blocks, create_like, dimension_paths
-from retrieval.l2.names import ORIGINAL_SUFFIX, TROPOSPHERIC_AMF, TROPOSPHERIC_COLUMN
+from retrieval.l2.names import TROPOSPHERIC_AMF, TROPOSPHERIC_COLUMN
 from retrieval.l2.product.table import SET_VARIABLES
 from retrieval.l2.product.variables import fill_value, in_units_of, read_text, set_attribute
 
@@ -66,7 +66,7 @@ def replace_standard_variables(writer: FileWriter, primary: SetTable) -> list[st
         replaced.append(variable.replaces)
     _check_complete(replaced, names)
     ratio = _replace_total_air_mass_factor(writer, primary)
-    if ratio is not None:
+    if ratio is not None and not names.has_weights:
         _replace_kernel(writer, primary, ratio)
     _replace_total_column(writer, primary, ratio)
     for name in names.not_recomputed:
@@ -113,13 +113,14 @@ def _replace_total_air_mass_factor(writer: FileWriter, primary: SetTable) -> Flo
 
 def _explain_unchanged(writer: FileWriter, apriori: str) -> None:
     """Say on kernel and total air mass factor why they stand as they were."""
+    names = writer.names
     text = (
         f"Unchanged: a total air mass factor for the {apriori} a priori needs the stratospheric "
-        "variables, which this file lacks. averaging_kernel * air_mass_factor_total / "
-        f"air_mass_factor_troposphere is the tropospheric kernel of the {apriori} a priori."
+        f"variables, which this file lacks. {names.kernel} * {names.total_amf} / {names.amf} is "
+        f"the tropospheric kernel of the {apriori} a priori."
     )
     set_attribute(writer.product, "apriori_total_kernel", text)
-    for name in (writer.names.kernel, writer.names.total_amf):
+    for name in (names.kernel, names.total_amf):
         dataset = writer.find(name)
         if dataset is not None:
             past = read_text(dataset, "comment")
@@ -176,7 +177,7 @@ def _replace(
             f"Given shape {original.shape}. Use --layout extend."
         )
         raise ProductError(msg)
-    kept = f"{name}{ORIGINAL_SUFFIX}"
+    kept = f"{name}{writer.names.original_suffix}"
     parent.move(name, kept)
     new = create_like(original, parent, name, original.shape)
     attach_dimensions(new, dimensions)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrieval.files.fills import FILL_FLOAT, FILL_UBYTE
-from retrieval.l2.names import COLUMN_STANDARD_NAME, COLUMN_UNITS, TM5, TROPOSPHERIC_COLUMN
+from retrieval.l2.names import COLUMN_STANDARD_NAME, COLUMN_UNITS, TROPOSPHERIC_COLUMN
 from retrieval.l2.product.results import SubstitutionFlag, SubstitutionWarning
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
 
@@ -290,7 +290,7 @@ class SetTable:
         long_name="Partial columns of nitrogen dioxide of the {S} a priori",
         has_layers=True,
         ancillary=("tm5_constant_a", "tm5_constant_b", "tm5_tropopause_layer_index"),
-        comment="x: amount per area of each TM5 layer up to the tropopause layer, fill above.",
+        comment="x: amount per area of each layer up to the tropopause layer, fill above.",
         needs=("profiles",),
     )
     attributes: dict[str, str | int | float] = field(default_factory=dict)
@@ -336,10 +336,10 @@ SET_VARIABLES: tuple[NewVariable, ...] = tuple(
 """What is written for each a-priori set; what cannot be computed is left out."""
 
 
-TM5_COLUMN = NewVariable(
-    name="apriori_tropospheric_column_TM5",
+OWN_COLUMN = NewVariable(
+    name="apriori_tropospheric_column_{S}",
     units=COLUMN_UNITS,
-    long_name="Tropospheric column of the TM5 a priori of the L2 file",
+    long_name="Tropospheric column of the {S} a priori of the L2 file",
     standard_name=COLUMN_STANDARD_NAME,
     comment=(
         "Diagnostic from the file alone: V_strat (M_strat - M_total) / (M_total - M_trop), where "
@@ -378,7 +378,8 @@ class ProductTable:
     apriori_tropospheric_column_tm5 : ndarray, shape (scanline, ground_pixel), or None
         Diagnostic from the file alone [mol m-2], None where it cannot be had.
     relative_change : dict
-        Percent, from air mass factors: key (P, R) is 100 (M'_R / M'_P - 1); R may be "TM5".
+        Percent, from air mass factors: key (P, R) is 100 (M'_R / M'_P - 1); R may be the product's
+        own a priori, "TM5" of TROPOMI.
     attributes : dict
         Options, versions, command, crop: what `history` and global attributes say.
     """
@@ -397,4 +398,4 @@ class ProductTable:
         for (apriori, reference), change in self.relative_change.items():
             yield apriori, relative_change_variable(apriori, reference), change
         if self.apriori_tropospheric_column_tm5 is not None:
-            yield TM5, TM5_COLUMN, self.apriori_tropospheric_column_tm5
+            yield self.names.apriori, OWN_COLUMN, self.apriori_tropospheric_column_tm5

@@ -2,13 +2,15 @@
 
 Two layouts. `extend` leaves every original variable as it is and adds the new ones beside them;
 `replace` gives the primary set the standard names, so that any reader of L2 files sees it, and
-keeps each replaced original under a name that ends in `_TM5_apriori`.
+keeps each replaced original under a name that ends in `_TM5_apriori`, with what the product calls
+its own a priori in place of TM5.
 """
 
 from __future__ import annotations
 
 import logging
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import h5py
@@ -18,13 +20,13 @@ from retrieval.errors import ProductError
 from retrieval.files.atomic import atomic_output, check_output
 from retrieval.files.hdf5_copy import copy_cropped, hdf5_errors
 from retrieval.files.hdf5_sink import open_target
+from retrieval.files.hdf_eos import check_axes, read_structure, rewrite_structure
 from retrieval.l2.pixels import Crop
 from retrieval.l2.product.replace import replace_standard_variables
 from retrieval.l2.product.variables import FileWriter, read_text, set_attribute
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -111,6 +113,10 @@ def _orbit_shape(source: Path, names: SensorNames) -> tuple[int, int]:
     with h5py.File(source, "r") as file:
         product = file.get(names.group)
         scanline, ground_pixel = names.pixel_dimensions[-2:]
+        if not scanline and product is not None and names.column in product:
+            _refuse_own(source, product)
+            n_scanline, n_ground_pixel = product[names.column].shape[-2:]
+            return n_scanline, n_ground_pixel
         if product is None or scanline not in file or ground_pixel not in file:
             wanted = " and ".join(path.split("/")[-1] for path in names.pixel_dimensions[-2:])
             msg = (
@@ -119,9 +125,14 @@ def _orbit_shape(source: Path, names: SensorNames) -> tuple[int, int]:
                 f"Choose an {names.product} file."
             )
             raise ProductError(msg)
-        if "apriori_sets" in product.attrs:
-            raise not_original(source, read_text(product, "apriori_sets"))
+        _refuse_own(source, product)
         return len(file[scanline]), len(file[ground_pixel])
+
+
+def _refuse_own(source: Path, product: h5py.Group) -> None:
+    """Refuse a file that was re-retrieved before."""
+    if "apriori_sets" in product.attrs:
+        raise not_original(source, read_text(product, "apriori_sets"))
 
 
 def not_original(path: Path, sets: str) -> ProductError:
@@ -147,14 +158,38 @@ def _check_shapes(result: ProductTable, crop: Crop, whole: tuple[int, int]) -> N
 
 
 def _copy_part(source: Path, target: Path, crop: Crop, names: SensorNames) -> None:
-    """Copy the crop of the orbit, values as stored."""
-    scanline, ground_pixel = names.pixel_dimensions[-2:]
-    parts = {scanline: crop.scanline, ground_pixel: crop.ground_pixel}
+    """Copy the crop of the orbit, values as stored.
+
+    Of HDF-EOS5 files, whose dimensions a text names, the text is rewritten to the crop.
+    """
+    dimensions = names.pixel_dimensions[-2:]
     with (
         h5py.File(source, "r", rdcc_nbytes=32 << 20) as original,
         open_target(target) as file,
     ):
-        copy_cropped(original, file, parts)
+        axes: dict[str, tuple[str, ...]] = {}
+        if not dimensions[0]:
+            dimensions, axes = _named_in_text(original, names)
+        parts = dict(zip(dimensions, (crop.scanline, crop.ground_pixel), strict=True))
+        copy_cropped(original, file, parts, axes)
+        sizes = dict(zip(dimensions, crop.shape, strict=True))
+        rewrite_structure(file, sizes if axes else {})
+
+
+def _named_in_text(
+    file: h5py.File, names: SensorNames
+) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+    """Return the names of scanlines and pixels, and of the axes of all variables, by the text."""
+    structure = read_structure(file)
+    path = f"/{names.group}/{names.column}"
+    if structure is None or path not in structure.axes:
+        msg = (
+            f"Invalid file {Path(file.filename).name}. Its dimensions must have scales, or names "
+            f"in StructMetadata.0. Given neither for {names.column}. Download the file again."
+        )
+        raise ProductError(msg)
+    check_axes(file, structure)
+    return structure.axes[path][-2:], structure.axes
 
 
 def _add_results(
@@ -169,6 +204,7 @@ def _add_results(
     with open_target(path, "r+") as file:
         with FileWriter(file, result.names) as writer:
             _write_variables(writer, result, layout)
+        rewrite_structure(file, {})
         product = file[result.names.group]
         for name, value in product_attributes(result, layout, provenance, crop, whole).items():
             set_attribute(product, name, value)

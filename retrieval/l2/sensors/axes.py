@@ -212,6 +212,42 @@ def leap_seconds(epoch: np.datetime64, times: NDArray[np.datetime64]) -> NDArray
     return np.asarray(count).astype("timedelta64[s]").astype("timedelta64[ms]")
 
 
+def count_times(
+    count: Float, units: str, where: str, *, leap: bool = False
+) -> NDArray[np.datetime64]:
+    """Return times that are counted from the date in a unit, datetime64[ms] UTC.
+
+    Parameters
+    ----------
+    count : ndarray
+        NaN where missing.
+    units : str
+        `seconds since 1993-01-01`, days or milliseconds alike.
+    where : str
+        Name of the file, for messages.
+    leap : bool
+        Whether leap seconds are counted (TAI, GPS): those since the date are taken off.
+
+    Raises
+    ------
+    ProductError
+        If the unit is unknown.
+
+    Examples
+    --------
+    >>> tai = np.array([757382410.0, np.nan])  # 0 h of 2017, ten leap seconds after 1993
+    >>> count_times(tai, "seconds since 1993-01-01", "a.he5", leap=True).astype("M8[s]").tolist()
+    [datetime.datetime(2017, 1, 1, 0, 0), None]
+    """
+    epoch = date_after_since(units, where)
+    times = add_delta_time(epoch, count, np.nan, units, where)
+    if not leap:
+        return times
+    is_valid = ~np.isnat(times)
+    plain = np.where(is_valid, times, epoch)
+    return np.where(is_valid, times - leap_seconds(epoch, plain), times)
+
+
 @dataclass(frozen=True)
 class LayerOrder:
     """How the file's layers map to surface-first ones."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from retrieval.l2.names import SensorNames
 from retrieval.l2.pixels import Tropopause
 from retrieval.l2.sensors.axes import L2_ADVICE, LayerOrder, layer_order, scanline_times
 from retrieval.l2.sensors.total_kernel import TotalKernelOrbit
+from retrieval.l2.sensors.tree import group_at, scale_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,6 +78,7 @@ NAMES = SensorNames(
     snow="snow_ice_flag",
     total_amf=TOTAL_AMF,
     total_column=TOTAL,
+    apriori="CAMSGLOBAL",
     not_recomputed=(f"{SUMMED}_uncertainty", f"{TOTAL}_uncertainty"),
     own_names={
         "nitrogendioxide_summed_total_column": SUMMED,
@@ -110,7 +112,7 @@ class Sentinel5(TotalKernelOrbit):
         if self.has(COLUMN, KERNEL):
             column, kernel = self.variables[COLUMN], self.variables[KERNEL]
             group = column.group().path.strip("/")
-            paths = [_path(dimension) for dimension in kernel.get_dims()]
+            paths = [scale_path(dimension) for dimension in kernel.get_dims()]
             self.names = replace(
                 self.names,
                 group=group,
@@ -122,7 +124,7 @@ class Sentinel5(TotalKernelOrbit):
     @classmethod
     def matches(cls, dataset: netCDF4.Dataset) -> bool:
         """Tell whether a file says that it is of Sentinel-5, or has the name of its kernel."""
-        groups = [_group(dataset, path) for path in GROUPS]
+        groups = [group_at(dataset, path) for path in GROUPS]
         if "SN5_02" in _product_name(dataset) or groups[0] is not None:
             return True
         return groups[1] is not None and KERNEL in groups[1].variables
@@ -164,23 +166,11 @@ class Sentinel5(TotalKernelOrbit):
         return scanline_times(self, crop, "")
 
 
-def _group(dataset: netCDF4.Dataset, path: str) -> Any:
-    """Return a group by its path, None where there is none."""
-    found: Any = dataset
-    for part in path.split("/"):
-        found = found.groups.get(part) if found is not None else None
-    return found
-
-
 def _product_name(dataset: netCDF4.Dataset) -> str:
     """Name of the product as the file gives it, with underscores; empty where it does not."""
-    described = _group(dataset, "METADATA/GRANULE_DESCRIPTION")
+    described = group_at(dataset, "METADATA/GRANULE_DESCRIPTION")
     short = getattr(described, "ProductShortName", "") or getattr(dataset, "product_name", "")
     return str(short).replace("-", "_")
-
-
-def _path(dimension: Any) -> str:
-    return f"{dimension.group().path.rstrip('/')}/{dimension.name}"
 
 
 SENSOR = Sentinel5

@@ -91,6 +91,15 @@ NAMES = SensorNames(
     per_mol_m2=MOLEC_CM2_PER_MOL_M2,
     total_amf="amf_total",
     total_column="vertical_column_total",
+    apriori="GEOSCF",
+    has_weights=True,
+    not_recomputed=("vertical_column_total_uncertainty",),
+    own_names={
+        "nitrogendioxide_tropospheric_column_precision": f"{COLUMN}_uncertainty",
+        "nitrogendioxide_tropospheric_column_precision_{S}_apriori": (
+            f"{COLUMN}_uncertainty_{{S}}_apriori"
+        ),
+    },
 )
 
 
@@ -99,9 +108,13 @@ class Tempo(Orbit):
 
     names = NAMES
     required = REQUIRED
+    timing = ("time",)
     needs = {  # noqa: RUF012
         "reretrieve": REQUIRED,
-        "summed total column, TM5 column": ("vertical_column_stratosphere", "amf_stratosphere"),
+        "summed total column, column of the product's a priori": (
+            "vertical_column_stratosphere",
+            "amf_stratosphere",
+        ),
         "statistics, grid and maps of good pixels": (
             "main_data_quality_flag",
             "eff_cloud_fraction",
@@ -201,11 +214,17 @@ class Tempo(Orbit):
 
     def read_kernel(self, crop: Crop) -> Float:
         """Scattering weights times the temperature factor of the absorption, surface first."""
-        weights = super().read_kernel(crop)
+        return super().read_kernel(crop) * self.temperature_factor(crop)
+
+    def temperature_factor(self, crop: Crop) -> Float:
+        """Absorption at the layers' temperatures over that of the weights, surface first."""
         temperature = self.read("temperature_profile", crop)
-        if self.is_reversed:
-            temperature = temperature[..., ::-1]
-        return weights * temperature_correction(temperature)
+        return temperature_correction(temperature[..., ::-1] if self.is_reversed else temperature)
+
+    @property
+    def own_apriori(self) -> str:
+        """Partial columns of GEOS-CF, where the granule has them."""
+        return "its own gas_profile" if self.has("gas_profile") else ""
 
     def weights(self, kernel: Float, amf_total: Float | None) -> Float:
         """Sensitivity s = w alpha(T): what `read_kernel` gives."""

@@ -12,7 +12,8 @@ from retrieval.physics.grids import RectilinearGrid
 from retrieval.physics.levels import Quantity
 from retrieval.physics.time_rules import TimeRule
 from retrieval.substitution import collocate
-from retrieval.substitution.assemble import ENSEMBLE, OWN_UNCERTAINTY
+from retrieval.substitution.assemble import ENSEMBLE as SPREAD
+from retrieval.substitution.assemble import OWN_UNCERTAINTY
 from retrieval.substitution.options import Above
 from tests.builders.array_sets import (
     RURAL,
@@ -33,6 +34,8 @@ from tests.builders.substitution import (
     run,
     two_sets,
 )
+
+ENSEMBLE = SPREAD.format(own="TM5")
 
 
 @pytest.fixture(scope="module")

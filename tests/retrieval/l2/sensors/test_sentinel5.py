@@ -120,7 +120,7 @@ def test_the_file_keeps_the_product_s_names_and_units(orbit, tmp_path):
         inside = rt.substitute(opened, {"mymodel": data})
         place = opened.names.group
     with open_orbit(out) as opened:
-        assert [one.label for one in find_columns(opened)] == ["TM5", "MYMODEL"]
+        assert [one.label for one in find_columns(opened)] == ["CAMSGLOBAL", "MYMODEL"]
     with netCDF4.Dataset(orbit.path) as old, netCDF4.Dataset(out) as new:
         old.set_auto_maskandscale(False)
         new.set_auto_maskandscale(False)

@@ -11,8 +11,10 @@ import pytest
 import retrieval as rt
 from retrieval.errors import ProductError
 from retrieval.l2.blocks import OrbitBlocks
+from retrieval.l2.columns import find_columns
 from retrieval.l2.open_orbit import open_orbit
 from retrieval.physics.air_mass_factors import air_mass_factor, substituted_column
+from retrieval.substitution.job import Job
 from tests.builders.model_field import model_field, slow_amounts
 from tests.builders.tempo_builder import AVOGADRO, build_tempo
 
@@ -144,6 +146,34 @@ def test_the_file_keeps_the_product_s_names_and_units(granule, tmp_path):
             for name, variable in old[group].variables.items():
                 np.testing.assert_array_equal(new[group][name][:], variable[:], err_msg=name)
                 assert new[group][name].dtype == variable.dtype
+
+
+def test_replaced_names_carry_the_set_and_its_spread(granule, tmp_path):
+    """Column, spread and total air mass factor are the set's; weights do not depend on it.
+
+    What is kept is under the name of the product's own a priori, GEOS-CF.
+    """
+    source, out = tmp_path / "model.nc", tmp_path / "new.nc"
+    model()[0].to_netcdf(source)
+    rt.reretrieve(granule.path, Job({"mymodel": source}, layout="replace"), out)
+    with netCDF4.Dataset(granule.path) as old, netCDF4.Dataset(out) as new:
+        name = "vertical_column_troposphere"
+        was, now = old["product"][name], new["product"][name]
+        factor = now[:] / was[:]
+        assert not np.allclose(factor, 1.0, rtol=1e-3)
+        spread = {file: file["product"][f"{name}_uncertainty"][:] for file in (old, new)}
+        # relative: kept, and the error through the profile on top
+        assert (spread[new] / np.abs(now[:]) >= spread[old] / np.abs(was[:]) * (1 - 1e-6)).all()
+        for kept in (name, f"{name}_uncertainty"):
+            copy = new["product"][f"{kept}_GEOSCF_apriori"][:]
+            np.testing.assert_array_equal(copy, old["product"][kept][:])
+        support = new["support_data"]
+        weights = old["support_data/scattering_weights"][:]
+        np.testing.assert_array_equal(support["scattering_weights"][:], weights)
+        assert "scattering_weights_GEOSCF_apriori" not in support.variables
+        assert not np.allclose(support["amf_total"][:], old["support_data/amf_total"][:])
+    with open_orbit(out) as orbit:
+        assert [one.label for one in find_columns(orbit)] == ["GEOSCF", "MYMODEL"]
 
 
 @pytest.mark.parametrize(
