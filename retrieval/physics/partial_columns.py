@@ -231,7 +231,9 @@ def _layer_mole_fraction(partial_column: Float, edges: Float) -> Float:
     return np.asarray(np.divide(partial_column, air, out=np.zeros(air.shape), where=air > 0))
 
 
-def own_edges(vertical: Vertical, surface_pressure: Float, atmosphere: Atmosphere) -> Float:
+def own_edges(
+    vertical: Vertical, profile: Float, surface_pressure: Float, atmosphere: Atmosphere
+) -> Float:
     """Interfaces of a set's own layers over pixels [Pa], surface first, shape (n, layer + 1).
 
     Layers of sets on levels lie between the levels; below the lowest one is another. Layers below
@@ -241,6 +243,8 @@ def own_edges(vertical: Vertical, surface_pressure: Float, atmosphere: Atmospher
     ----------
     vertical : Vertical
         The set's coordinate.
+    profile : ndarray, shape (n, level)
+        The set over the pixels, for layers that differ from place to place.
     surface_pressure : ndarray, shape (n,)
         [Pa].
     atmosphere : Atmosphere
@@ -251,20 +255,25 @@ def own_edges(vertical: Vertical, surface_pressure: Float, atmosphere: Atmospher
     >>> from retrieval.physics.layers import StandardAtmosphere
     >>> ground = np.array([95000.0])
     >>> air = StandardAtmosphere(ground, np.array([500.0]))
-    >>> own_edges(PressureLevels(np.array([1e5, 8e4, 5e4])), ground, air).tolist()
+    >>> levels, values = PressureLevels(np.array([1e5, 8e4, 5e4])), np.ones((1, 3))
+    >>> own_edges(levels, values, ground, air).tolist()
     [[95000.0, 95000.0, 80000.0, 50000.0]]
     """
-    n = surface_pressure.size
-    if isinstance(vertical, HybridLayers):
-        return _edges_on_ground(vertical, surface_pressure)
-    if isinstance(vertical, PressureLevels):
-        above = np.minimum(vertical.pressure, surface_pressure[:, None])
-    else:
-        is_levels = isinstance(vertical, HeightLevels)
-        nodes = vertical.height if isinstance(vertical, HeightLevels) else vertical.height_edges
-        nodes = nodes if is_levels and nodes[0] > 0 else nodes[1:]
-        above = atmosphere.pressure_at(np.broadcast_to(nodes, (n, nodes.size)))
-        above = np.minimum(above, surface_pressure[:, None])
+    match vertical:
+        case HybridLayers():
+            return _edges_on_ground(vertical, surface_pressure)
+        case LocalLayers():
+            edges = vertical.split(profile)[1]
+            if vertical.is_pressure:
+                return _on_ground(edges, surface_pressure)
+            above = atmosphere.pressure_at(edges[:, 1:])
+        case PressureLevels(pressure):
+            above = pressure
+        case HeightLevels(nodes) | HeightLayers(nodes):
+            is_above = isinstance(vertical, HeightLevels) and nodes[0] > 0
+            nodes = nodes if is_above else nodes[1:]
+            above = atmosphere.pressure_at(np.tile(nodes, (surface_pressure.size, 1)))
+    above = np.minimum(above, surface_pressure[:, None])
     return np.concatenate([surface_pressure[:, None], above], axis=1)
 
 

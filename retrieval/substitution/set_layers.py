@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from retrieval.l2.pixels import Pixels
     from retrieval.physics.layers import Atmosphere
     from retrieval.substitution.options import Options
+    from retrieval.substitution.recompute import UpperPart
     from retrieval.typing import Float
 
 HIGHEST = 10.0
@@ -71,7 +72,8 @@ def edges_between_nodes(node_pressure: Float, surface_pressure: Float) -> Float:
 
 def on_layers_of(
     apriori: AprioriSet,
-    upper: AprioriSet | None,
+    values: Float,
+    upper: UpperPart | None,
     block: Pixels,
     orbit: Orbit,
     atmosphere: Atmosphere,
@@ -82,7 +84,9 @@ def on_layers_of(
     ----------
     apriori : AprioriSet
         The set.
-    upper : AprioriSet or None
+    values : ndarray, shape (n, level)
+        The set on the pixels.
+    upper : UpperPart or None
         What continues it, where there is one.
     block : Pixels
         With weights at the pressures of the orbit, and a tropopause by pressure.
@@ -96,11 +100,11 @@ def on_layers_of(
         msg = "Invalid orbit. Weights at pressures need a tropopause by pressure. Given none."
         raise ValueError(msg)
     surface = block.surface_pressure
-    own = own_edges(apriori.vertical, surface, atmosphere)
+    own = own_edges(apriori.vertical, values, surface, atmosphere)
     if upper is None:
         above = edges_between_nodes(nodes, surface)
     else:
-        above = own_edges(upper.vertical, surface, atmosphere)
+        above = own_edges(upper.apriori.vertical, upper.profiles.value, surface, atmosphere)
     edges = np.concatenate([own, np.minimum(above, own[:, -1:])], axis=1)
     middle = 0.5 * (edges[:, 1:] + edges[:, :-1])
     weights = airmass.weights_between_nodes(block.weights, nodes, middle)

@@ -159,9 +159,8 @@ class _Chain:
             apriori = collocator.apriori
             there, air = block, columns
             if air is None:
-                above = upper.apriori if upper is not None else None
-                orbit = self.blocks.orbit
-                there, air = on_layers_of(apriori, above, block, orbit, atmosphere)
+                orbit, values = self.blocks.orbit, profiles.value
+                there, air = on_layers_of(apriori, values, upper, block, orbit, atmosphere)
             done.append(compute_set(apriori, profiles, there, air, self.options, upper))
         self._count_missing(atmosphere, done)
         self.assembly.store(rows, whole, index, block, done)

@@ -101,8 +101,10 @@ def smoothed_pair(
     Returns
     -------
     columns, references : dict of str to float, or None
-        By a priori; None where the pixel has no kernel.
+        By a priori; None where the pixel has no kernel on layers.
     """
+    if orbit.node_pressure is not None:
+        return None
     i, j = where
     pixel = OrbitBlocks(orbit, Crop(slice(i, i + 1), slice(j, j + 1))).read(slice(0, 1))
     edges = orbit.pressure_edges(pixel.surface_pressure)
