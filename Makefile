@@ -44,7 +44,7 @@ lint: $(STAMP) ## format, style, types, import directions
 	$(BIN)/lint-imports
 
 test: lint ## everything that CI runs: lint, types, import contracts, doctests, tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2
 
 test-oldest: $(STAMP) ## the tests with the lowest versions that setup.cfg promises (torch as pinned), in .venv-oldest
 	$(BIN)/uv pip compile --quiet --resolution lowest-direct --extra ml --extra areas --extra data --extra grib \
@@ -53,7 +53,7 @@ test-oldest: $(STAMP) ## the tests with the lowest versions that setup.cfg promi
 	test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
 	$(BIN)/uv pip install --quiet --python .venv-oldest/bin/python -r .venv-oldest.txt
 	$(BIN)/uv pip install --quiet --python .venv-oldest/bin/python --no-deps --editable .
-	.venv-oldest/bin/python -m pytest -n 2 --dist loadgroup
+	.venv-oldest/bin/python -m pytest -n 2
 
 wheel: $(STAMP) ## wheel and sdist into dist/, the wheel tried in an environment of its own, without torch
 	rm -rf dist build/wheel
