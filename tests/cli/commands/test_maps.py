@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 
 import netCDF4
 import pytest
+from matplotlib.figure import Figure
 
+from cli.main import main
 from retrieval.files.provenance import file_checksum
 from tests.cli.conftest import names
 
@@ -15,12 +18,26 @@ FILES = ["columns.png", "differences.png", "figure7.png", "numbers.csv", "number
          "provenance.json", "regions.png"]  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def gridded_once(season, tmp_path_factory):
+    """Return a folder with a gridded file of the season and its days."""
+    folder = tmp_path_factory.mktemp("gridded")
+    with pytest.raises(SystemExit) as stopped:
+        main(["grid", *map(str, season.outputs), "-o", str(folder / "map.nc"), "--cell", "16km"])
+    assert stopped.value.code == 0
+    return folder
+
+
 @pytest.fixture
-def gridded(run, season, tmp_path):
-    """Return a gridded file of the season with its days beside it."""
-    path = tmp_path / "map.nc"
-    assert run("grid", *season.outputs, "-o", path, "--cell", "16km").status == 0
-    return path
+def gridded(gridded_once, tmp_path):
+    """Return a gridded file with its days beside it: copies of the test's own."""
+    return shutil.copytree(gridded_once, tmp_path, dirs_exist_ok=True) / "map.nc"
+
+
+@pytest.fixture
+def _undrawn(monkeypatch):
+    """Write figures without drawing them, which takes seconds: for tests of what is around."""
+    monkeypatch.setattr(Figure, "savefig", lambda _, path, **_options: path.write_text("a page"))
 
 
 def test_one_command_makes_all(run, gridded):
@@ -63,6 +80,7 @@ def test_own_pairs_and_regions(run, gridded, tmp_path):
     assert (tmp_path / "own" / "figure7.svg").read_text(encoding="utf-8").startswith("<?xml")
 
 
+@pytest.mark.usefixtures("_undrawn")
 def test_intervals_are_those_of_the_average(run, gridded, monkeypatch):
     """Days are drawn as they were averaged, which the gridded file says."""
     made = []
@@ -80,6 +98,7 @@ def test_intervals_are_those_of_the_average(run, gridded, monkeypatch):
     assert made == ["pooled", "months"]
 
 
+@pytest.mark.usefixtures("_undrawn")
 def test_intervals_are_of_the_days_of_the_map(run, gridded, monkeypatch):
     """Of daily sums that came or went since there are none, and that is said."""
     made = []
@@ -108,6 +127,7 @@ def test_existing_figures_are_kept(run, gridded):
     assert names(folder) == ["regions.png"]
 
 
+@pytest.mark.usefixtures("_undrawn")
 def test_an_interrupted_call_can_be_repeated(run, gridded, monkeypatch):
     """Figures that were drawn before the interruption are not there to be replaced."""
     with monkeypatch.context() as patch:
