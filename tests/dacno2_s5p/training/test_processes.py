@@ -31,7 +31,9 @@ import torch
 torch.set_num_threads(1)
 from dacno2_s5p.training.processes import Processes
 from tests.dacno2_s5p.training.test_processes import train
-train(Path(sys.argv[1]), Processes.join(), sys.argv[2])
+joined = Processes.join()
+for norms in sys.argv[2:]:
+    train(Path(sys.argv[1]) / norms, joined, norms)
 torch.distributed.destroy_process_group()
 """
 
@@ -86,19 +88,17 @@ def test_one_run_at_a_time_trains_in_a_folder(tmp_path):
         pass
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no distributed")
-@pytest.mark.parametrize("norms", NORMS)
-def test_two_processes_train_the_same_network(tmp_path, norms):
-    """Weights and curves agree with one process to round-off; files are written once."""
-    train(tmp_path / "one", Processes(), norms)
+@pytest.fixture(scope="module")
+def by_two(tmp_path_factory):
+    """Return a folder with a run of each of `NORMS` by the same two processes."""
+    folder = tmp_path_factory.mktemp("two")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, str(tmp_path / "two"), norms],
+            [sys.executable, "-c", SCRIPT, str(folder), *NORMS],
             env={**os.environ, **common, "RANK": rank, "PYTHONPATH": str(ROOT)},
             stderr=subprocess.PIPE,
             text=True,
@@ -106,14 +106,24 @@ def test_two_processes_train_the_same_network(tmp_path, norms):
         for rank in ("0", "1")
     ]
     for process in running:
-        _, errors = process.communicate(timeout=300)
+        _, errors = process.communicate(timeout=1200)  # for a busy machine: it takes seconds
         assert process.returncode == 0, errors
-    one, _ = read_tensors(tmp_path / "one" / "state.safetensors")
-    two, _ = read_tensors(tmp_path / "two" / "state.safetensors")
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no distributed")
+@pytest.mark.parametrize("norms", NORMS)
+def test_two_processes_train_the_same_network(by_two, tmp_path, norms):
+    """Weights and curves agree with one process to round-off; files are written once."""
+    train(tmp_path, Processes(), norms)
+    folders = (tmp_path, by_two / norms)
+    one, _ = read_tensors(folders[0] / "state.safetensors")
+    two, _ = read_tensors(folders[1] / "state.safetensors")
     for name, tensor in one.items():
         if not name.startswith("optimiser"):
             # Adam divides by the gradient's size: float32 round-off of a sum becomes 1e-4
             torch.testing.assert_close(two[name], tensor, rtol=1e-3, atol=1e-4, msg=name)
-    rows = [read_rows(tmp_path / name / "curves.csv") for name in ("one", "two")]
+    rows = [read_rows(folder / "curves.csv") for folder in folders]
     assert len(rows[0]) == len(rows[1]) == 1
     assert rows[1][0] == pytest.approx(rows[0][0], rel=1e-4)  # float32 sums
