@@ -88,5 +88,5 @@ def test_it_knows_a_summer_day(model, twin, summer_day):
     # a map of sources alone reaches about 0.5 on a day; a network that is lost, none
     assert np.corrcoef(no2[0].ravel(), truth[0].ravel())[0, 1] > 0.6
     # the surface mean within a factor of 2: the network is of version 2 of the world and this day
-    # of version 1, where people keep other hours and lifetimes do not follow NOx; a unit would be 46
+    # of version 1, where people keep other hours and lifetimes do not follow NOx; units are 46 off
     assert 0.5 < levels[0] / truth[0].mean() < 2.0
