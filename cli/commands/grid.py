@@ -109,7 +109,8 @@ DAYS_SUFFIX = "_days"
     multiple=True,
     metavar="VARIABLE=LOW..HIGH",
     help="Only pixels with a variable of the orbit in a range, for example "
-    "solar_zenith_angle=0..60; land_water=0..0 is land, 1..1 water, 2..3 coast. Repeatable.",
+    "solar_zenith_angle=0..60; land_water=0..0 is land, 1..1 water, 2..3 coast; utc_hour=14..15 an "
+    "hour. Repeatable.",
 )
 @choice_option(
     "--weights",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,14 +11,18 @@ from retrieval.errors import ProductError
 from retrieval.files.candidates import Candidate, Mark, choose, listed, newest
 from retrieval.files.names import S5P_STEM_LENGTH, parse_s5p
 from retrieval.files.provenance import checksum
+from retrieval.l2.names import TROPOMI
 from retrieval.l2.open_orbit import open_lenient
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import numpy as np
 
     from retrieval.l2.orbit import Orbit
+
+_OMI_ORBIT = re.compile(r"^OMI-Aura_L2-.*-o(\d{5,6})_")
+"""Number of the orbit in names of NASA's OMI products, whose files do not say it elsewhere."""
 
 NEAR_REAL_TIME = "NRTI"
 """The stream whose files are granules, several an orbit."""
@@ -46,6 +51,8 @@ class OrbitIdentity:
         UTC dates of its pixels in a map, empty until they are known.
     side : tuple of str
         Checksums of the files of its further columns.
+    sensor : str
+        What the product is of.
     """
 
     file: str
@@ -55,6 +62,7 @@ class OrbitIdentity:
     sha256: str = ""
     days: tuple[str, ...] = ()
     side: tuple[str, ...] = ()
+    sensor: str = TROPOMI.sensor
 
     @property
     def content(self) -> str:
@@ -76,7 +84,7 @@ class OrbitIdentity:
         >>> offline.repeats(granules[0]), granules[0].repeats(granules[1])
         (True, False)
         """
-        if self.number != other.number:
+        if (self.sensor, self.number) != (other.sensor, other.number):
             return False
         are_granules = self.stream == other.stream == NEAR_REAL_TIME
         return not are_granules or self.orbit == other.orbit
@@ -104,14 +112,18 @@ def identify(path: str | Path, orbit: Orbit | None = None) -> OrbitIdentity:
             return identify(path, opened)
     name = parse_s5p(path.name) or parse_s5p(orbit.attribute("id")[:S5P_STEM_LENGTH])
     number = orbit.attribute("orbit").strip("[] ")
-    version = orbit.attribute("processor_version")
+    version = orbit.attribute("processor_version") or orbit.attribute("processing_version")
+    sensor = orbit.names.sensor
     if name is None:
-        return OrbitIdentity(path.name, number.zfill(5) if number else path.stem, "", version)
+        in_name = _OMI_ORBIT.search(path.name)
+        number = number or (in_name[1] if in_name else "")
+        key = number.zfill(5) if number else path.stem
+        return OrbitIdentity(path.name, key, "", version, sensor=sensor)
     version = version or ".".join(f"{part:02d}" for part in name.processor_version)
     key = f"{name.orbit:05d}"
     if name.stream == NEAR_REAL_TIME:
         key += f" {name.start}"
-    return OrbitIdentity(path.name, key, name.stream, version)
+    return OrbitIdentity(path.name, key, name.stream, version, sensor=sensor)
 
 
 def one_file_an_orbit(paths: Sequence[Path]) -> tuple[list[Path], list[tuple[Path, Path]]]:
@@ -140,15 +152,16 @@ def one_file_an_orbit(paths: Sequence[Path]) -> tuple[list[Path], list[tuple[Pat
         If an orbit is there twice and nothing ranks the two, re-retrieved and not, or with other
         sets: which one is meant, only the user knows; both in a map would have double weight.
     """
-    groups: dict[str, dict[str, list[Candidate[Path]]]] = {}
+    groups: dict[tuple[str, str], dict[str, list[Candidate[Path]]]] = {}
     for path in paths:
         found = identify(path)
         part = found.orbit if found.stream == NEAR_REAL_TIME else ""
         candidate = Candidate(path, str(path), _rank(path, found))
-        groups.setdefault(found.number, {}).setdefault(part, []).append(candidate)
+        key = (found.number, found.sensor)
+        groups.setdefault(key, {}).setdefault(part, []).append(candidate)
     chosen: list[Path] = []
     passed_over: list[tuple[Path, Path]] = []
-    for number, parts in sorted(groups.items()):
+    for (number, _), parts in sorted(groups.items()):
         if "" in parts and len(parts) > 1:  # a whole orbit beside granules of it
             parts = {"": [one for part in parts.values() for one in part]}
         for part, files in sorted(parts.items()):
@@ -185,18 +198,28 @@ def _are_equal(one: Path, other: Path) -> bool:
 
 
 def check_one_generation(paths: Sequence[Path]) -> None:
-    """Refuse to mix processor versions 1 and 2: clouds and quality values differ.
+    """Refuse to mix sensors, and processor versions 1 and 2: clouds and quality values differ.
 
     See docs/equations.md 2.6.
 
     Raises
     ------
     ProductError
-        If the files are of several generations.
+        If the files are of several sensors or generations.
     """
+    sensors: dict[str, Path] = {}
     found: dict[str, Path] = {}
     for path in paths:
-        found.setdefault(identify(path).major_version, path)
+        identity = identify(path)
+        sensors.setdefault(identity.sensor, path)
+        found.setdefault(identity.major_version, path)
+    if len(sensors) > 1:
+        given = " and ".join(f"{name} ({path.name})" for name, path in sorted(sensors.items()))
+        msg = (
+            "Invalid files. Sensors are mixed only when told, each with its own quality rule. "
+            f"Given {given}. Grid each alone, or --allow-mixed."
+        )
+        raise ProductError(msg)
     if len(found) > 1:
         given = " and ".join(f"{version} ({path.name})" for version, path in sorted(found.items()))
         msg = (
@@ -204,3 +227,34 @@ def check_one_generation(paths: Sequence[Path]) -> None:
             f"and do not mix. Given versions {given}. Use reprocessed files, or --allow-mixed."
         )
         raise ProductError(msg)
+
+
+def version_breaks(versions: Iterable[str]) -> list[str]:
+    """Say in what TROPOMI's processor versions of one mean differ, nothing where they agree.
+
+    Clouds are others in 2.6 alone (its FRESCO was rolled back), the surface albedo from 2.7 on,
+    terrain heights and the thresholds of qa_value from 2.8 on (docs/formats.md 1.14).
+
+    Parameters
+    ----------
+    versions : iterable of str
+        Such as "02.04.00"; what is no version 2 is passed over.
+
+    Examples
+    --------
+    >>> version_breaks(["02.04.00", "02.05.00"]), version_breaks(["02.08.00", "02.09.01"])
+    ([], [])
+    >>> version_breaks(["02.04.00", "02.06.00", "02.07.01"])
+    ['clouds (2.6)', 'surface albedo (from 2.7)']
+    """
+    minors = set()
+    for version in versions:
+        parts = [int(part) for part in version.split(".") if part.isdigit()]
+        if len(parts) > 1 and parts[0] == 2:
+            minors.add(parts[1])
+    kinds = {
+        "clouds (2.6)": {minor == 6 for minor in minors},
+        "surface albedo (from 2.7)": {minor >= 7 for minor in minors},
+        "terrain height and qa_value (from 2.8)": {minor >= 8 for minor in minors},
+    }
+    return [what for what, found in kinds.items() if len(found) > 1]

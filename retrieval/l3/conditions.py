@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 LAND_WATER = "land_water"
 """What may be asked of pixels beside variables of the file: 0 land, 1 water, 2 and 3 coast."""
+UTC_HOUR = "utc_hour"
+"""The time of day of a pixel's scanline [hours, UTC], with fractions: hourly means of an area."""
 
 
 def check_request(paths: Iterable[Path], products: Sequence[str], variables: Sequence[str]) -> None:
@@ -55,7 +57,7 @@ def check_request(paths: Iterable[Path], products: Sequence[str], variables: Seq
 
 def no_variable(orbit: Orbit, name: str) -> str:
     """Say that an orbit has no values on its pixels under a name; empty where it has."""
-    known = [LAND_WATER, *filter(lambda one: _is_on_pixels(orbit, one), orbit.variables)]
+    known = [LAND_WATER, UTC_HOUR, *filter(lambda one: _is_on_pixels(orbit, one), orbit.variables)]
     if name in known:
         return ""
     return (
@@ -78,7 +80,7 @@ def _no_product(orbit: Orbit, label: str) -> str:
 def _is_on_pixels(orbit: Orbit, name: str) -> bool:
     variable = orbit.variables[name]
     is_number = getattr(variable.dtype, "kind", "") in ("f", "i", "u")
-    return is_number and variable.ndim == 3 and variable.shape == orbit.variables["latitude"].shape
+    return is_number and variable.shape == orbit.variables[orbit.names.latitude].shape
 
 
 def _advice(name: str, known: Sequence[str]) -> str:

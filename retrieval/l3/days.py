@@ -278,6 +278,8 @@ class DayStore:
         if self.job.allow_mixed or not entries:
             return
         entry, others = entries[0]
+        if entry.sensor != identity.sensor:
+            raise ProductError(_mixed_sensors(identity, entry))
         if entry.major_version != identity.major_version:
             raise ProductError(_mixed_versions(identity, entry))
         if options and others and options not in others:
@@ -348,6 +350,14 @@ def _twice(identity: OrbitIdentity, entry: OrbitIdentity) -> str:
     return (
         f"Invalid file {identity.file}. An orbit may be in a map once, else it has double weight. "
         f"Given orbit {identity.orbit}, which is there {there}"
+    )
+
+
+def _mixed_sensors(identity: OrbitIdentity, entry: OrbitIdentity) -> str:
+    return (
+        f"Invalid file {identity.file}. Sensors are mixed only when told, each with its own "
+        f"quality rule. Given {identity.sensor} after {entry.sensor} ({entry.file}). Choose "
+        "another folder, or --allow-mixed."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,6 +11,8 @@ import numpy as np
 
 from retrieval.errors import ProductError
 from retrieval.files.provenance import fingerprint
+from retrieval.l2.identity import version_breaks
+from retrieval.l2.names import TROPOMI
 from retrieval.l3.day_file import DayRecord, read_day_record
 from retrieval.l3.days import day_files, read_days
 from retrieval.l3.sums import Sums, weighted_mean
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 
     from retrieval.physics.grids import RectilinearGrid
     from retrieval.typing import Float
+
+logger = logging.getLogger(__name__)
 
 Average = Literal["pooled", "months"]
 
@@ -216,8 +221,21 @@ class _MonthlyMean:
 
 
 def _describe(total: Sums, records: list[DayRecord], average: Average) -> dict[str, str]:
-    orbits = {entry.orbit: entry for record in records for entry in record.orbits}
+    orbits = {
+        f"{entry.sensor} {entry.orbit}": entry for record in records for entry in record.orbits
+    }
     versions = sorted({entry.processor_version for entry in orbits.values()})
+    sensors = sorted({entry.sensor for entry in orbits.values()})
+    breaks = version_breaks(
+        entry.processor_version for entry in orbits.values() if entry.sensor == TROPOMI.sensor
+    )
+    if breaks:
+        logger.warning(
+            "The mean mixes processor versions %s, which differ in %s. Average each alone to tell "
+            "a trend from a change of the processor.",
+            ", ".join(versions),
+            "; ".join(breaks),
+        )
     streams = sorted({entry.stream for entry in orbits.values()})
     options = sorted({text for record in records for text in record.options})
     settings: dict[str, Any] = records[0].settings
@@ -238,6 +256,8 @@ def _describe(total: Sums, records: list[DayRecord], average: Average) -> dict[s
         }[average],
         "further_products": " ".join(settings["further_products"]),
         "processor_versions": " ".join(versions),
+        "processor_differences": "; ".join(breaks) or "none",
+        "sensors": " ".join(sensors),
         "processing_streams": " ".join(streams),
         "reretrieval_options": "\n".join(options) or "none: columns of the L2 files",
         "n_orbit": str(len(orbits)),

@@ -23,7 +23,7 @@ from retrieval.l2.names import COLUMN_UNITS
 from retrieval.l2.open_orbit import open_lenient
 from retrieval.l2.quality import QA_RECOMMENDED
 from retrieval.l2.strata import OCEAN_CODE, orbit_strata, read_land_water
-from retrieval.l3.conditions import LAND_WATER, no_variable
+from retrieval.l3.conditions import LAND_WATER, UTC_HOUR, no_variable
 from retrieval.l3.side_column import SideColumn, read_side_column
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class PixelRange:
     ----------
     variable : str
         Name of a variable on (scanline, ground_pixel), such as `solar_zenith_angle`; or
-        `land_water`, 0 land, 1 water, 2 and 3 coast.
+        `land_water`, 0 land, 1 water, 2 and 3 coast, or `utc_hour`, the time of day with fractions.
     low, high : float
         Both included; in the unit of the file, integers as stored.
     """
@@ -104,6 +104,8 @@ class PixelRange:
         values: NDArray[Any]
         if self.variable == LAND_WATER and not orbit.has(LAND_WATER):
             values, is_valid = _land_water(orbit, crop)
+        elif self.variable == UTC_HOUR and not orbit.has(UTC_HOUR):
+            values, is_valid = _utc_hour(orbit, crop)
         elif orbit.has(self.variable) and orbit.variables[self.variable].dtype.kind in "iu":
             values, is_valid = orbit.read_integer(self.variable, crop)
             if self.variable == orbit.names.snow:  # its fill is the code of the ocean
@@ -147,6 +149,13 @@ class OrbitPixels:
     options: str = ""
     is_synthetic: bool = False
     units: dict[str, str] = field(default_factory=dict)
+
+
+def _utc_hour(orbit: Orbit, crop: Crop) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    times = orbit.scanline_times(crop)
+    hours = (times - times.astype("datetime64[D]")) / np.timedelta64(1, "h")
+    on_pixels = np.broadcast_to(hours[:, None], crop.shape)
+    return on_pixels, np.isfinite(on_pixels)
 
 
 def _land_water(orbit: Orbit, crop: Crop) -> tuple[NDArray[np.integer], NDArray[np.bool_]]:

@@ -151,6 +151,7 @@ class Simulation:
         }
         if self.options.keep_profiles:
             found |= {"true_partial_column": true, "apriori_partial_column": apriori}
+            found |= {"temperature": temperature}
         self._store(rows, good, found)
 
     def _model_on_pixels(
@@ -251,7 +252,7 @@ class Simulation:
         truth["slant_column_noise"] = np.where(has_result, self.noise, np.nan)
         profiles: dict[str, Float] = {
             name: fields.pop(name)
-            for name in ("true_partial_column", "apriori_partial_column")
+            for name in ("true_partial_column", "apriori_partial_column", "temperature")
             if name in fields
         }
         index, amf_ratio = (fields.pop(n, empty) for n in ("tropopause", "amf_ratio"))

@@ -83,7 +83,8 @@ class SimulationOptions:
     block : int
         Scanlines computed at once; bounds memory, changes nothing else.
     keep_profiles : bool
-        Keep the true and the a-priori partial columns in memory (for tests and figures).
+        Keep the true and the a-priori partial columns and temperatures in memory (for tests,
+        figures, and files of other products).
 
     Raises
     ------

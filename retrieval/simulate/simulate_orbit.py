@@ -48,8 +48,8 @@ class SimulatedOrbit:
     truth : dict of str to ndarray
         What the side file holds, shape (scanline, ground_pixel), float64.
     profiles : dict of str to ndarray
-        With `keep_profiles`: `true_partial_column` and `apriori_partial_column` [mol m-2], shape
-        (scanline, ground_pixel, layer), NaN where there is no retrieval.
+        With `keep_profiles`: `true_partial_column` and `apriori_partial_column` [mol m-2], and
+        `temperature` [K], shape (scanline, ground_pixel, layer), NaN where there is no retrieval.
     """
 
     content: L2Content

@@ -18,6 +18,7 @@ SHARES = {
     "maps": 6,
     "sets": 6,
     "orbits": 6,
+    "sensors": 6,
     "archives": 6,
     "tables": 16,
     "sources": 8,

@@ -14,6 +14,7 @@ GROUPS: dict[str, Callable[[Path], list[kinds.Kind]]] = {
     "maps": kinds.maps,
     "sets": kinds.sets,
     "orbits": kinds.orbits,
+    "sensors": kinds.sensors,
     "archives": kinds.archives,
     "stores": kinds.stores,
     "sources": source_kinds.sources,

@@ -185,6 +185,26 @@ def orbits(folder: Path) -> list[Kind]:
     ]  # fmt: skip
 
 
+def sensors(folder: Path) -> list[Kind]:
+    """Orbits of other sensors, what `inspect` says of them, TEMPO's air mass factors too."""
+    from tests.builders.omno2_builder import build_omno2
+    from tests.builders.qa4ecv_builder import build_qa4ecv
+    from tests.builders.sentinel5_builder import build_sentinel5
+    from tests.builders.tempo_builder import build_tempo
+
+    folder.mkdir(parents=True, exist_ok=True)
+    made = {
+        "TEMPO": build_tempo(folder / "tempo.nc"),
+        "QA4ECV": build_qa4ecv(folder / "qa4ecv.nc"),
+        "Sentinel-5": build_sentinel5(folder / "sentinel5.nc"),
+        "OMNO2": build_omno2(folder / "omno2.he5"),
+    }
+    return [
+        Kind(f"{name}, inspect", one.path, "described", ("{case}",), (structure.hdf5,), share=3)
+        for name, one in made.items()
+    ]
+
+
 def sets(folder: Path) -> list[Kind]:
     """A-priori sets of each container and kind, re-retrieved with."""
     from tests.builders.files import axis, to_classic

@@ -18,10 +18,11 @@ import retrieval as rt
 from retrieval.errors import ProductError
 from retrieval.l2.columns import find_columns
 from retrieval.l2.crop import check_corner_order
+from retrieval.l2.identity import check_one_generation, one_file_an_orbit
 from retrieval.l2.inspect import describe_l2
 from retrieval.l2.open_orbit import GIVEN, give_sensors, open_lenient, open_orbit
 from retrieval.l3.cells import regular_grid
-from retrieval.l3.pixels import read_pixels
+from retrieval.l3.pixels import PixelRange, read_pixels
 from retrieval.physics.grids import GEOGRAPHIC
 from tests.builders.model_field import model_field
 
@@ -293,6 +294,25 @@ def test_described_products_are_gridded(tmp_path, sensor):
     width = np.ptp(found.longitude_bounds, axis=1)
     np.testing.assert_allclose(width, 0.2, rtol=1e-6)
     assert np.isfinite(found.values).all()
+
+
+def test_pixels_of_an_hour_are_gridded_alone(tmp_path):
+    """`utc_hour` is the time of day of the scanline: the first two of a granule from 10 h on."""
+    grid = regular_grid(0.5, (-76.0, 39.5, -74.0, 41.0), GEOGRAPHIC)
+    hour = PixelRange.parse(f"utc_hour=10..{10 + 1.5 / 3600}")
+    found = read_pixels(sentinel4(tmp_path), grid, ["PRODUCT"], where=[hour])
+    assert found.values.shape == (2 * 3, 1)
+    assert found.latitude_bounds.max() < 40.2
+
+
+def test_sensors_are_mixed_only_when_told(tmp_path):
+    """Two sensors in one map are refused before anything is gridded, naming both."""
+    paths = [sentinel4(tmp_path), gems(tmp_path)]
+    with pytest.raises(ProductError, match="Sensors are mixed only when told") as caught:
+        check_one_generation(paths)
+    assert "GEMS" in str(caught.value)
+    assert "Sentinel-4" in str(caught.value)
+    assert one_file_an_orbit(paths)[1] == []
 
 
 @pytest.mark.parametrize("sensor", MADE)
