@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ from cli.console import set_verbosity
 from cli.options.orbits import find_orbits
 from cli.options.shared import split_named_path
 from cli.tasks.twin_ground import SKY, SUN, TRUTH
+from retrieval.errors import NoOverlapError
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
 from retrieval.simulate.truth_file import truth_path
 from retrieval.substitution.job import Job
@@ -67,7 +69,11 @@ def retrieve(folder: Path, sets: dict[str, Path]) -> list[Path]:
         output = target / orbit.name
         if not output.exists():
             options = Options(above=Above.UPPER)
-            reretrieve(orbit, Job(named, options, upper=folder / "ctm"), output)
+            try:
+                reretrieve(orbit, Job(named, options, upper=folder / "ctm"), output)
+            except NoOverlapError as error:  # a pass at the edge of the domain
+                print(f"left out: {error}", file=sys.stderr)
+                continue
         done.append(output)
     return done
 

@@ -29,6 +29,7 @@ OWN_KEYS: dict[str, dict[str, type]] = {
     "workspace": {"path": str, "results": str},
     "fetch": {"kinds": list},
     "reretrieve": {"orbits": list},
+    "finetune": {"recipe": str, "checkpoint": str, "bootstrap": int},
 }
 """Keys that are the recipe's, not a command's."""
 
@@ -177,6 +178,8 @@ def read_recipe(path: Path, command_of: Callable[[str], click.Command]) -> RunRe
     }
     if not sections:
         raise _wrong(path, f"have one of {', '.join(STAGES)}", "none of them", "Add a section")
+    if "finetune" in own:
+        _check_finetune(path, own["finetune"], sections)
     box = own.get("area", {}).get("bbox")
     if box is not None:
         _check_box(path, box)
@@ -226,6 +229,16 @@ def _period(path: Path, values: dict[str, Any]) -> Period:
     if values.get("days") == 0:
         raise _wrong(path, "have one day or more", "[period] days = 0", "Change it")
     return Period(**values)
+
+
+def _check_finetune(path: Path, own: dict[str, Any], sections: dict[str, list[str]]) -> None:
+    for key in ("recipe", "checkpoint"):
+        if key not in own:
+            rule = "have recipe and checkpoint in [finetune]"
+            raise _wrong(path, rule, f"none for {key}", f"Add {key} = FILE")
+    if "--checkpoint" in sections.get("predict", []):
+        rule = "have the checkpoint to begin with in [finetune] alone"
+        raise _wrong(path, rule, "one in [predict], too", "Leave that one out")
 
 
 def _check_box(path: Path, box: list[Any]) -> None:

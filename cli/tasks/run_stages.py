@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, time
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import rich_click as click
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from cli.tasks.run_finetune import Finetuning
     from cli.tasks.run_recipe import RunRecipe
+
+_AFTER_TRAINING = ("predict", "reretrieve", "grid", "maps", "validate", "report")
+"""Stages before which the network is fine-tuned."""
 
 WITHOUT_DAYS = ("static", "dacno2", "pandora")
 """Kinds of files that are of no days."""
@@ -107,11 +112,24 @@ class Run:
 
     def stages(self) -> dict[str, Callable[[], list[Stage]]]:
         """Return the stages that the recipe has, in their order."""
-        return {
-            name: getattr(self, f"_{name}")
-            for name in self.recipe.sections
-            if hasattr(self, f"_{name}")
-        }
+        found: dict[str, Callable[[], list[Stage]]] = {}
+        for name in self.recipe.sections:
+            if name in _AFTER_TRAINING and self.finetuning is not None:
+                found.setdefault("finetune", self._finetune)
+            found[name] = getattr(self, f"_{name}")
+        return found
+
+    @cached_property
+    def finetuning(self) -> Finetuning | None:
+        """The chain of checkpoints, where the recipe has one."""
+        from cli.tasks.run_finetune import Finetuning
+
+        if "finetune" not in self.recipe.own:
+            return None
+        return Finetuning(self.recipe, self.period, self.call)
+
+    def _finetune(self) -> list[Stage]:
+        return [] if self.finetuning is None else [self.finetuning.run()]
 
     def _words(self, stage: str, *more: object) -> list[str]:
         return [*map(str, more), *self.recipe.sections[stage]]
@@ -147,16 +165,24 @@ class Run:
         return [stage]
 
     def _predict(self) -> list[Stage]:
-        days = self._between(self.days)
-        words = self._words("predict", "-w", self.recipe.workspace, *days, "--skip-missing")
-        called = self.call("predict", [*words, "--update", "--json"])
-        stage = _stage("predict", called)
-        if isinstance(called.said, dict):
-            said = called.said
-            stage.new, stage.done = len(said["files"]), len(said["skipped"])
-            stage.failed, stage.missing = len(said["failed"]), len(said["missing"])
-            stage.errors += [f"{day}: {error}" for day, error in said["failed"].items()]
-            stage.errors += _lacking(said["missing"])
+        stage = Stage("predict")
+        stretches: list[tuple[date, date, Path | None]] = [(*self.days, None)]
+        if self.finetuning is not None:
+            stretches = [*self.finetuning.stretches(*self.days)]
+        for first, last, checkpoint in stretches:
+            days = self._between((first, last))
+            words = self._words("predict", "-w", self.recipe.workspace, *days, "--skip-missing")
+            words += [] if checkpoint is None else ["--checkpoint", str(checkpoint)]
+            called = self.call("predict", [*words, "--update", "--json"])
+            stage.errors += [called.error] if called.error else []
+            if isinstance(called.said, dict):
+                said = called.said
+                stage.new += len(said["files"])
+                stage.done += len(said["skipped"])
+                stage.failed += len(said["failed"])
+                stage.missing += len(said["missing"])
+                stage.errors += [f"{day}: {error}" for day, error in said["failed"].items()]
+                stage.errors += _lacking(said["missing"])
         return [stage]
 
     @property
