@@ -28,7 +28,7 @@ import numpy as np
 from cli.console import set_verbosity
 from cli.options.orbits import find_orbits
 from cli.options.shared import split_named_path
-from cli.tasks.twin_ground import SKY, SUN, TRUTH
+from cli.story.ground import SKY, SUN, TRUTH
 from retrieval.errors import NoOverlapError
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
 from retrieval.simulate.truth_file import truth_path

@@ -269,7 +269,7 @@ def _write_inventory(request: Request, unit: Unit) -> None:
 
 
 def _write_ground(request: Request, unit: Unit) -> None:
-    from cli.tasks.twin_ground import write_ground
+    from cli.story.ground import write_ground
 
     write_ground(request.twin, request.folder, unit.dates[0])
 
