@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from retrieval.physics.overlap import polygon_area
+
 if TYPE_CHECKING:
     from retrieval.typing import Bool, Float, Index
 
@@ -71,6 +73,26 @@ def corner_turns(x: Float, y: Float) -> Float:
     return np.asarray(before_x * after_y - before_y * after_x)
 
 
+def convex_parts(pixels: Index, x: Float, y: Float) -> tuple[Index, Float, Float]:
+    """Cut pixels that are not convex into two triangles at their inner corner."""
+    px, py = x[pixels], y[pixels]
+    turns = corner_turns(px, py) * np.sign(polygon_area(px, py))[:, None]
+    bent = np.flatnonzero((turns < 0.0).any(axis=1))
+    if bent.size == 0:
+        return pixels, px, py
+    inner = turns[bent].argmin(axis=1)
+    halves = []
+    for corners in ((0, 1, 2, 2), (0, 2, 3, 3)):
+        pick = (inner[:, None] + np.array(corners)) % 4
+        halves.append([np.take_along_axis(values[bent], pick, axis=1) for values in (px, py)])
+    owner = np.concatenate([np.delete(pixels, bent), pixels[bent], pixels[bent]])
+    parts = [
+        np.concatenate([np.delete(whole, bent, axis=0), halves[0][i], halves[1][i]])
+        for i, whole in enumerate((px, py))
+    ]
+    return owner, parts[0], parts[1]
+
+
 def _shared(x: Float, y: Float, cell_x: Float, cell_y: Float) -> Float:
     """Do one chunk; inside, corners come first: the pairs lie beside each other in memory."""
     # relative to a corner of the cell, so that metres in the millions lose no digits
@@ -127,19 +149,20 @@ def _cut(x: Float, y: Float, distance: Float) -> tuple[Float, Float]:
     np.cumsum(place, axis=0, out=place)
     count = place[-1].copy()
     place -= 1
-    pairs = np.arange(n)
-    found = []
-    for values in (x, y):
-        crossing = values + way * (np.roll(values, -1, axis=0) - values)
-        new = np.zeros((int(count.max(initial=1)), n))
-        for corner in range(k):
-            for kept, points, row in (
-                (is_inside[corner], values[corner], 2 * corner),
-                (crosses[corner], crossing[corner], 2 * corner + 1),
-            ):
-                new[place[row, kept], pairs[kept]] = points[kept]
-        for row in range(1, new.shape[0]):  # one with fewer points repeats its last
-            is_over = count <= row
-            new[row, is_over] = new[row - 1, is_over]
-        found.append(new)
-    return found[0], found[1]
+    size = int(count.max(initial=1))
+    new_x, new_y = np.zeros((size, n)), np.zeros((size, n))
+    flat_x, flat_y = new_x.reshape(-1), new_y.reshape(-1)
+    for corner in range(k):
+        after = (corner + 1) % k
+        kept = np.flatnonzero(is_inside[corner])
+        at = place[2 * corner, kept] * n + kept
+        flat_x[at], flat_y[at] = x[corner, kept], y[corner, kept]
+        kept = np.flatnonzero(crosses[corner])
+        at, part = place[2 * corner + 1, kept] * n + kept, way[corner, kept]
+        for flat, values in ((flat_x, x), (flat_y, y)):
+            start = values[corner, kept]
+            flat[at] = start + part * (values[after, kept] - start)
+    for row in range(1, size):  # one with fewer points repeats its last
+        is_over = np.flatnonzero(count <= row)
+        new_x[row, is_over], new_y[row, is_over] = new_x[row - 1, is_over], new_y[row - 1, is_over]
+    return new_x, new_y

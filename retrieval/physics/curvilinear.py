@@ -15,7 +15,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from retrieval.errors import AprioriError
-from retrieval.physics.clipping import corner_turns, is_convex, shared_areas
+from retrieval.physics.clipping import convex_parts, is_convex, shared_areas
 from retrieval.physics.footprint import LARGEST_PIXEL, BilinearWeights, FootprintWeights
 from retrieval.physics.grids import (
     FINE_GRID_LIMIT,
@@ -191,6 +191,10 @@ class CurvilinearGrid:
             return x, y, np.abs(_true_areas(x, y) / polygon_area(x, y))
 
     @cached_property
+    def _cell_extent(self) -> float:
+        return _extent(*self._cells[:2])
+
+    @cached_property
     def _tree(self) -> STRtree:
         return _tree(*self._cells[:2])
 
@@ -224,7 +228,7 @@ class CurvilinearGrid:
                 | crossing_quadrilaterals(x, y)
                 | is_flat(x, y)
             )
-        owner, part_x, part_y = _convex_parts(np.flatnonzero(~is_bad), x, y)
+        owner, part_x, part_y = convex_parts(np.flatnonzero(~is_bad), x, y)
         pixel, cell, area = self._overlaps(owner, part_x, part_y)
         n_pixel, n_cell = x.shape[0], self.longitude.size
         plane = csr_array((area, (pixel, cell)), shape=(n_pixel, n_cell))
@@ -244,20 +248,25 @@ class CurvilinearGrid:
         cell_x, cell_y, _ = self._cells
         west, east = self.extent[:2]
         found: list[tuple[Index, Index, Float]] = []
+        is_cell_smaller = self._cell_extent < _extent(x, y)
         for turn in (-FULL_CIRCLE, 0.0, FULL_CIRCLE):
             near = np.flatnonzero((x.max(axis=1) + turn > west) & (x.min(axis=1) + turn < east))
             if near.size == 0:
                 continue
             part, cell = self._tree.query(_boxes(x[near] + turn, y[near]))
             part = near[part]
-            area = shared_areas(x[part] + turn, y[part], cell_x[cell], cell_y[cell])
+            pixels = (x[part] + turn, y[part])
+            cells = (cell_x[cell], cell_y[cell])
+            # both are convex: the smaller is cut by the larger, most often by no or one side of it
+            order = (cells, pixels) if is_cell_smaller else (pixels, cells)
+            area = shared_areas(*order[0], *order[1])
             is_shared = area > 0.0
             found.append((owner[part[is_shared]], cell[is_shared], area[is_shared]))
         if not found:
             none = np.zeros(0, dtype=np.intp)
             return none, none, np.zeros(0)
-        pixels, cells, areas = zip(*found, strict=True)
-        return np.concatenate(pixels), np.concatenate(cells), np.concatenate(areas)
+        owners, numbers, areas = zip(*found, strict=True)
+        return np.concatenate(owners), np.concatenate(numbers), np.concatenate(areas)
 
     def bilinear_weights(self, latitude: Float, longitude: Float) -> BilinearWeights:
         """Weights of the four centres round each point, by its place between them.
@@ -347,6 +356,13 @@ def _true_areas(longitude: Float, latitude: Float) -> Float:
     return np.asarray(-(step * mean).sum(axis=1) / np.deg2rad(1.0) ** 2)
 
 
+def _extent(x: Float, y: Float) -> float:
+    """Mean area of the boxes of polygons; 0 where there are none."""
+    areas = np.ptp(x, axis=1) * np.ptp(y, axis=1)
+    known = areas[np.isfinite(areas)]
+    return float(known.mean()) if known.size else 0.0
+
+
 def _boxes(x: Float, y: Float) -> NDArray[np.object_]:
     import shapely  # a quarter of a second, needed by curvilinear sets alone
 
@@ -363,26 +379,6 @@ def _tree(x: Float, y: Float) -> STRtree:
     boxes = _boxes(x, y)
     boxes[~(np.isfinite(x) & np.isfinite(y)).all(axis=1)] = None
     return shapely.STRtree(boxes)
-
-
-def _convex_parts(pixels: Index, x: Float, y: Float) -> tuple[Index, Float, Float]:
-    """Cut pixels that are not convex into two triangles at their inner corner."""
-    px, py = x[pixels], y[pixels]
-    turns = corner_turns(px, py) * np.sign(polygon_area(px, py))[:, None]
-    bent = np.flatnonzero((turns < 0.0).any(axis=1))
-    if bent.size == 0:
-        return pixels, px, py
-    inner = turns[bent].argmin(axis=1)
-    halves = []
-    for corners in ((0, 1, 2, 2), (0, 2, 3, 3)):
-        pick = (inner[:, None] + np.array(corners)) % 4
-        halves.append([np.take_along_axis(values[bent], pick, axis=1) for values in (px, py)])
-    owner = np.concatenate([np.delete(pixels, bent), pixels[bent], pixels[bent]])
-    parts = [
-        np.concatenate([np.delete(whole, bent, axis=0), halves[0][i], halves[1][i]])
-        for i, whole in enumerate((px, py))
-    ]
-    return owner, parts[0], parts[1]
 
 
 def _place_within(x: Float, y: Float, quad_x: Float, quad_y: Float) -> tuple[Float, Float]:
