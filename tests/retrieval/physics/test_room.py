@@ -10,7 +10,7 @@ import pytest
 from retrieval import physics
 
 FOLDER = Path(physics.__file__).parent
-EVENING = 2500
+EVENING = 2700
 """Lines that can be read in an evening."""
 ANOTHER_EVENING = ("clipping", "curvilinear")
 """Modules that the equations do not need: the room says so."""
