@@ -2,8 +2,9 @@
 
 What the instrument saw is TROPOMI's; names, groups, units, epochs, orders and fills are those of
 the other product: TEMPO's by a real header, QA4ECV's, Sentinel-5's and Sentinel-4's by HARP's
-ingestion, which no file at hand has verified. The files say that they are simulated. They are
-written from the tables here, which know nothing of what reads them.
+ingestion, which no file at hand has verified. Sentinel-4's kernels have invented names. The files
+say that they are simulated, and are written from the tables here, which know nothing of what reads
+them.
 """
 
 from __future__ import annotations
@@ -197,7 +198,44 @@ _SENTINEL5 = Product(
     ),
 )
 
-PRODUCTS = {"TEMPO": _TEMPO, "QA4ECV": _QA4ECV, "Sentinel-5": _SENTINEL5}
+_SENTINEL4 = Product(
+    sizes={"y": "scanline", "x": "ground_pixel", "layer": "layer", "level": "level"}
+    | {"corner": "corner"},
+    home="PRODUCT",
+    leading=False,
+    fill=9.969209968386869e36,
+    top_first=False,
+    attributes={"title": "Sentinel-4 UVN NO2, names of kernels and layers invented"},
+    rows=_below(
+        "PRODUCT",
+        (
+            *_PLACE,
+            Row("delta_time", "pixel_milliseconds", SCENE, "f8", ("milliseconds", 1.0)),
+            Row(f"{_S5}_tropospheric_column", "column", unit=MOL),
+            Row(f"{_S5}_tropospheric_column_precision", "sigma", unit=MOL),
+            Row(f"{_S5}_stratospheric_column", "stratosphere", unit=MOL),
+            Row("qa_value", "percent", kind="u1", unit=("1", 1.0)),
+            *_SIDES,
+            Row(f"{_DETAILS}/{_S5}_tropospheric_air_mass_factor", "amf"),
+            Row(f"{_DETAILS}/{_S5}_stratospheric_air_mass_factor", "amf_stratosphere"),
+            Row(f"{_DETAILS}/invented_total_air_mass_factor", "amf_total"),
+            Row(f"{_DETAILS}/invented_kernel", "kernel", LAYERS),
+            Row(f"{_INPUT}/invented_a", "level_a", ("level",), "f8", PA),
+            Row(f"{_INPUT}/invented_b", "level_b", ("level",), "f8"),
+            Row(f"{_INPUT}/invented_surface_pressure", "surface_pressure", unit=PA),
+            Row(f"{_INPUT}/invented_tropopause", "tropopause_pressure", unit=PA),
+            Row(f"{_INPUT}/invented_altitude", "altitude", unit=METRE),
+        ),
+    ),
+)
+"""What no reader of others names - kernels, layers, surface, tropopause - is called `invented_`."""
+
+PRODUCTS = {
+    "TEMPO": _TEMPO,
+    "QA4ECV": _QA4ECV,
+    "Sentinel-5": _SENTINEL5,
+    "Sentinel-4": _SENTINEL4,
+}
 """Layouts by the name of the sensor."""
 
 
@@ -251,6 +289,8 @@ def write_as(
     ):
         file.setncatts({**product.attributes, "comment": "synthetic: simulated, TROPOMI's swath"})
         _write(file, product, fields)
+        if sensor == "Sentinel-4":
+            file.time_reference_days_since_1950 = np.int32(fields["day_1950"][0])
         if sensor == "TEMPO":
             file["geolocation/time"].units = "seconds since 1980-01-06T00:00:00Z"
             table = {"Eta_A": fields["level_a"] / HPA_TO_PA, "Eta_B": fields["level_b"]}
@@ -305,6 +345,8 @@ def _fields(simulated: SimulatedOrbit, *, top_first: bool) -> dict[str, NDArray[
     time = simulated.content.scanline_time.astype("datetime64[ms]")
     day = time[0].astype("datetime64[D]")
     gps = (time - np.datetime64("1980-01-06", "ms")) / np.timedelta64(1, "s") + GPS_MINUS_UTC
+    milliseconds = (time - day.astype(time.dtype)) / np.timedelta64(1, "ms")
+    pixel = np.arange(simulated.content.shape[1])
     turn = slice(None, None, -1 if top_first else 1)
     is_done = np.isfinite(given["air_mass_factor_troposphere"])
     return {
@@ -317,7 +359,10 @@ def _fields(simulated: SimulatedOrbit, *, top_first: bool) -> dict[str, NDArray[
         "gps_seconds": gps,
         "day_1995": np.array([(day - np.datetime64("1995-01-01")) / np.timedelta64(1, "s")]),
         "day_2020": np.array([(day - np.datetime64("2020-01-01")) / np.timedelta64(1, "D")]),
-        "milliseconds": (time - day.astype(time.dtype)) / np.timedelta64(1, "ms"),
+        "day_1950": np.array([(day - np.datetime64("1950-01-01")) / np.timedelta64(1, "D")]),
+        "milliseconds": milliseconds,
+        # a scan takes time from pixel to pixel; the middle one has that of the scanline
+        "pixel_milliseconds": milliseconds[:, None] + pixel - pixel.size // 2,
         "column": given["nitrogendioxide_tropospheric_column"],
         "sigma": given["nitrogendioxide_tropospheric_column_precision_kernel"],
         "stratosphere": given["nitrogendioxide_stratospheric_column"],

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import netCDF4
 import numpy as np
 import pytest
 
+import retrieval as rt
 from retrieval.errors import ProductError
 from retrieval.l2.open_orbit import open_orbit
 from retrieval.simulate.options import SimulationOptions
@@ -40,9 +42,33 @@ def simulated(model):
     return truth, simulate_orbit(truth, model, scene, swath, options)
 
 
-def new_columns(path, apriori, model):
-    """Re-retrieve: columns, and where they are done."""
-    with open_orbit(path) as orbit:
+INVENTED = """
+[surface]
+pressure = "invented_surface_pressure"
+altitude = "invented_altitude"
+[sensitivity]
+kind = "total kernel"
+variable = "invented_kernel"
+a = "invented_a"
+b = "invented_b"
+tropopause_pressure = "invented_tropopause"
+"""
+"""What the package's description of Sentinel-4 lacks, with the names of the simulated files."""
+
+
+def description(folder):
+    """Write Sentinel-4's description with names of kernels, as a user would."""
+    own = Path(rt.__file__).parent / "l2" / "sensors" / "data" / "sentinel4.toml"
+    text = own.read_text(encoding="utf-8")
+    total = '[air_mass_factors]\ntotal = "invented_total_air_mass_factor"'
+    path = folder / "sentinel4.toml"
+    path.write_text(text.replace("[air_mass_factors]", total) + INVENTED, encoding="utf-8")
+    return path
+
+
+def new_columns(path, apriori, model, sensor=None):
+    """Re-retrieve: the sensor, and columns."""
+    with open_orbit(path, sensor=sensor) as orbit:
         result, _ = substitute(orbit, {"set": apriori}, UPPER, upper=model.no2)
         return orbit.names.sensor, result.sets[0].tropospheric_column
 
@@ -52,13 +78,14 @@ def test_both_identities_hold(tmp_path, simulated, model, sensor):
     """I1: the model gives back the column. I2: the truth gives the true one."""
     truth, orbit = simulated
     path = write_as(orbit, sensor, tmp_path / "a.nc")
-    found, same = new_columns(path, model.no2, model)
+    given_with = description(tmp_path) if sensor == "Sentinel-4" else None
+    found, same = new_columns(path, model.no2, model, given_with)
     assert found == sensor
     given = orbit.content.variables["nitrogendioxide_tropospheric_column"]
     is_done = np.isfinite(same)
     assert is_done.sum() > 200
     np.testing.assert_allclose(same[is_done], given[is_done], rtol=FLOAT32)
-    _, true = new_columns(path, truth, model)
+    _, true = new_columns(path, truth, model, given_with)
     is_done = np.isfinite(true)
     assert is_done.sum() > 50
     expected = orbit.truth["true_tropospheric_column"][is_done]
@@ -75,6 +102,26 @@ def test_a_simulated_granule_of_tempo_closes(tmp_path, simulated):
         assert opened.is_synthetic
     assert gate.chosen.difference < 1e-3  # percent; single precision
     np.testing.assert_array_equal(times, orbit.content.scanline_time.astype(times.dtype))
+
+
+@pytest.mark.parametrize("sensor", ["TROPOMI", "QA4ECV", "Sentinel-5"])
+def test_total_kernels_close_with_the_model_that_they_were_made_with(
+    tmp_path, simulated, model, sensor
+):
+    """The gate with the a priori given as a set; another tropopause rule would not close."""
+    _, orbit = simulated
+    path = tmp_path / "a.nc"
+    if sensor == "TROPOMI":
+        path, _ = orbit.write(tmp_path)
+    else:
+        write_as(orbit, sensor, path)
+    with open_orbit(path) as opened:
+        gate = recompute(opened, model.no2)
+        assert recompute(opened) is None, "the file itself has no a priori"
+    assert gate.closes
+    assert gate.chosen.difference < 1e-3  # percent; single precision
+    turned = [one for one in gate.others if one.order == "turned round"]
+    assert min(one.difference for one in turned) > 1.0
 
 
 def test_what_cannot_be_written_is_one_line(tmp_path, simulated):
