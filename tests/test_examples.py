@@ -12,7 +12,10 @@ import pytest
 
 import retrieval as rt
 from dacno2_s5p.inputs.regrid import transform_points
+from tests.builders.model_field import model_field
 from tests.builders.model_files import Field, write_cmaq, write_mcip, write_wrf
+from tests.builders.omno2_builder import build_omno2
+from tests.builders.tempo_builder import build_tempo
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
@@ -115,3 +118,22 @@ def test_a_run_of_cmaq(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "layers with a pressure of their own" in said
     assert "mean column +" in said
+
+
+@pytest.mark.parametrize("sensor", ["TEMPO", "OMNO2"])
+def test_a_granule_of_another_sensor(tmp_path, capsys, sensor):
+    """Over New York, with a model over New York: a picture, and columns that are others."""
+    module = load("09_any_sensor")
+    build, day = {
+        "TEMPO": (build_tempo, "2024-06-01T15:00"),
+        "OMNO2": (build_omno2, "2015-06-15T18:00"),
+    }[sensor]
+    granule = build(tmp_path / "granule.nc").path
+    data, _, _ = model_field((38.0, 43.0), (-78.0, -70.0), [day])
+    data.to_netcdf(tmp_path / "model.nc")
+    figure = module.main(tmp_path, granule, tmp_path / "model.nc")
+    assert figure.stat().st_size > 20_000
+    said = capsys.readouterr().out
+    assert f"<{sensor} " in said
+    assert "mean column" in said
+    assert "mean column +0.0 %" not in said
