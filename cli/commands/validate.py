@@ -38,13 +38,12 @@ from cli.reporting.origin import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from retrieval.files.provenance import Provenance
     from retrieval.validation.ground_columns import GroundColumns
     from retrieval.validation.pair import Pair, PairOptions
     from retrieval.validation.pair_scores import Score
 
-SHOWN = ("median_difference", "median_relative_difference", "dispersion", "pearson", "slope")
-"""Statistics of the table on the screen."""
+SURFACE = "EEA"
+"""Network of the surface stations, whose pairs are of concentrations."""
 
 
 @click.command(short_help="Pairs with ground-based columns and their scores, before and after.")
@@ -56,7 +55,6 @@ SHOWN = ("median_difference", "median_relative_difference", "dispersion", "pears
     "-g",
     "--ground",
     multiple=True,
-    required=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Ground data: Pandora L2, GEOMS, or a CSV; a folder of them. Repeatable.",
@@ -96,6 +94,13 @@ SHOWN = ("median_difference", "median_relative_difference", "dispersion", "pears
     "satellite",
     "What is taken off total columns of the direct sun.",
 )
+@click.option(
+    "--surface",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="EEA stations beside the sets' own surface values, at overpasses that a pixel of good "
+    "quality sees. Writes surface_pairs.csv and surface_scores.csv.",
+)
 @choice_option(
     "--smooth",
     ["none", "reference", "satellite"],
@@ -128,6 +133,7 @@ SHOWN = ("median_difference", "median_relative_difference", "dispersion", "pears
 def validate(
     orbits: tuple[Path, ...],
     ground: tuple[Path, ...],
+    surface: Path | None,
     output: Path,
     overwrite: bool,
     update: bool,
@@ -146,30 +152,62 @@ def validate(
       dacno2-s5p validate new.nc -g Pandora118s1_Cabauw_L2_rnvh3p1-8.txt --window 1h
       dacno2-s5p validate new -g maxdoas --smooth reference -a dacno2=profiles --dilution dacno2
     """
+    from cli.tasks.validation import write_surface, write_validation
     from retrieval.validation.ground_files import read_ground
 
     how = _options(options)
-    files = _ground_files(ground)
+    _check_references(ground, surface, how)
+    files = _ground_files(ground) if ground else []
     paths = find_orbits(orbits, originals=False).paths
     inputs = [input_file(p, "orbit") for p in paths] + [input_file(p, "ground") for p in files]
     for name, path in how.sets.items():
         inputs.append(input_file(path, name) if path.is_file() else input_folder(path, name))
+    if surface is not None:
+        inputs.append(input_folder(surface, "surface stations"))
     origin = origin_of(inputs, options)
     if update and is_made_of(output / LEAF, origin):
         _say_skipped(output, as_json=as_json)
         return
     overwrite = overwrite or (update and is_ours(output / LEAF))
     stations = read_ground(files)
-    pairs, failures = _pairs(paths, stations, how)
+    if surface is not None:
+        from cli.tasks.surface import read_surface
+
+        stations += read_surface(surface)
+    found, failures = _pairs(paths, stations, how)
+    pairs = [pair for pair in found if pair.network != SURFACE]
+    at_ground = [pair for pair in found if pair.network == SURFACE]
+    if at_ground:
+        write_surface(output, at_ground, options, overwrite=overwrite)
     if pairs:
-        scores = _write(output, pairs, paths, origin, options, overwrite=overwrite)
+        scores = write_validation(output, pairs, paths, origin, options, overwrite=overwrite)
         _say(output, pairs, scores, as_json)
-    else:
+    elif not found or ground:
         click.echo(_nothing(paths, stations), err=True)
+    else:
+        write_origin(output / LEAF, origin, overwrite=overwrite)
+        _say_surface(output, at_ground, as_json=as_json)
     for failure in failures:
         click.echo(failure, err=True)
-    if failures or not pairs:
+    if failures or not found or (ground and not pairs):
         sys.exit(EXIT_DATA)
+
+
+def _check_references(ground: tuple[Path, ...], surface: Path | None, how: PairOptions) -> None:
+    """Refuse a call that has nothing to hold columns or sets against."""
+    if not ground and surface is None:
+        msg = "there is no ground data. Give --ground FILE, or --surface DIR."
+        raise click.UsageError(msg)
+    if surface is not None and not how.sets:
+        msg = "--surface is for the sets' surface values. Give them: --apriori NAME=PATH."
+        raise click.UsageError(msg)
+
+
+def _say_surface(output: Path, pairs: list[Pair], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"output": str(output), "surface_pairs": len(pairs)})
+    else:
+        click.echo(f"{len(pairs)} pairs with surface stations in {output}")
 
 
 def _options(options: dict[str, Any]) -> PairOptions:
@@ -266,103 +304,11 @@ def _nothing(paths: Sequence[Path], stations: list[GroundColumns]) -> str:
     )
 
 
-def _write(
-    output: Path,
-    pairs: list[Pair],
-    orbits: Sequence[Path],
-    origin: Provenance,
-    options: dict[str, Any],
-    *,
-    overwrite: bool,
-) -> list[Score]:
-    from retrieval.files.tables import number, write_lines, write_text
-    from retrieval.l2.open_orbit import open_lenient
-    from retrieval.validation.pair_figures import write_figures
-    from retrieval.validation.pair_scores import score_pairs
-
-    output.mkdir(parents=True, exist_ok=True)
-    pairs_of_all = [p for p in pairs if list(p.columns) == list(pairs[0].columns)]
-    if len(pairs_of_all) < len(pairs):
-        sets = ", ".join(pairs[0].columns)
-        note(f"{len(pairs) - len(pairs_of_all)} pairs have other sets than {sets}: not scored")
-    drawn = {"n_draw": options["bootstrap"], "seed": options["seed"]}
-    scores = score_pairs(pairs_of_all, **drawn)
-    spread = [p.diluted() for p in pairs_of_all if p.dilution == p.dilution]
-    scores += score_pairs(spread, **drawn)
-    with open_lenient(orbits[0]) as orbit:
-        is_synthetic = orbit.is_synthetic
-    rows = [p.row() for p in pairs]
-    header = list(dict.fromkeys(key for row in rows for key in row))
-    write_lines(
-        output / "pairs.csv",
-        header,
-        [[_cell(row.get(key, "")) for key in header] for row in rows],
-        overwrite=overwrite,
-    )
-    lines = [(s.scope, s.product, s.statistic, *map(number, s[3:6]), s.n) for s in scores]
-    columns = ["scope", "product", "statistic", "value", "low", "high", "n"]
-    write_lines(output / "scores.csv", columns, lines, overwrite=overwrite)
-    write_text(output / "scores.md", _markdown(scores, is_synthetic), overwrite=overwrite)
-    days = sorted({str(p.time)[:10] for p in pairs})
-    said = f"{len(pairs_of_all)} pairs, {days[0]} to {days[-1]}"
-    write_figures(
-        output,
-        pairs_of_all,
-        scores,
-        note=f"{said}, synthetic" if is_synthetic else said,
-        overwrite=overwrite,
-    )
-    write_origin(output / LEAF, origin, is_synthetic=is_synthetic, overwrite=overwrite)
-    return scores
-
-
 def _say_skipped(output: Path, *, as_json: bool) -> None:
     if as_json:
         print_json({"output": str(output), "skipped": "done before"})
     else:
         click.echo(f"skipped {output}: done before, from the same content and options")
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, float):
-        return "" if value != value else f"{value:.7g}"
-    return value
-
-
-def _table(scores: list[Score]) -> tuple[list[str], list[list[str]]]:
-    """Return the scores of all pairs, a row a product, columns in 1e15 molecules cm-2."""
-    from retrieval.validation.pair_scores import PMOLEC
-
-    found = {(s.product, s.statistic): s for s in scores if s.scope == "all"}
-    products = list(dict.fromkeys(s.product for s in scores))
-    header = ["a priori", *(name.replace("_", " ") for name in SHOWN), "n"]
-    rows = []
-    for product in products:
-        row = [product]
-        for name in SHOWN:
-            score = found[product, name]
-            unit = PMOLEC if name in {"median_difference", "dispersion"} else 1.0
-            value, low, high = (x / unit for x in score[3:6])
-            interval = f" ({low:.2f} to {high:.2f})" if low == low else ""
-            row.append(f"{value:.2f}{interval}" if value == value else "")
-        rows.append([*row, str(found[product, SHOWN[0]].n)])
-    return header, rows
-
-
-def _markdown(scores: list[Score], is_synthetic: bool) -> str:
-    header, rows = _table(scores)
-    lines = ["# Satellite columns beside ground-based ones", ""]
-    lines += ["Synthetic orbits." if is_synthetic else "", ""] if is_synthetic else []
-    lines += ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    lines += [
-        "",
-        "Differences are satellite minus reference; median difference and dispersion (IP68/2) in",
-        "1e15 molecules cm-2, relative differences in percent of the median reference; 95 %",
-        "intervals over days. scores.csv has stations, seasons, classes of pollution and versions.",
-        "",
-    ]
-    return "\n".join(lines)
 
 
 def _say(output: Path, pairs: list[Pair], scores: list[Score], as_json: bool) -> None:
@@ -376,6 +322,8 @@ def _say(output: Path, pairs: list[Pair], scores: list[Score], as_json: bool) ->
             }
         )
         return
-    header, rows = _table(scores)
+    from cli.tasks.validation import score_table
+
+    header, rows = score_table(scores)
     print_table("Pairs (columns in 1e15 molecules cm-2)", header, rows)
     note(f"{len(pairs)} pairs in {output}")

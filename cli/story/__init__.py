@@ -1,4 +1,4 @@
 """The demo's story: one synthetic day through every step, against the known truth.
 
-In reading order: `day`, `numbers`, `figures`.
+In reading order: `day`, `numbers`, `figures`, `ground`.
 """

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from retrieval.typing import Float
 
-Quantity = Literal["tropospheric", "total"]
+Quantity = Literal["tropospheric", "total", "surface"]
 
 USED_FLAGS = (0, 1, 10, 11)
 """Quality flags that count: high and medium quality, assured or not yet (Pandonia network; the
@@ -38,7 +38,8 @@ class GroundColumns:
     latitude, longitude, altitude : float
         Of the instrument [degrees, degrees, m].
     quantity : str
-        What the column is: `tropospheric` (sky, MAX-DOAS, aircraft) or `total` (direct sun).
+        What the column is: `tropospheric` (sky, MAX-DOAS, aircraft) or `total` (direct sun); or
+        `surface`, where it is no column but the concentration at the ground [mol m-3].
     time : ndarray of datetime64[ms], shape (n,)
         Middle of each measurement [UTC], ascending.
     column, uncertainty : ndarray, shape (n,)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +24,7 @@ from retrieval.validation.ground_columns import GroundColumns
 from retrieval.validation.locate import Rule, arc_length, locate_points, unit_vectors
 from retrieval.validation.pair import Matching, Pair, PairOptions, Stratosphere
 from retrieval.validation.smoothing import Smooth, smoothed_pair
-from retrieval.validation.station_sets import Place, SetValues, values_of
+from retrieval.validation.station_sets import DaySets, Place, SetValues
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -92,7 +93,11 @@ def _of_orbit(orbit: Orbit, ground: Sequence[GroundColumns], options: PairOption
     crop = _crop(orbit, ground)
     if crop is None or not ground:
         return []
-    scene = _Scene(orbit, crop)
+    with closing(DaySets(options.sets)) as sets:
+        return _in_scene(_Scene(orbit, crop, sets), ground, options)
+
+
+def _in_scene(scene: _Scene, ground: Sequence[GroundColumns], options: PairOptions) -> list[Pair]:
     rule = Rule.CONTAINS if options.matching is Matching.CONTAINS else Rule.NEAREST
     found = locate_points(
         [g.latitude for g in ground],
@@ -117,9 +122,9 @@ def _of_orbit(orbit: Orbit, ground: Sequence[GroundColumns], options: PairOption
 class _Scene:
     """What is read of an orbit's crop, once for all its stations."""
 
-    def __init__(self, orbit: Orbit, crop: Crop) -> None:
+    def __init__(self, orbit: Orbit, crop: Crop, sets: DaySets) -> None:
         names = orbit.names
-        self.orbit, self.crop = orbit, crop
+        self.orbit, self.crop, self.sets = orbit, crop, sets
         self.latitude, self.longitude = orbit.read_centres(crop)
         self.times = orbit.scanline_times(crop)
         self.columns = {
@@ -176,7 +181,11 @@ class _Scene:
             if found is None:
                 return None
             columns, references = found
-        over = self._of_sets(station, where, time, options)
+        over = self._of_sets(station, where, time)
+        if station.quantity == "surface":
+            columns = {name: one.surface for name, one in over.items()}
+            if not columns or set(columns) != set(options.sets):
+                return None  # all sets are scored on the same hours
         height = self._mean(self.altitude, good)
         is_level = not abs(station.altitude - height) > ALTITUDE_STEP
         indices = [
@@ -242,14 +251,12 @@ class _Scene:
         station: GroundColumns,
         where: tuple[int, int],
         time: np.datetime64,
-        options: PairOptions,
     ) -> dict[str, SetValues]:
         """Return what the sets have around the station, of those that serve it."""
         corners = self.corners[0][where], self.corners[1][where]
         pressure = float(self.pressure[where])
         place = Place(station.latitude, station.longitude, corners, time, pressure)
-        found = {name: values_of(path, place) for name, path in options.sets.items()}
-        return {name: values for name, values in found.items() if values is not None}
+        return self.sets.at(place)
 
     def _is_whole(self, where: tuple[int, int]) -> bool:
         """Tell whether every product has a column there: all are scored on the same pixels."""
@@ -264,7 +271,7 @@ def _reference(
     near: GroundColumns, stratosphere: float, options: PairOptions
 ) -> tuple[Float, float]:
     """Return tropospheric columns of the reference, and the stratospheric one taken off."""
-    if near.quantity == "tropospheric" or len(near) == 0:
+    if near.quantity != "total" or len(near) == 0:
         return near.column, stratosphere
     if options.stratosphere is Stratosphere.CLIMATOLOGY:
         above = near.stratosphere

@@ -7,7 +7,7 @@ point sees than the pixel. Only a set much finer than the pixel can say that.
 
 from __future__ import annotations
 
-from contextlib import closing
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,10 +22,13 @@ from retrieval.physics.partial_columns import PixelColumns, set_columns
 from retrieval.physics.time_rules import FARTHEST_FIELD, nearest_distance, time_weights
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from retrieval.apriori.base import AprioriSet
     from retrieval.typing import Float
+
+logger = logging.getLogger(__name__)
 
 SURFACE_LAYER = 10.0
 """Depth of the air that counts as the surface [m]: inlets of stations hang at 2 to 4 m."""
@@ -83,23 +86,41 @@ class Place:
     surface_pressure: float
 
 
-def values_of(path: Path, place: Place, layer_edges: Float | None = None) -> SetValues | None:
-    """Open the set of a day and read it around a station; None where it does not serve.
+class DaySets:
+    """Sets of one orbit's day, opened when they are first asked for.
 
     Parameters
     ----------
-    path : Path
-        A file or folder of a set.
-    place : Place
-    layer_edges : ndarray, shape (layer + 1,), optional
-        Interfaces of layers above ground [m]; one layer of everything where absent.
+    paths : mapping of str to Path
+        Files or folders of sets by name.
     """
+
+    def __init__(self, paths: Mapping[str, Path]) -> None:
+        self._paths = paths
+        self._opened: dict[str, AprioriSet | None] | None = None
+
+    def at(self, place: Place) -> dict[str, SetValues]:
+        """Return what the sets have around a station, of those that serve it."""
+        if self._opened is None:
+            self._opened = {name: _open(path, place) for name, path in self._paths.items()}
+        found = {
+            name: read_values(one, place) for name, one in self._opened.items() if one is not None
+        }
+        return {name: values for name, values in found.items() if values is not None}
+
+    def close(self) -> None:
+        """Release the files."""
+        for one in (self._opened or {}).values():
+            if one is not None:
+                one.close()
+
+
+def _open(path: Path, place: Place) -> AprioriSet | None:
     try:
-        opened = open_apriori(path, place.time)
-    except AprioriError:
+        return open_apriori(path, place.time)
+    except AprioriError as error:
+        logger.warning("%s is left out on %s: %s", path, str(place.time)[:10], error)
         return None
-    with closing(opened):
-        return read_values(opened, place, layer_edges)
 
 
 def read_values(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from cli.commands.validate import validate
 from retrieval.errors import RetrievalError
 from retrieval.l2.open_orbit import open_orbit
 from tests.builders.ground_files import write_pandora
+from tests.builders.source_files import METADATA_COLUMNS, hours_of, write_parquet
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +89,58 @@ def test_the_door_gives_what_the_command_writes(season, ground, tmp_path):
     np.testing.assert_allclose(float(score), float(difference.median()))
     with pytest.raises(RetrievalError, match="no pair"):
         rt.validate(season.outputs, ground, PairOptions(flags=(5,)))
+
+
+def test_surface_stations_beside_the_sets_own_surface(season, tmp_path):
+    """The hour that holds the overpass against the set at the station, in ug m-3."""
+    pytest.importorskip("pyarrow")
+    (tmp_path / "sets").mkdir()
+    for path in season.folder.glob("dacno2_*.nc"):
+        shutil.copy(path, tmp_path / "sets")
+    days = []
+    for path in season.outputs:
+        with open_orbit(path) as orbit:
+            days.append(orbit.time.astype("datetime64[D]"))
+    eea = tmp_path / "eea"
+    write_paris(eea, days)
+    out = tmp_path / "surface"
+    words = ["--surface", str(eea), "-a", f"dacno2={tmp_path / 'sets'}", "-o", str(out)]
+    outcome = CliRunner().invoke(
+        validate, [*map(str, season.outputs), *words, "--qa", "0", "--bootstrap", "0", "--json"]
+    )
+    assert outcome.exit_code == 0, outcome.output
+    rows = list(csv.DictReader((out / "surface_pairs.csv").read_text().splitlines()))
+    assert len(rows) == json.loads(outcome.stdout)["surface_pairs"] == len(season.outputs)
+    for row in rows:
+        assert float(row["reference"]) == pytest.approx(int(row["time"][11:13]) + 1.0)
+        assert float(row["DACNO2"]) > 0.0
+    scores = list(csv.DictReader((out / "surface_scores.csv").read_text().splitlines()))
+    (mean,) = (s for s in scores if (s["scope"], s["statistic"]) == ("all", "mean_difference"))
+    expected = np.mean([float(r["DACNO2"]) - float(r["reference"]) for r in rows])
+    assert float(mean["value"]) == pytest.approx(expected, rel=1e-5)  # seven digits
+
+
+def write_paris(folder, days):
+    """Write a background station in Paris whose hours hold the hour that they end at."""
+    ends = np.concatenate([hours_of(day) for day in days])
+    write_parquet(folder, "FR001", ends, np.arange(ends.size) % 24 + 0.0)
+    pollutant = "http://dd.eionet.europa.eu/vocabulary/aq/pollutant/8"
+    row = f"FR\tSPO-FR001\tFR001\t{pollutant}\t2.35\t48.85\tbackground\turban"
+    (folder / "PanEuropean_metadata.csv").write_text(f"{METADATA_COLUMNS}\n{row}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "there is no ground data."),
+        (["--surface", "."], "is for the sets' surface values."),
+        (["-g", "x", "--dilution", "fine"], "'fine' is none of the sets."),
+    ],
+)
+def test_a_call_without_references_is_refused(season, tmp_path, words, said):
+    """Usage, before anything is read."""
+    outcome = CliRunner().invoke(
+        validate, [str(season.outputs[0]), *words, "-o", str(tmp_path / "v")]
+    )
+    assert outcome.exit_code == 2
+    assert said in " ".join(outcome.output.split())
