@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from retrieval.door import sample as sample
     from retrieval.door import substitute as substitute
     from retrieval.door import validate as validate
+    from retrieval.door_compare import compare as compare
     from retrieval.l2.open_orbit import open_orbit as open_orbit
     from retrieval.l2.orbit import Orbit as Orbit
     from retrieval.l2.pixels import Crop as Crop
@@ -43,6 +44,7 @@ _MODULES = {
     "apriori.base": ("AprioriSet", "ArraySet"),
     # an orbit in, a Dataset or a file out
     "door": ("substitute", "grid", "sample", "validate"),
+    "door_compare": ("compare",),
     "substitution.options": ("Options", "Above"),
     "substitution.job": ("Job",),
     "substitution.reretrieve": ("reretrieve",),

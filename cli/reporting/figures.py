@@ -200,6 +200,36 @@ CURVES = {
 }
 """The figure of `train`."""
 
+COMPARISON = {
+    "scatter": (
+        "comparison",
+        "Every pixel: above, the model as the instrument would see it against the column of the "
+        "file; below, the model's own column against that with the model as a priori.",
+        "Densities of model columns against satellite columns, sets in columns and ways in rows",
+    ),
+    "bias": (
+        "comparison",
+        "Mean of the model over mean of the satellite by kind of pixel, with intervals over days.",
+        "Points with intervals: relative difference by region, season, hour, cloud and surface",
+    ),
+    "columns": (
+        "comparison",
+        "Mean columns of the instrument and of the models, on one scale.",
+        "Maps of mean NO2 columns, retrieved and of the models",
+    ),
+    "differences": (
+        "comparison",
+        "Model over satellite, relative; below, absolute.",
+        "Maps of relative and absolute differences of models and satellite",
+    ),
+    "regions": (
+        "comparison",
+        "The last set by region, relative; below, absolute.",
+        "Zooms of the differences of the last set, one for each region",
+    ),
+}
+"""Figures of `compare`."""
+
 Captions = dict[str, tuple[str, str, str]]
 
 

@@ -11,6 +11,7 @@ SECTIONS = {
     "layers": "Layers",
     "profiles": "Profiles",
     "columns": "Columns and relative differences",
+    "comparison": "Models beside the instrument",
     "attribution": "Attribution",
     "training": "Training",
 }

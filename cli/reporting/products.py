@@ -7,9 +7,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from cli.reporting.attribution import attribution_tables
+from cli.reporting.comparison import comparison_tables
 from cli.reporting.demo_tables import changes_table, modes_of, scores_table, strata_table
 from cli.reporting.figures import (
     ATTRIBUTION,
+    COMPARISON,
     CURVES,
     DEMO,
     EVALUATION,
@@ -201,6 +203,29 @@ def _maps(folder: Folder, parent: str) -> Product:
     return product
 
 
+def _comparison(folder: Folder, parent: str) -> Product:
+    product = Product("Comparison: models beside the instrument", "compare", parent)
+    source = _join(parent, "comparison.csv")
+
+    def read(text: str) -> None:
+        whole, by_kind = comparison_tables(text, source)
+        product.add("headline", whole)
+        product.add("comparison", by_kind)
+
+    _try(product, folder, source, read)
+    numbers = _join(parent, "map_numbers.csv")
+    caption = "Models over satellite on the maps, by area"
+    if numbers in folder.sizes:
+
+        def take(text: str) -> None:
+            product.add("comparison", numbers_table(text, numbers, caption))
+
+        _try(product, folder, numbers, take)
+    _notes(product, folder, _join(parent, "comparison.md"))
+    add_figures(product, folder, parent, COMPARISON)
+    return product
+
+
 def _pixels(folder: Folder, parent: str) -> Product:
     product = Product("Gridded columns by kind of pixel", "grid", parent)
     for source in sorted(name for name in folder.sizes if _is_of_pixels(name)):
@@ -291,6 +316,7 @@ _KINDS: dict[str, tuple[Callable[[str], bool], Callable[[Folder, str], Product]]
     "evaluate": (lambda name: _leaf(name) == "scores.csv", _evaluation),
     "validate": (lambda name: _leaf(name) == PAIRS, _validation),
     "maps": (lambda name: _leaf(name) == "numbers.csv", _maps),
+    "compare": (lambda name: _leaf(name) == "comparison.csv", _comparison),
     "grid": (_is_of_pixels, _pixels),
     "evidence": (lambda name: _leaf(name) == "season.csv", _season),
     "attribute": (lambda name: _leaf(name) == "attribution.csv", _attribution),

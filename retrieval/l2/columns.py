@@ -142,6 +142,44 @@ def find_columns(orbit: Orbit) -> list[ColumnProduct]:
     return [product for product in found if orbit.has(product.column)]
 
 
+KERNEL, MODEL = "_kernel", "_model"
+"""Ends of the labels of a model's own columns: as the instrument would see it, and as it is."""
+
+
+def find_model_columns(orbit: Orbit) -> list[ColumnProduct]:
+    """List the models' own columns in a re-retrieved file: `S_kernel` and `S_model` of each set.
+
+    No observation is in `S_model`; in `S_kernel` it is the kernel of the L2 file. `TM5_model` is
+    that of the file's own a priori.
+    """
+    sets, own = reretrieved_sets(orbit), orbit.names.apriori
+    names = {f"{s}{KERNEL}": f"apriori_tropospheric_column_{s}_kernel" for s in sets}
+    names |= {f"{s}{MODEL}": f"apriori_tropospheric_column_{s}" for s in (*sets, own)}
+    return [
+        ColumnProduct(label, column, "", is_ours=True)
+        for label, column in sorted(names.items())
+        if orbit.has(column)
+    ]
+
+
+def is_of_model(label: str) -> bool:
+    """Tell whether a label is of a model's own column."""
+    return label.endswith((KERNEL, MODEL))
+
+
+def column_title(label: str) -> str:
+    """Return what a column is in words.
+
+    Examples
+    --------
+    >>> column_title("CAMS"), column_title("CAMS_kernel"), column_title("CAMS_model")
+    ('CAMS a priori', 'CAMS as the instrument sees it', 'CAMS itself')
+    """
+    if label.endswith(KERNEL):
+        return f"{label.removesuffix(KERNEL)} as the instrument sees it"
+    return f"{label.removesuffix(MODEL)} itself" if label.endswith(MODEL) else f"{label} a priori"
+
+
 def read_column(orbit: Orbit, product: ColumnProduct, crop: Crop) -> NDArray[np.floating]:
     """Read a column on a crop [mol m-2], shape (scanline, ground_pixel), NaN where fill."""
     return orbit.read_column(product.column, crop)

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from retrieval.errors import ProductError
-from retrieval.l2.columns import find_columns
+from retrieval.l2.columns import find_columns, find_model_columns
 from retrieval.l2.open_orbit import open_lenient
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def no_variable(orbit: Orbit, name: str) -> str:
 
 
 def _no_product(orbit: Orbit, label: str) -> str:
-    known = [product.label for product in find_columns(orbit)]
+    known = [product.label for product in (*find_columns(orbit), *find_model_columns(orbit))]
     if label in known:
         return ""
     return (

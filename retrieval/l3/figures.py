@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.files.atomic import atomic_output
+from retrieval.l2.columns import column_title
 from retrieval.l2.names import TM5
 from retrieval.l3.differences import AreaNumbers, Difference
 from retrieval.maps.axes import MapAxes, draw_box, draw_grid, draw_scale_bar, new_figure
@@ -130,7 +131,7 @@ def draw_columns(figure: FigureBase, data: MapData) -> list[MapAxes]:
     """Draw the mean column of each product, all on one scale."""
     shown = [np.where(data.mask, data.l3[product], np.nan) for product in data.products]
     area, crs = _map_area(data)
-    titles = [f"{product} a priori" for product in data.products]
+    titles = [column_title(product) for product in data.products]
     columns = min(len(titles), N_COLUMN)
     panels = map_row(figure, titles, area, crs=crs, n_column=columns)
     scale = column_scale(*shown, label="NO$_2$ tropospheric column")

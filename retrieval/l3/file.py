@@ -14,6 +14,7 @@ from retrieval.files.atomic import atomic_output
 from retrieval.files.damage import content_errors
 from retrieval.files.fills import FILL_FLOAT
 from retrieval.files.hdf5_safety import refuse_unsafe
+from retrieval.l2.columns import column_title
 from retrieval.l2.names import COLUMN_STANDARD_NAME, COLUMN_UNITS
 from retrieval.l3.coordinates import axis_names, data_attributes, read_grid, write_grid
 from retrieval.l3.means import L3
@@ -166,7 +167,7 @@ def _write_field(
 def _column(product: str, units: str) -> dict[str, str]:
     found = {
         "units": units,
-        "long_name": f"mean tropospheric NO2 column, {product} a priori",
+        "long_name": f"mean tropospheric NO2 column, {column_title(product)}",
         "cell_methods": "time: mean area: mean",
         "ancillary_variables": " ".join(_COUNTS),
     }

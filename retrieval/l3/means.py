@@ -11,6 +11,7 @@ import numpy as np
 
 from retrieval.errors import ProductError
 from retrieval.files.provenance import fingerprint
+from retrieval.l2.columns import is_of_model
 from retrieval.l2.identity import version_breaks
 from retrieval.l2.names import TROPOMI
 from retrieval.l3.day_file import DayRecord, read_day_record
@@ -89,9 +90,10 @@ class L3:
 
     @property
     def retrieved(self) -> tuple[str, ...]:
-        """Products that are tropospheric columns of the orbits, not of side files."""
+        """Products that are retrieved from the orbits, not of side files or of models alone."""
         further = self.attributes.get("further_products", "").split()
-        return tuple(product for product in self.products if product not in further)
+        own = (product for product in self.products if product not in further)
+        return tuple(product for product in own if not is_of_model(product))
 
     @property
     def average(self) -> Average:

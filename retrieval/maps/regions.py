@@ -55,8 +55,11 @@ class Region:
 
     def mask(self, grid: RectilinearGrid) -> Bool:
         """Cells whose centre lies in the box, shape (n_y, n_x)."""
+        return self.contains(*centres_in_degrees(grid))
+
+    def contains(self, longitude: Float, latitude: Float) -> Bool:
+        """Tell which points [degree] lie in the box."""
         west, south, east, north = self.box
-        longitude, latitude = centres_in_degrees(grid)
         width = (east - west) % 360.0 or 360.0
         is_between = (longitude - west) % 360.0 <= width
         return np.asarray(is_between & (latitude >= south) & (latitude <= north))
