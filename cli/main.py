@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from cli.console import (
     termination_as_interrupt,
 )
 from cli.options.panels import WORDS, place_options
+from cli.options.renamed import renamed
 from cli.options.settings import FILE, VARIABLE, defaults_of, read_settings, settings_path, told
 from cli.options.shared import verbosity_options
 
@@ -39,6 +41,7 @@ COMMANDS = (
     "report",
     "extract",
     "validate",
+    "compare",
     "inspect",
     "demo",
     "twin",
@@ -67,8 +70,14 @@ class LazyGroup(click.RichGroup):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command of a call, and its options in a file of settings."""
+        """Find a command, guess one misspelt; old spellings of options, and files of settings."""
+        given = args[0]
+        near = get_close_matches(given.lower(), COMMANDS, n=1)
+        if given not in COMMANDS and near and not given.startswith("-"):
+            msg = f"No such command {given!r}. Did you mean {near[0]}?"
+            raise click.UsageError(msg, ctx)
         name, command, rest = super().resolve_command(ctx, args)
+        rest = renamed(given, rest)
         is_question = ctx.resilient_parsing or {"-h", "--help"} & set(rest)
         path = None if is_question else settings_path(ctx.params.get("settings"))
         if command is not None and path is not None:

@@ -33,7 +33,7 @@ from retrieval.l3.pixels import product_labels
 from retrieval.physics.grids import EUROPE_PLANE, GEOGRAPHIC
 from retrieval.substitution import substitute as chain
 from retrieval.substitution.job import Job, OpenedSets, input_file, input_paths, orbit_time
-from retrieval.substitution.options import Options
+from retrieval.substitution.options import Above, Options
 from retrieval.substitution.reretrieve import (
     check_original,
     describe,
@@ -95,7 +95,7 @@ def substitute(
         Sets by name, the primary first. A Dataset is any CF field of NO2, lazy or in memory; of a
         lazy one only what the orbit needs is computed.
     options : Options, optional
-        Choices; those of the command by default.
+        Choices. By default those of the command; `upper` stands above the sets where it is given.
     upper : path, open set, or xarray.Dataset, optional
         Global set for `Above.UPPER`, common to all sets.
     meteo : path or open meteorology, optional
@@ -119,7 +119,7 @@ def substitute(
     >>> new = rt.substitute(rt.open_orbit(path), {"cams": "cams/2023"})  # doctest: +SKIP
     >>> new.nitrogendioxide_tropospheric_column_CAMS_apriori.mean()  # doctest: +SKIP
     """
-    options = options or Options()
+    options = options or Options(above=Above.CONSTANT_VMR if upper is None else Above.UPPER)
     job = Job(
         {name: _path_of(one) for name, one in sets.items()},
         options,
@@ -151,7 +151,7 @@ def substitute(
         named = [
             (role, path) for role, path in input_paths(orbit, job, found) if path != Path(IN_MEMORY)
         ]
-        provenance = provenance_of(job, tuple(input_file(*one) for one in named), crop)
+        provenance = provenance_of(job, tuple(input_file(*one) for one in named), crop, found)
         attributes = product_attributes(table, Layout.EXTEND, provenance, crop, orbit.shape)
         return product_dataset(orbit, crop, orbit.read_footprints(crop), table, attributes)
 

@@ -126,9 +126,9 @@ def evaluate_call(folder: Path, found: dict[str, Path]) -> str:
     """Return the command that makes the tables."""
     call = ["dacno2-s5p", "evaluate", "-w", str(folder), "-o", str(folder / "evaluation")]
     for name, path in found.items():
-        call += ["-s", f"{name}={folder / name}", "--checkpoint", str(path)]
+        call += ["-a", f"{name}={folder / name}", "--checkpoint", str(path)]
     call += ["--training-stations", str(folder / TRAINED)]
-    call += ["-s", f"truth={folder / 'truth8'}", "--bound", "truth"]
+    call += ["-a", f"truth={folder / 'truth8'}", "--bound", "truth"]
     return shlex.join(call)
 
 

@@ -69,7 +69,7 @@ logger = logging.getLogger(__name__)
 @workspace_option
 @store_option("Store with inputs, CAMS and stations of the days.  [default: WORKSPACE/store]")
 @first_last_options("Take only days from this one on.", "Take only days up to this one.")
-@count_option("--days", 10, "Days of the period, drawn at random; 0 for all.", least=0)
+@count_option("--sample-days", 10, "Days of the period, drawn at random; 0 for all.", least=0)
 @count_option("--patches", 1, "Patches of each day, drawn at random; 0 for all.", least=0)
 @patch_option
 @seed_option("Seed of the draws.")
@@ -92,7 +92,7 @@ logger = logging.getLogger(__name__)
     help="Height of a layer compared with CAMS; repeatable.",
 )
 @choice_option(
-    "--stations",
+    "--station-role",
     ["training", "evaluation", "all"],
     "training",
     "Which stations; the paper takes those trained on.",
@@ -129,7 +129,7 @@ def attribute(**given: Any) -> None:
     Examples:
 
     \b
-      dacno2-s5p attribute --run runs/twin --store store --days 20 -o attribution
+      dacno2-s5p attribute --run runs/twin --store store --sample-days 20 -o attribution
       dacno2-s5p attribute -c p1=p1.safetensors -c p3=p3.safetensors --target stations
     """
     _check_call(given)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 @checkpoints_option("Network that predicted; of an ensemble all, in their order.")
 @workspace_option
 @click.option(
-    "--profiles",
+    "--predictions",
     type=click.Path(path_type=Path, exists=True),
     metavar="PATH",
     help="Profile files with a raw no2_uncertainty.  [default: WORKSPACE/profiles]",
@@ -63,7 +63,9 @@ if TYPE_CHECKING:
     help="Join the day's CAMS forecast to one network, with shares fitted to stations: writes a "
     "checkpoint, instead of factors.",
 )
-@count_option("--days", 20, "Days the transport is fitted to, evenly spread over the training's.")
+@count_option(
+    "--sample-days", 20, "Days the transport is fitted to, evenly spread over the training's."
+)
 @click.option(
     "--recipe",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -93,7 +95,7 @@ def calibrate(**given: Any) -> None:
       dacno2-s5p calibrate -c phase3/best.safetensors --dry-run
       dacno2-s5p predict --start 2023-02-01 --end 2023-02-07 -c a.safetensors -c b.safetensors \\
           --store store -o raw
-      dacno2-s5p calibrate -c a.safetensors -c b.safetensors --profiles raw
+      dacno2-s5p calibrate -c a.safetensors -c b.safetensors --predictions raw
       dacno2-s5p calibrate --transport --store store -o transport.toml
 
     With --transport the four constants of the transport are fitted to the CAMS targets of training
@@ -131,7 +133,7 @@ def calibrate(**given: Any) -> None:
         _say_days(wanted, given)
         return
     marks = tuple(file_checksum(path) for path in given["checkpoints"])
-    opened = open_apriori(given["profiles"] or given["workspace"] / PROFILES)
+    opened = open_apriori(given["predictions"] or given["workspace"] / PROFILES)
     try:
         spread = _raw_spread(opened, marks)
         days, read, read_spread = _readers(opened, wanted)
@@ -178,7 +180,7 @@ def _fit_transport(given: dict[str, Any]) -> None:
     paths = SourcePaths.in_folder(given["workspace"], named_paths(given["sources"]))
     section = Recipe.read(given["recipe"]).data.get("twin") if given["recipe"] else None
     twin = None if section is None else TwinDays.from_dict(section)
-    found = fit_to_store(store, paths, given["days"], twin)
+    found = fit_to_store(store, paths, given["sample_days"], twin)
     write_text(target, found.toml(), overwrite=given["overwrite"])
     save(figure_of(found), drawn, overwrite=given["overwrite"])
     if given["as_json"]:

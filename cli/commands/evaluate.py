@@ -42,8 +42,8 @@ SHOWN_TABLES = ("stations", "coverage", "station series", "consistency", "layers
 @click.command(short_help="Predictions against stations and CAMS (Tables 2, 3, S1).")
 @workspace_option
 @click.option(
-    "-s",
-    "--set",
+    "-a",
+    "--apriori",
     "sets",
     multiple=True,
     metavar="NAME=PATH",
@@ -129,7 +129,7 @@ def evaluate(**given: Any) -> None:
 
     \b
       dacno2-s5p evaluate --twin 5 -o twin_evaluation
-      dacno2-s5p evaluate -w data -s phase2=p2 -s phase3=p3 --checkpoint p3.safetensors \\
+      dacno2-s5p evaluate -w data -a phase2=p2 -a phase3=p3 --checkpoint p3.safetensors \\
           --start 2022-01-01 --end 2023-12-31
     """
     from cli.tasks.evaluation import (

@@ -33,7 +33,6 @@ logger = logging.getLogger(__name__)
     "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
 @click.option(
-    "-p",
     "--points",
     type=click.Path(path_type=Path),
     metavar="CSV",
@@ -84,7 +83,7 @@ def extract(
 
     \b
       dacno2-s5p extract --point Paris 48.85 2.35 ORBIT_DACNO2.nc
-      dacno2-s5p extract -p stations.csv *_DACNO2-CAMS.nc -o stations_no2.csv
+      dacno2-s5p extract --points stations.csv *_DACNO2-CAMS.nc -o stations_no2.csv
     """
     places = _points(points, single)
     files = find_orbits(files, originals=False).paths

@@ -32,6 +32,7 @@ from cli.options.shared import (
 from cli.workers.fanout import Failures, Workers, fan_out, worker_options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from cli.tasks.orbit import OrbitDone, OrbitTask
@@ -40,6 +41,12 @@ if TYPE_CHECKING:
 
 DEFAULT_SETS = {"dacno2": PROFILES, "cams": "cams"}
 """Sets taken from the workspace when none is given, the primary first."""
+
+ABOVE_VMR = 30.0
+"""Mole fraction of `constant-vmr` [ppt]."""
+
+UPPER_FOLDERS = ("ctm", "cams-global")
+"""Folders of the workspace with global models that reach the tropopause, the preferred first."""
 
 
 @click.command(short_help="New NO2 columns, AMFs and kernels for L2 orbits with another a priori.")
@@ -60,24 +67,26 @@ DEFAULT_SETS = {"dacno2": PROFILES, "cams": "cams"}
 @workspace_option
 @click.option(
     "--above",
-    type=click.Choice(["constant-vmr", "none", "upper"]),
-    default=None,
-    show_default="constant-vmr",
-    help="NO2 between the top of a set and the tropopause.",
+    type=click.Choice(["auto", "constant-vmr", "none", "upper"]),
+    default="auto",
+    show_default=True,
+    help="NO2 between the top of a set and the tropopause. auto, once a run: upper where global "
+    "files are given or in ctm/ or cams-global/ of the workspace and serve the orbits, else "
+    "constant-vmr.",
 )
 @click.option(
     "--above-vmr",
     type=float,
-    default=30.0,
-    show_default=True,
+    default=None,
+    show_default=f"{ABOVE_VMR:g}",
     metavar="PPT",
-    help="Mole fraction of constant-vmr, one for all sets [ppt].",
+    help="Mole fraction of constant-vmr, one for all sets [ppt]; given, it means that mode.",
 )
 @click.option(
     "--upper",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="AUX_CTMANA or CAMS global for mode upper.  [default: DIR/ctm with --above upper]",
+    help="AUX_CTMANA or CAMS global for mode upper.  [default: DIR/ctm, else DIR/cams-global]",
 )
 @click.option(
     "--merge-height",
@@ -163,7 +172,7 @@ def reretrieve(**given: Any) -> None:
     workers = Workers.of(given)
     _check_targets(found, given["output"])
     named = _named_sets(given["apriori"])
-    job = _job(named or _workspace_folders(given["workspace"]), given)
+    job = _job(named or _workspace_folders(given["workspace"]), given, found.paths)
     tasks = _tasks(found, job, given, find_sets=not named)
     from cli.tasks.orbit import do_orbit
 
@@ -282,19 +291,19 @@ def _workspace_folders(workspace: Path) -> dict[str, Path]:
     return found
 
 
-def _job(sets: dict[str, Path], given: dict[str, Any]) -> Job:
+def _job(sets: dict[str, Path], given: dict[str, Any], orbits: Sequence[Path]) -> Job:
     """Check all choices, before the first orbit is read."""
     from retrieval.l2.product.write import Layout
     from retrieval.physics.time_rules import TimeRule
     from retrieval.substitution.job import Job
     from retrieval.substitution.options import Above, Options
 
-    above, upper = _above(given)
+    above, upper, decided = _above(given, orbits)
     rule = given["time_rule"]
     try:
         options = Options(
             above=Above(above),
-            above_vmr=given["above_vmr"],
+            above_vmr=ABOVE_VMR if given["above_vmr"] is None else given["above_vmr"],
             merge_height=given["merge_height"],
             time_rule=None if rule == "auto" else TimeRule(rule),
             tropopause=given["tropopause"],
@@ -308,6 +317,7 @@ def _job(sets: dict[str, Path], given: dict[str, Any]) -> Job:
             options=options,
             layout=Layout(given["layout"]),
             upper=upper,
+            decided=decided,
             meteo=existing(given["meteo"], "--meteo"),
             overwrite=given["overwrite"],
             qa_threshold=given["qa"],
@@ -317,18 +327,39 @@ def _job(sets: dict[str, Path], given: dict[str, Any]) -> Job:
         raise click.UsageError(str(error)) from error
 
 
-def _above(given: dict[str, Any]) -> tuple[str, Path | None]:
-    """Return the mode above the set and the upper set; --upper alone means mode upper."""
+def _above(given: dict[str, Any], orbits: Sequence[Path]) -> tuple[str, Path | None, str]:
+    """Return the mode above the sets, the upper set, and why where that was left to us."""
     above, upper = given["above"], existing(given["upper"], "--upper")
-    if upper is not None and above not in (None, "upper"):
-        msg = f"--upper is for --above upper. Given --above {above}. Leave one of them out."
+    has_vmr = given["above_vmr"] is not None
+    if upper is not None and (above not in ("auto", "upper") or has_vmr):
+        other = f"--above {above}" if above not in ("auto", "upper") else "--above-vmr"
+        msg = f"--upper is for --above upper. Given {other}. Leave one of them out."
         raise click.UsageError(msg)
+    folders = [given["workspace"] / name for name in UPPER_FOLDERS]
     if upper is None and above == "upper":
-        upper = given["workspace"] / "ctm"
-        if not upper.exists():
-            msg = f"--above upper needs a global set. {upper} does not exist. Give --upper PATH."
+        upper = next((folder for folder in folders if folder.exists()), None)
+        if upper is None:
+            msg = (
+                f"--above upper needs a global set. {folders[0]} does not exist. Give --upper PATH."
+            )
             raise click.UsageError(msg)
-    return "upper" if upper is not None else (above or "constant-vmr"), upper
+    if upper is not None:
+        return "upper", upper, ""
+    if above != "auto" or has_vmr:
+        return ("constant-vmr" if above == "auto" else above), None, ""
+    from retrieval.substitution.above import decide_above
+    from retrieval.substitution.options import Above
+
+    decision = decide_above(orbits, folders)
+    if decision.above is Above.UPPER:
+        note(f"above the sets: {decision.upper}, as {decision.said}")
+    else:
+        note(
+            f"above the sets: {ABOVE_VMR:g} ppt for all, as {decision.said}. Against a "
+            "global model this raised mean columns by 5 % where the truth is known "
+            "(docs/evidence.md). Give --upper PATH, or dacno2-s5p fetch ctm."
+        )
+    return str(decision.above), decision.upper, f"auto: {decision.said}"
 
 
 def _show(orbit: Path, done: OrbitDone) -> None:

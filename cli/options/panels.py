@@ -15,10 +15,10 @@ PANELS = {
     INPUT: """
         --apriori --area --bbox --best-version --cams --checkpoint --collection --constants --date
         --days --end --evaluation-stations --files --forecast --from --grid --inputs
-        --inventory-version --meteo --pair --period --point --product --raster-year --recipe
-        --record --region --run --site --source --stage --start --station-offset --station-zone
-        --stations --store --target --training-stations --upper --weather-end --where --with
-        --workspace --year-excluded --year-held
+        --inventory-version --meteo --pair --period --point --polygons --predictions --product
+        --raster-year --recipe --record --region --run --site --source --stage --start
+        --station-offset --station-zone --stations --store --target --training-stations --upper
+        --weather-end --where --with --workspace --year-excluded --year-held
     """,
     OUTPUT: """
         --draw-stations --format --kernels --layout --output --overwrite --profiles

@@ -132,6 +132,32 @@ def orbit_day_options(command: Command) -> Command:
     )(command)
 
 
+class Quality(click.ParamType[int]):
+    """A threshold of the quality value: `75` is percent, `0.75` with its point a fraction."""
+
+    name = "percent"
+
+    def __init__(self, highest: int) -> None:
+        self.highest = highest
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return whole percent, as quality values are stored."""
+        text = str(value).strip()
+        try:
+            percent = 100.0 * float(text) if "." in text else float(int(text))
+        except ValueError:
+            percent = -1.0
+        whole = round(percent)
+        if not 0 <= whole <= self.highest or abs(percent - whole) > 1e-9:
+            self.fail(
+                f"{text!r} is no threshold of the quality value. Give whole percent from 0 to "
+                f"{self.highest}, as 75, or the same with a decimal point, as 0.75.",
+                param,
+                ctx,
+            )
+        return whole
+
+
 def qa_option(text: str, highest: int) -> Callable[[Command], Command]:
     """Add --qa, a threshold of the stored quality value, with what it is for, and --quality."""
 
@@ -159,12 +185,12 @@ def qa_option(text: str, highest: int) -> Callable[[Command], Command]:
         )(command)
         return click.option(
             "--qa",
-            type=click.IntRange(0, highest),
+            type=Quality(highest),
             default=75,
             show_default=True,
             metavar="PERCENT",
             callback=threshold,
-            help=text,
+            help=f"{text} In percent, or with a decimal point as a fraction: 75 is 0.75.",
         )(command)
 
     return decorate

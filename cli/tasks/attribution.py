@@ -80,7 +80,7 @@ def samples(store: Store, model: Checkpoint, given: dict[str, Any]) -> list[Crop
     needed = attribution_bytes(model.info, grid.patch_size, given["batch"])
     say_memory(needed, "Give a smaller --patch or --batch.")
     drawn: list[Crop] = draw_crops(
-        store.n_day, grid, days=given["days"], patches=given["patches"], seed=given["seed"]
+        store.n_day, grid, days=given["sample_days"], patches=given["patches"], seed=given["seed"]
     )
     return drawn
 

@@ -76,10 +76,10 @@ def twin_inputs(given: dict[str, Any]) -> dict[str, Any]:
 def _named_paths(given: dict[str, Any]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for text in given["sets"]:
-        name, path = parse_named_path(text, "--set", "phase3=profiles")
+        name, path = parse_named_path(text, "--apriori", "phase3=profiles")
         if name in found or name == CAMS_NAME:
             msg = f"{name} is taken. Each set needs a name of its own."
-            raise click.BadParameter(msg, param_hint="--set")
+            raise click.BadParameter(msg, param_hint="--apriori")
         found[name] = path
     profiles = given["workspace"] / PROFILES
     if not found and profiles.is_dir():
@@ -107,7 +107,7 @@ def open_sets(
     named = _named_paths(given)
     cams = _default(given, "cams", "cams")
     if not named and cams is None:
-        msg = "there is nothing to evaluate. Give -s NAME=PATH or --cams PATH, or try --twin 5."
+        msg = "there is nothing to evaluate. Give -a NAME=PATH or --cams PATH, or try --twin 5."
         raise click.UsageError(msg)
     wanted = {name: path for name, path in named.items() if name not in given["bounds"]}
     if cams is not None:

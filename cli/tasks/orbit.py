@@ -174,6 +174,7 @@ def _plan(orbit: Path, target: Path, job: Job) -> dict[str, Any]:
             "scanlines": [crop.scanline.start, crop.scanline.stop],
             "ground_pixels": [crop.ground_pixel.start, crop.ground_pixel.stop],
             "above": str(job.options.above),
+            "upper": str(job.upper) if job.upper is not None else "off",
             "sets": {
                 name.upper(): f"{apriori.kind}, {len(apriori.times)} field(s) from "
                 f"{apriori.times[0]} to {apriori.times[-1]}"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrieval.errors import ProductError
-from retrieval.l2.columns import find_columns
+from retrieval.l2.columns import find_columns, find_model_columns
 from retrieval.l2.crop import locate_pixels
 from retrieval.l2.identity import OrbitIdentity, identify
 from retrieval.l2.names import COLUMN_UNITS
@@ -40,6 +40,8 @@ logger = logging.getLogger(__name__)
 
 SCIENCE_OPTIONS = ("above", "above_vmr_ppt", "merge_height_m", "time_rule", "tropopause")
 """Options of `reretrieve` that change columns; a map is made of files that agree in them."""
+UPPER_SOURCE = "upper_source"
+"""One more, in files with a global model above their sets."""
 
 
 @dataclass(frozen=True)
@@ -279,7 +281,8 @@ def _check_variables(orbit: Orbit) -> None:
 
 
 def _columns(orbit: Orbit, products: Sequence[str]) -> dict[str, str]:
-    found = {product.label: product.column for product in find_columns(orbit)}
+    known = (*find_columns(orbit), *find_model_columns(orbit))
+    found = {product.label: product.column for product in known}
     missing = [label for label in products if label not in found]
     if missing:
         msg = (
@@ -310,4 +313,5 @@ def _options(orbit: Orbit) -> str:
     if not text:
         return ""
     options = json.loads(text)
-    return json.dumps({key: options.get(key) for key in SCIENCE_OPTIONS})
+    named = [*SCIENCE_OPTIONS, *([UPPER_SOURCE] if UPPER_SOURCE in options else [])]
+    return json.dumps({key: options.get(key) for key in named})

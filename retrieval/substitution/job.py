@@ -44,6 +44,8 @@ class Job:
         `extend` or `replace`.
     upper, meteo : Path, optional
         Global set for mode `upper`; temperatures for layer heights.
+    decided : str
+        Why what stands above the sets was chosen, where it was not asked for.
     overwrite : bool
         Whether existing outputs may be replaced.
     qa_threshold : int
@@ -57,6 +59,7 @@ class Job:
     layout: Layout = Layout.EXTEND
     upper: Path | None = None
     meteo: Path | None = None
+    decided: str = ""
     overwrite: bool = False
     qa_threshold: int = QA_RECOMMENDED
     command: str = ""

@@ -33,6 +33,7 @@ from retrieval.substitution.job import (
     open_sets,
     set_files,
 )
+from retrieval.substitution.options import Above
 from retrieval.substitution.substitute import substitute
 from retrieval.substitution.summary import OrbitSummary, summarise
 
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SOFTWARE = ("dacno2-s5p", "numpy", "scipy", "netCDF4", "h5py", "pyproj")
+
+UPPER_SOURCE = "upper_source"
+"""Option that names the model above the sets; files that differ in it make no common map."""
 
 MAXIMUM_FRACTION_ABOVE = 0.95
 """Larger mean shares that do not come from the set are warned of."""
@@ -131,7 +135,7 @@ def reretrieve(
             opened.content,
             target,
             result,
-            provenance_of(job, files, crop),
+            provenance_of(job, files, crop, found),
             crop=None if whole else crop,
             layout=job.layout,
             overwrite=job.overwrite,
@@ -240,10 +244,13 @@ def describe(result: ProductTable, orbit: Orbit, found: OpenedSets) -> None:
         result.attributes["assumptions"] = "; ".join(orbit.assumptions)
 
 
-def provenance_of(job: Job, inputs: tuple[InputFile, ...], crop: Crop) -> Provenance:
+def provenance_of(
+    job: Job, inputs: tuple[InputFile, ...], crop: Crop, found: OpenedSets
+) -> Provenance:
     """Return what was run on what, for `history` and the attributes of the product."""
     options = job.options
     names = ", ".join(name.upper() for name in job.sets)
+    upper = found.upper if options.above is Above.UPPER else None
     return Provenance(
         command=job.command or f"reretrieve with {names}",
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -252,6 +259,8 @@ def provenance_of(job: Job, inputs: tuple[InputFile, ...], crop: Crop) -> Proven
         inputs=inputs,
         options={
             "above": str(options.above),
+            **({"above_decided": job.decided} if job.decided else {}),
+            **({UPPER_SOURCE: upper.kind} if upper is not None else {}),
             "above_vmr_ppt": options.above_vmr,
             "merge_height_m": options.merge_height or "top of the set",
             "time_rule": str(options.time_rule or "auto"),

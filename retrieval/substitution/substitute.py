@@ -22,6 +22,7 @@ from retrieval.l2.product.table import ProductTable
 from retrieval.physics.layers import LayeredAtmosphere, StandardAtmosphere
 from retrieval.physics.levels import HybridLayers, LocalLayers, PressureLevels
 from retrieval.physics.partial_columns import PixelColumns
+from retrieval.substitution.above import Top, above_text
 from retrieval.substitution.assemble import Assembly
 from retrieval.substitution.collocate import Collocator
 from retrieval.substitution.options import Above, Options, check_names, rule_of
@@ -118,7 +119,13 @@ def substitute(
         if progress is not None:
             progress(rows.stop, n_scanline)
     chain.warn_of_missing_temperatures()
-    result = assembly.result([_attributes(collocator) for collocator in collocators])
+    said = above_text(options.above, options.above_vmr, upper)
+    tops = {one.name: Top.of(one.apriori.vertical, options.merge_height) for one in collocators}
+    attributes = [
+        _attributes(one) | {"top": str(tops[one.name]), "above": said} for one in collocators
+    ]
+    result = assembly.result(attributes)
+    _tell_unlike_tops(result, tops, said)
     _check_any_pixel(result, footprints, primary)
     return result, crop
 
@@ -237,6 +244,23 @@ def _attributes(collocator: Collocator) -> dict[str, str | int | float]:
         "negative_values_counted_as_zero": collocator.n_negative,
         "synthetic": "yes" if apriori.is_synthetic else "no",
     }
+
+
+def _tell_unlike_tops(result: ProductTable, tops: Mapping[str, Top], above: str) -> None:
+    """Comment on changes between two sets that end at unlike heights, and warn of them."""
+    for pair in result.relative_change:
+        if pair[1] not in tops or tops[pair[0]].is_like(tops[pair[1]]):  # the product's own
+            continue
+        one, other = pair
+        result.comments[pair] = (
+            f"The sets end at unlike heights, {one} at {tops[one]} and {other} at {tops[other]}: "
+            f"the change is in part that of what stands above ({above})."
+        )
+        logger.warning(
+            "Sets %s and %s end at unlike heights, %s and %s: their change is in part that of what "
+            "stands above (%s). Compare sets with one top, or give --merge-height.",
+            *(one, other, tops[one], tops[other], above),
+        )
 
 
 def _check_any_pixel(result: ProductTable, footprints: Footprints, primary: AprioriSet) -> None:

@@ -348,7 +348,7 @@ OWN_COLUMN = NewVariable(
 )
 
 
-def relative_change_variable(apriori: str, reference: str) -> NewVariable:
+def relative_change_variable(apriori: str, reference: str, further: str = "") -> NewVariable:
     """Return the variable for 100 (M'_R / M'_P - 1) in percent, P the set, R the reference.
 
     Examples
@@ -362,7 +362,7 @@ def relative_change_variable(apriori: str, reference: str) -> NewVariable:
         long_name=f"Change of the tropospheric column, {reference} to {apriori} a priori",
         comment=(
             f"100 (M_{reference} / M_{apriori} - 1) from tropospheric air mass factors, never from "
-            "columns: it does not depend on the sign or noise of the column."
+            f"columns: it does not depend on the sign or noise of the column. {further}".strip()
         ),
     )
 
@@ -382,6 +382,8 @@ class ProductTable:
         own a priori, "TM5" of TROPOMI.
     attributes : dict
         Options, versions, command, crop: what `history` and global attributes say.
+    comments : dict
+        What is to be known of a relative change, by its key.
     """
 
     names: SensorNames
@@ -389,6 +391,7 @@ class ProductTable:
     apriori_tropospheric_column_tm5: Float | None
     relative_change: dict[tuple[str, str], Float]
     attributes: dict[str, str | int | float] = field(default_factory=dict)
+    comments: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def entries(self) -> Iterator[tuple[str, NewVariable, NDArray[Any]]]:
         """Walk all variables with the name of their set, in the order of the file."""
@@ -396,6 +399,7 @@ class ProductTable:
             for variable, values in one.entries():
                 yield one.name, variable, values
         for (apriori, reference), change in self.relative_change.items():
-            yield apriori, relative_change_variable(apriori, reference), change
+            further = self.comments.get((apriori, reference), "")
+            yield apriori, relative_change_variable(apriori, reference, further), change
         if self.apriori_tropospheric_column_tm5 is not None:
             yield self.names.apriori, OWN_COLUMN, self.apriori_tropospheric_column_tm5

@@ -17,7 +17,20 @@ from tests.builders.training_builders import GRID, make_days, make_info, write_d
 
 pytest.importorskip("captum")
 
-QUICK = ("--days", 2, "--patch", 48, "--steps", 2, "--height", 0, "--height", 500, "--threads", 1)
+QUICK = (
+    "--sample-days",
+    2,
+    "--patch",
+    48,
+    "--steps",
+    2,
+    "--height",
+    0,
+    "--height",
+    500,
+    "--threads",
+    1,
+)
 
 
 @dataclass(frozen=True)
@@ -120,7 +133,7 @@ def test_json_has_all_numbers(run, runs, tmp_path):
     file = runs.run / "phase3" / "best.safetensors"
     result = run(
         *("attribute", "-c", f"mine={file}", "--store", runs.folder / "store", "--json"),
-        *("--target", "stations", "--stations", "evaluation", "--start", "2019-07-02"),
+        *("--target", "stations", "--station-role", "evaluation", "--start", "2019-07-02"),
         *("-o", tmp_path / "out", "--format", "svg", *QUICK, "--tolerance", 1e-9),
     )
     assert result.status == 0, result.err

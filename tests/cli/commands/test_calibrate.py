@@ -73,7 +73,7 @@ def case(tmp_path, monkeypatch) -> Case:
 
 def test_factors_are_fitted_tested_and_written(run, case):
     """Stations four times as far off as the raw spread says: covered after, not before."""
-    given = ("calibrate", "-c", case.checkpoint, "-w", case.folder, "--profiles", case.profiles)
+    given = ("calibrate", "-c", case.checkpoint, "-w", case.folder, "--predictions", case.profiles)
     listed = run(*given, "--dry-run").out.split()
     assert listed and set(listed) <= {str(day) for day in ALL_DAYS[10:]}
     done = run(*given)
@@ -105,7 +105,7 @@ def test_profiles_of_others_and_calibrated_ones_are_refused(run, case, changes, 
     """What is calibrated is the raw spread of these networks."""
     grid, mark = make_days(1).grid, file_checksum(case.checkpoint)
     write_raw(case.folder / "other", ALL_DAYS[10:12], grid, mark, **changes)
-    done = run("calibrate", "-c", case.checkpoint, "--profiles", case.folder / "other")
+    done = run("calibrate", "-c", case.checkpoint, "--predictions", case.folder / "other")
     assert done.status == 1
     assert named in done.error
 
@@ -115,6 +115,6 @@ def test_days_that_were_trained_on_do_not_count(run, case):
     write_raw(
         case.folder / "other", ALL_DAYS[:3], make_days(1).grid, file_checksum(case.checkpoint)
     )
-    done = run("calibrate", "-c", case.checkpoint, "--profiles", case.folder / "other")
+    done = run("calibrate", "-c", case.checkpoint, "--predictions", case.folder / "other")
     assert done.status == 1
     assert "Some day must have been kept back" in done.error and "--dry-run lists all" in done.error

@@ -75,7 +75,7 @@ def files(tmp_path_factory):
 
 def common(files, *sets):
     """Arguments of the small grid."""
-    named = [part for name in sets for part in ("-s", f"{name}={files / name}")]
+    named = [part for name in sets for part in ("-a", f"{name}={files / name}")]
     return ("-w", files, "--grid", files / "grid.toml", "--bootstrap", 20, *named)
 
 
@@ -177,7 +177,7 @@ def test_uncertainties_are_scored_at_the_stations(run, files, tmp_path):
     about = {"uncertainty_interval_50": "1e-6", "uncertainty_interval_90": "2.0"}
     write_profiles(tmp_path / "own", SHIFT, spread=100.0, **about)
     sets = (f"wide={tmp_path / 'wide'}", f"own={tmp_path / 'own'}")
-    named = [part for text in sets for part in ("-s", text)]
+    named = [part for text in sets for part in ("-a", text)]
     given = ("evaluate", *common(files, "near"), *named, "-o", tmp_path / "out", "--json")
     done = run(*given)
     assert done.status == 0, done.err
@@ -212,7 +212,7 @@ def test_two_years_are_scored_together_and_one_by_one(run, files, tmp_path):
     write_stations(tmp_path / "eea", DAYS + NEXT_DAYS)
     write_profiles(tmp_path / "near", SHIFT)
     write_profiles(tmp_path / "near", OTHER_SHIFT, days=NEXT_DAYS)
-    given = ("-w", tmp_path, "-s", f"near={tmp_path / 'near'}", "--grid", files / "grid.toml")
+    given = ("-w", tmp_path, "-a", f"near={tmp_path / 'near'}", "--grid", files / "grid.toml")
     args = ("evaluate", *given, "--bootstrap", 0, "-o", tmp_path / "out", "--json")
     done = run(*args)
     assert (done.status, done.err) == (0, "")
@@ -284,7 +284,7 @@ def test_a_set_whose_checkpoint_is_not_given_is_named(run, files, tmp_path):
     """Profile files say what made them; unchecked splits are said on stderr and in the tables."""
     model = save_model(tmp_path / "m.safetensors", training_stations=("X",))
     write_profiles(tmp_path / "made", 0.0, checkpoint_sha256=file_checksum(model))
-    args = ("evaluate", *common(files), "-s", f"made={tmp_path / 'made'}", "-o", tmp_path / "o")
+    args = ("evaluate", *common(files), "-a", f"made={tmp_path / 'made'}", "-o", tmp_path / "o")
     outcome = run(*args, "--json")
     assert "checkpoint that is not given" in outcome.err
     assert json.loads(outcome.out)["notes"][-1] == "training split of made not checked"
@@ -307,8 +307,8 @@ def test_a_list_of_training_stations_is_kept_apart(run, files, tmp_path):
 @pytest.mark.parametrize(
     ("args", "what"),
     [
-        (("-s", "near"), "NAME=PATH"),
-        (("-s", "a=missing_folder"), "does not exist"),
+        (("-a", "near"), "NAME=PATH"),
+        (("-a", "a=missing_folder"), "does not exist"),
         (("--bound", "truth"), "none of the sets"),
         (("--start", "2019-07-05", "--end", "2019-07-03"), "lies before"),
         (("--start", "2024-01-01"), "no day from 2024-01-01 on. The sets hold 2019-07-0"),
@@ -367,6 +367,6 @@ def test_a_set_of_layers_is_refused(run, files, tmp_path):
 
     path = tmp_path / "global.nc"
     write_cams_global(path)
-    outcome = run("evaluate", *common(files), "-s", f"eac4={path}", "-o", tmp_path / "o")
+    outcome = run("evaluate", *common(files), "-a", f"eac4={path}", "-o", tmp_path / "o")
     assert outcome.status == 1
     assert "heights above ground" in outcome.error

@@ -37,7 +37,7 @@ def test_table_of_points_and_output_file(orbit, run, tmp_path):
     table, output = tmp_path / "points.csv", tmp_path / "out.csv"
     lines = [f"P{i},{','.join(place(orbit, i, 7))}" for i in (3, 8)]
     table.write_text("\n".join(["name,lat,lon", *lines]))
-    arguments = ("extract", "-p", table, "-o", output, orbit.path)
+    arguments = ("extract", "--points", table, "-o", output, orbit.path)
     done = run(*arguments)
     assert (done.status, done.out.strip()) == (0, str(output))
     assert [row["name"] for row in csv.DictReader(io.StringIO(output.read_text()))] == ["P3", "P8"]
@@ -45,7 +45,9 @@ def test_table_of_points_and_output_file(orbit, run, tmp_path):
     assert done.status == 1
     assert "not replaced" in done.error
     assert run(*arguments, "--overwrite").status == 0
-    assert run("extract", "-p", table, "-o", orbit.path, "--overwrite", orbit.path).status == 1
+    assert (
+        run("extract", "--points", table, "-o", orbit.path, "--overwrite", orbit.path).status == 1
+    )
 
 
 def test_bad_file_does_not_stop_the_rest(orbit, run, tmp_path):

@@ -159,6 +159,58 @@ def test_a_global_set_fills_the_part_above(run, orbit, workspace, how):
     assert_same(out, result.sets[0])
 
 
+@pytest.mark.parametrize("where", ["workspace", "nowhere"])
+def test_what_stands_above_is_decided_and_recorded(run, orbit, workspace, tmp_path, where):
+    """A global model of the workspace that serves the orbit is used, else 30 ppt, said with -v."""
+    out = orbit.with_name("out.nc")
+    folder = workspace.folder if where == "workspace" else tmp_path
+    sets = ["-a", f"dacno2={workspace.profiles}"]
+    outcome = run("reretrieve", orbit, *sets, "-w", folder, "-o", out, "-v")
+    assert outcome.status == 0
+    is_upper = where == "workspace"
+    above = Above.UPPER if is_upper else Above.CONSTANT_VMR
+    upper = workspace.ctm if is_upper else None
+    result, _ = expected(orbit, {"dacno2": workspace.profiles}, Options(above=above), upper=upper)
+    assert_same(out, result.sets[0])
+    options = json.loads(product_attribute(out, "apriori_options"))
+    assert options["above"] == str(above)
+    assert options.get("upper_source") == ("TM5-MP CTMANA" if is_upper else None)
+    said = "ctm serves the orbits" if is_upper else "no global model in ctm or cams-global serves"
+    assert options["above_decided"].startswith(f"auto: {said}")
+    recorded = "upper, of TM5-MP CTMANA" if is_upper else "constant-vmr of 30 ppt"
+    assert product_attribute(out, "apriori_DACNO2_above") == recorded
+    assert product_attribute(out, "apriori_DACNO2_top") == "5000 m"
+    lines = [line for line in outcome.err.splitlines() if line.startswith("above the sets")]
+    assert len(lines) == 1 and ("docs/evidence.md" in lines[0]) != is_upper
+    asked = run("reretrieve", orbit, *sets, "-w", folder, "--above-vmr", "30", "--dry-run")
+    assert "above: constant-vmr" in asked.out.splitlines()
+
+
+def test_a_run_of_which_some_days_lack_the_model_above_is_refused(run, orbit, workspace):
+    """The day is named before any orbit is read."""
+    other = orbit.with_name(orbit.name.replace("20190601", "20190605"))
+    shutil.copy(orbit, other)
+    args = ("reretrieve", orbit, other, "-a", f"dacno2={workspace.profiles}")
+    outcome = run(*args, "-w", workspace.folder, "-o", orbit.parent / "new")
+    assert outcome.status == 1
+    assert "Given none for 2019-06-05. Add these days" in outcome.error
+    assert not (orbit.parent / "new").exists()
+
+
+def test_the_change_between_sets_of_unlike_top_is_commented(run, orbit, workspace):
+    """Profiles to 5 km beside a whole troposphere: a comment and a warning; to 3 km both: none."""
+    out = orbit.with_name("out.nc")
+    sets = ["-a", f"low={workspace.profiles}", "-a", f"tall={workspace.ctm}"]
+    for args, is_told in (((), True), (("--merge-height", "3000", "--overwrite"), False)):
+        outcome = run("reretrieve", orbit, *sets, "-o", out, *args)
+        assert outcome.status == 0
+        with netCDF4.Dataset(out) as file:
+            comment = file["PRODUCT"]["relative_change_LOW_vs_TALL"].comment
+            assert "unlike" not in file["PRODUCT"]["relative_change_LOW_vs_TM5"].comment
+        assert ("end at unlike heights, LOW at 5000 m and TALL at" in comment) == is_told
+        assert ("Sets LOW and TALL end at unlike heights" in outcome.err) == is_told
+
+
 def test_temperatures_of_era5_change_the_layer_heights(reretrieve, orbit, tmp_path):
     """`--meteo` changes the air mass factors a little and is named among the inputs."""
     era5 = write_era5(tmp_path / "era5.nc")

@@ -186,7 +186,7 @@ def test_the_days_to_calibrate_on_are_those_kept_back(run, sources, trained, tmp
     members = ("-c", best, "-c", other)
     predicted = ("predict", "-w", sources.folder, *members, "--start", day, "-o", tmp_path)
     assert run(*predicted).status == 0
-    done = run(*given, "-c", other, "--profiles", tmp_path)
+    done = run(*given, "-c", other, "--predictions", tmp_path)
     assert done.status == 1
     assert "Either half of the stations must have 20" in done.error
 

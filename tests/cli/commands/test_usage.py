@@ -21,6 +21,8 @@ import dacno2_s5p
 import retrieval as rt
 from cli.main import COMMANDS, cli
 from cli.options.panels import ORDER, OUTPUT, PANELS, panel_of
+from cli.options.renamed import RENAMED
+from cli.options.shared import Quality
 from retrieval.l2.sensors.tropomi import Tropomi
 from tests.builders.files import write_era5, write_profiles
 from tests.cli.conftest import names
@@ -102,7 +104,52 @@ def test_an_unknown_command_is_a_wrong_call(run):
     """A command that does not exist is named."""
     outcome = run("rerereve")
     assert outcome.status == 2
-    assert "No such command 'rerereve'" in outcome.error
+    assert "No such command 'rerereve'. Did you mean reretrieve?" in outcome.error
+    assert "Did you mean" not in run("sing").error
+
+
+@pytest.mark.parametrize(
+    ("call", "old", "new"),
+    [
+        (("attribute", "--days", "x"), "--days", "--sample-days"),
+        (("attribute", "--stations=x"), "--stations", "--station-role"),
+        (("calibrate", "--days", "x"), "--days", "--sample-days"),
+        (("calibrate", "--profiles", "/absent/x"), "--profiles", "--predictions"),
+        (("evaluate", "-s", "x"), "-s", "--apriori"),
+        (("evaluate", "-sx"), "-s", "--apriori"),
+        (("evaluate", "--set", "x"), "--set", "--apriori"),
+        (("extract", "-p", "/absent/x", "a.nc"), "-p", "--points"),
+    ],
+)
+def test_an_old_spelling_is_taken_with_a_warning(run, call, old, new):
+    """It reaches the option of the new name, here to be refused for its value."""
+    outcome = run(*call)
+    warning, error = outcome.err.splitlines()
+    assert f"{old} of {call[0]} is now {new}: a flag means one thing" in warning
+    assert outcome.status == 2 and new in error
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_flags_with_an_old_meaning_are_of_no_other_command(command):
+    """Of each flag one meaning: the old spellings are not the command's own any more."""
+    own = {name for option in cli.get_command(None, command).params for name in option.opts}
+    assert own & RENAMED.get(command, {}).keys() == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "percent"),
+    [("75", 75), ("0.75", 75), ("0", 0), ("0.5", 50), ("1", 1), (".5", 50), ("0.07", 7)],
+)
+def test_a_quality_is_percent_or_with_a_point_a_fraction(text, percent):
+    """1 is one percent, 0.75 three quarters; 0.07 is no victim of floats."""
+    assert Quality(99).convert(text, None, None) == percent
+
+
+@pytest.mark.parametrize("text", ["100", "1.0", "75.0", "0.755", "-1", "high", "", "nan"])
+def test_a_quality_that_is_neither_is_refused(text):
+    """75.0 may be meant either way; halves of a percent are not stored."""
+    with pytest.raises(click.BadParameter, match="Give whole percent from 0 to 99"):
+        Quality(99).convert(text, None, None)
 
 
 @pytest.mark.parametrize("exists", [True, False])
