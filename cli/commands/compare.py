@@ -21,6 +21,7 @@ from cli.options.shared import (
     overwrite_option,
     qa_option,
     seed_option,
+    sensor_option,
     update_option,
     verbosity_options,
 )
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 @click.argument(
     "orbits", metavar="RE_RETRIEVED...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
+@sensor_option
 @output_folder_option("Folder of tables, maps and figures.", "comparison")
 @click.option(
     "-p",
