@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("cli", "dacno2_s5p", "retrieval", "tests", "examples", "tools", "configs", "docs")
 KINDS = {".py", ".md", ".toml", ".cfg", ".ini"}
-WRITTEN = {"scores.md", "table.md", "results.md", "attribution.md"}
+WRITTEN = {"scores.md", "table.md", "results.md", "attribution.md", "comparison.md", "TABLE.md"}
 """Documents that commands write beside their results: no citations, nor are names in quotes."""
 
 NUMBERS = r"\d+(?:\.\d+)*(?:(?:, | and )\d+(?:\.\d+)*)*"
