@@ -35,7 +35,7 @@ ROW = 400
 """Row of the transect, west to east: through the Low Countries."""
 SCALES = ("> 128", "32-128", "8-32", "< 8")
 PLACES = ("hotspots", "background", "sea", "mountains")
-COLOURS = ("0.45", "tab:blue", "tab:red", "tab:green", "tab:purple")
+COLOURS = ("0.45", "tab:blue", "tab:red", "tab:green", "tab:purple", "tab:orange", "tab:brown")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -50,11 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     networks = dict(text.split("=", 1) for text in given.networks)
     scores = json.loads((given.folder / "scores.json").read_text())
     days = {kind: fields_of(given.folder, getattr(given, kind), networks) for kind in KINDS}
-    figure = plt.figure(figsize=(16, 21), layout="constrained")
-    parts = figure.subfigures(3, 1, height_ratios=(2.6, 1.2, 1.2))
+    figure = plt.figure(figsize=(16, 18), layout="constrained")
+    parts = figure.subfigures(3, 1, height_ratios=(2.0, 1.2, 1.2))
     draw_maps(parts[0], days, {kind: getattr(given, kind) for kind in KINDS})
-    draw_transects(parts[1], days)
-    draw_scores(parts[2], scores)
+    names = [name for name in scores if name not in ("heights", "days", "stations")]
+    others = [name for name in days["calm"] if name not in ("truth", *names)]
+    colours = {"truth": "k", **dict(zip([*names, *others], COLOURS, strict=False))}
+    draw_transects(parts[1], days, colours)
+    draw_scores(parts[2], {name: scores[name] for name in names}, colours)
     figure.savefig(given.figure, dpi=75)
 
 
@@ -88,14 +91,14 @@ def draw_maps(figure: Any, days: dict[str, Fields], dates: dict[str, str]) -> No
     figure.colorbar(shown, ax=axes, label="NO2 at the ground [ug m-3]", shrink=0.6)
 
 
-def draw_transects(figure: Any, days: dict[str, Fields]) -> None:
+def draw_transects(figure: Any, days: dict[str, Fields], colours: dict[str, str]) -> None:
     """Draw NO2 along a row: at the ground as lines, and with height for the windy day."""
     axes = figure.subplots(2, 2, squeeze=False)
     for row, kind in zip(axes, KINDS, strict=True):
         x = 2.0 * np.arange(days[kind]["truth"].shape[2])
         for ax, level in zip(row, (0, 4), strict=True):
-            for (name, field), colour in zip(days[kind].items(), ("k", *COLOURS), strict=False):
-                ax.plot(x, field[level, ROW], color=colour, lw=1.0, label=name)
+            for name, field in days[kind].items():
+                ax.plot(x, field[level, ROW], color=colours[name], lw=1.0, label=name)
             ax.set_title(f"{kind} day, {HEIGHTS[level]} m, along the dotted line", fontsize=10)
             ax.set_ylabel("ug m-3")
             ax.set_xlim(x[0], x[-1])
@@ -104,12 +107,11 @@ def draw_transects(figure: Any, days: dict[str, Fields]) -> None:
     axes[1, 1].set_xlabel("km")
 
 
-def draw_scores(figure: Figure, scores: dict[str, Any]) -> None:
+def draw_scores(figure: Figure, scores: dict[str, Any], colours: dict[str, str]) -> None:
     """Draw error spectra, and skill by wind and place."""
     spectra, winds, places, heights = figure.subplots(1, 4)
-    names = [name for name in scores if name not in ("heights", "days", "stations")]
-    for name, colour in zip(names, COLOURS, strict=False):
-        of = scores[name]
+    for name, of in scores.items():
+        colour = colours[name]
         spectra.plot(SCALES, of["bands"][0], "o-", color=colour, label=name)
         by_wind = {k: v[0] for k, v in of["R2 by place"].items() if k.startswith("land, ")}
         labels = [key.removeprefix("land, ").removesuffix(" m/s") for key in by_wind]
@@ -123,6 +125,7 @@ def draw_scores(figure: Figure, scores: dict[str, Any]) -> None:
     winds.set_title("R2 at the ground over land, by wind", fontsize=10)
     winds.set_xlabel("10 m wind [m/s]")
     places.set_title("RMSE at the ground by place [ug m-3]", fontsize=10)
+    places.set_yscale("log")
     heights.set_title("R2 by height (from -0.5 on)", fontsize=10)
     heights.set_yticks(range(len(HEIGHTS)), [f"{h} m" for h in HEIGHTS])
 
