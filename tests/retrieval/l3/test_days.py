@@ -15,6 +15,7 @@ from retrieval.errors import NoOverlapError, OutputError, ProductError
 from retrieval.files import locks
 from retrieval.files.locks import alone_in
 from retrieval.files.provenance import file_checksum
+from retrieval.l2.identity import identify
 from retrieval.l3 import add as l3_add
 from retrieval.l3 import days as l3_days
 from retrieval.l3.add import DayTask, add_day, add_files, alone_on_day
@@ -24,6 +25,7 @@ from retrieval.l3.means import period_mean
 from retrieval.l3.side_column import SideColumn
 from retrieval.l3.sums import Weighting
 from tests.builders.orbit_builder import build_orbit
+from tests.builders.tempo_builder import build_tempo
 
 GRID = regular_grid(8000.0, (0.5, 47.0, 4.5, 50.5))
 JOB = GridJob(GRID, ("TM5", "DACNO2", "CAMS"))
@@ -46,6 +48,44 @@ def test_files_in_any_order_give_the_same_means(season, tmp_path):
     assert np.array_equal(one.count, two.count)
     assert one.days.max() == 3
     assert one.attributes == two.attributes
+
+
+def test_a_mean_over_processors_that_differ_is_warned_of(season, tmp_path, caplog):
+    """Clouds of 2.6 beside 2.4: said in the log and in the file; versions of each file are kept."""
+    one, other = (tmp_path / path.name for path in season.originals[:2])
+    for source, target, version in zip(
+        season.originals, (one, other), ("02.04.00", "02.06.00"), strict=False
+    ):
+        shutil.copy(source, target)
+        with netCDF4.Dataset(target, "a") as file:
+            file.processor_version = version
+    job = GridJob(GRID, ("TM5",))
+    _gridded(tmp_path / "alike", [one], job)
+    assert period_mean(tmp_path / "alike").attributes["processor_differences"] == "none"
+    assert "mixes processor" not in caplog.text
+    _gridded(tmp_path / "mixed", [one, other], job)
+    found = period_mean(tmp_path / "mixed").attributes
+    assert found["processor_versions"] == "02.04.00 02.06.00"
+    assert found["processor_differences"] == "clouds (2.6)"
+    assert found["sensors"] == "TROPOMI"
+    assert "02.04.00, 02.06.00, which differ in clouds (2.6)" in caplog.text
+
+
+def test_a_folder_of_days_is_of_one_sensor(season, tmp_path):
+    """A granule of TEMPO after orbits of TROPOMI is refused unless told, and its file named."""
+    granule = build_tempo(tmp_path / "TEMPO_NO2_L2_V03_20240601T150000Z_S008G01.nc").path
+    box = regular_grid(20000.0, (-74.0, 41.0, -72.5, 42.0))
+    job = GridJob(box, ("GEOSCF",))
+    store = DayStore.open(tmp_path / "days", job)
+    assert add_files(store, [granule]).failed == []
+    found = period_mean(tmp_path / "days")
+    assert found.attributes["sensors"] == "TEMPO"
+    mean = found.mean[np.isfinite(found.mean)]
+    assert 1e-6 < np.median(mean) < 1e-3, "mol m-2, not molecules cm-2"
+    store = DayStore.open(tmp_path / "others", JOB)
+    add_files(store, season.outputs[:1])
+    with pytest.raises(ProductError, match="Sensors are mixed only when told"):
+        store.expect(identify(granule), "")
 
 
 def test_all_products_have_the_same_pixels(season, tmp_path):
