@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from retrieval.errors import ProductError
 from retrieval.files.damage import CONTENT_ERRORS
 from retrieval.files.hdf5_copy import damaged
 from retrieval.files.names import parse_s5p
@@ -70,8 +71,7 @@ def orbit_text(orbit: Orbit) -> str:
     lines = [f"<{names.sensor} {names.product} orbit {orbit.path.name}>"]
     if not orbit.dataset.isopen():
         return f"{lines[0]} (closed)"
-    times = orbit.scanline_times(orbit.full)
-    times = np.sort(times[~np.isnat(times)]).astype("datetime64[m]")
+    times = np.sort(_times(orbit)).astype("datetime64[m]")
     ends = [str(time).replace("T", " ") for time in times[[0, -1]]] if times.size else ["unknown"]
     when = " to ".join(ends) + " UTC"
     area = coverage(*orbit.read_centres(orbit.full))
@@ -169,11 +169,11 @@ def _identity(orbit: Orbit) -> dict[str, Any]:
 def _coverage(orbit: Orbit) -> dict[str, Any]:
     """Time, area, sizes, and whether the file is a piece of an orbit."""
     found: dict[str, Any] = {"time_start": None, "time_end": None, "delta_time": "absent"}
-    if orbit.has("time", "delta_time"):
-        times = orbit.scanline_times(orbit.full)
-        times = times[~np.isnat(times)]
+    if orbit.has(*orbit.timing):
+        times = _times(orbit)
         if times.size:
             found["time_start"], found["time_end"] = (f"{t}Z" for t in (times.min(), times.max()))
+    if orbit.has("delta_time"):
         found["delta_time"] = str(getattr(orbit.variables["delta_time"], "units", "no unit"))
     found["area"] = coverage(*orbit.read_centres(orbit.full))
     product = orbit.variables[orbit.names.latitude].group()
@@ -186,6 +186,17 @@ def _coverage(orbit: Orbit) -> dict[str, Any]:
     found["first_index"] = first
     found["is_cropped"] = any(first.values()) or orbit.shape[1] != FULL_SWATH
     return found
+
+
+def _times(orbit: Orbit) -> NDArray[np.datetime64]:
+    """Return times of scanlines that have one; none where a name that the file lost has them."""
+    try:
+        times = orbit.scanline_times(orbit.full)
+    except ProductError:
+        if orbit.timing:
+            raise
+        return np.empty(0, dtype="datetime64[ms]")
+    return times[~np.isnat(times)]
 
 
 def _counts(orbit: Orbit) -> dict[str, int]:

@@ -54,8 +54,13 @@ def sensors() -> tuple[type[Orbit], ...]:
     return (*(_described(Path(path)) for path in paths), *_packaged())
 
 
-@cache
 def _described(path: Path) -> type[Orbit]:
+    """Return the sensor of a description, read again where the file has changed."""
+    return _described_at(path, path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+@cache
+def _described_at(path: Path, _changed: int) -> type[Orbit]:
     return sensor_of(read_description(path))
 
 

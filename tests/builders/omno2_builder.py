@@ -212,15 +212,16 @@ def _all_of(file, structure, t, x):
                 )
 
 
-def struct_text(file: h5py.File, sizes: dict[str, int]) -> str:
+def struct_text(file: h5py.File, sizes: dict[str, int], swath: str = "ColumnAmountNO2") -> str:
     """Return the text that names the dimensions, as the HDF-EOS5 library writes it."""
+    swath_path = f"/HDFEOS/SWATHS/{swath}"
     by_size = {sizes[key]: name for key, name in DIMENSIONS.items()}
-    lines = ["GROUP=SwathStructure", "\tGROUP=SWATH_1", '\t\tSwathName="ColumnAmountNO2"']
+    lines = ["GROUP=SwathStructure", "\tGROUP=SWATH_1", f'\t\tSwathName="{swath}"']
     lines.append("\t\tGROUP=Dimension")
     others = {
         size
         for section in ("Data Fields", "Geolocation Fields")
-        for one in file[f"{SWATH}/{section}"].values()
+        for one in file[f"{swath_path}/{section}"].values()
         for size in one.shape
         if size not in by_size
     }
@@ -237,7 +238,7 @@ def struct_text(file: h5py.File, sizes: dict[str, int]) -> str:
         lines += [f"\t\tGROUP={empty}", f"\t\tEND_GROUP={empty}"]
     for kind, section in (("GeoField", "Geolocation Fields"), ("DataField", "Data Fields")):
         lines.append(f"\t\tGROUP={kind}")
-        for n, (name, field) in enumerate(file[f"{SWATH}/{section}"].items(), 1):
+        for n, (name, field) in enumerate(file[f"{swath_path}/{section}"].items(), 1):
             dimensions = ",".join(f'"{by_size[size]}"' for size in field.shape)
             lines += [
                 f"\t\t\tOBJECT={kind}_{n}",

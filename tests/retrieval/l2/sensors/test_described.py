@@ -24,7 +24,10 @@ from retrieval.l2.open_orbit import GIVEN, give_sensors, open_lenient, open_orbi
 from retrieval.l3.cells import regular_grid
 from retrieval.l3.pixels import PixelRange, read_pixels
 from retrieval.physics.grids import GEOGRAPHIC
-from tests.builders.model_field import model_field
+from retrieval.substitution.job import Job
+from retrieval.substitution.options import Options
+from tests.builders.model_field import model_field, slow_amounts
+from tests.builders.omno2_builder import struct_text
 
 DOCS = Path(__file__).resolve().parents[4] / "docs" / "sensors.md"
 MOL_M2 = 6.02214076e19
@@ -332,3 +335,82 @@ def test_a_geostationary_granule_without_its_name_has_no_time(tmp_path):
     path = gems(tmp_path).rename(tmp_path / "mine.nc")
     with open_lenient(path) as orbit, pytest.raises(ProductError, match=r"Invalid name mine\.nc"):
         orbit.scanline_times(orbit.full)
+
+
+def domino(folder):
+    """Write a DOMINO orbit: HDF-EOS5, total kernels as scaled integers, corners in two rows.
+
+    Returns
+    -------
+    path, sensitivity, edges, is_troposphere, air mass factor
+    """
+    path = folder / "OMI-Aura_L2-DOMINO.he5"
+    level = np.linspace(1.0, 0.0, 9)
+    a, b = 60.0 * level * (1.0 - level), level**1.4  # hPa
+    surface = 1000.0 - 5.0 * ROW
+    edges = 100.0 * (a + b * surface[..., None])
+    middle = 0.5 * (edges[..., 1:] + edges[..., :-1])
+    total = np.full(SHAPE, 2.0)
+    kernel = np.round(1000.0 * (0.3 + 1.2 * (1.0 - middle / 1.05e5)))
+    last = np.where(PIXEL % 2, 5, 4)
+    amf = 1.0 + 0.1 * PIXEL
+    # a, b, c, d: round the pixel go d, b, a, c
+    corner = {"a": (NORTH, EAST), "b": (SOUTH, EAST), "c": (NORTH, WEST), "d": (SOUTH, WEST)}
+    bounds_of = [np.stack([corner[one][i] for one in "abcd"], axis=-1) for i in (0, 1)]
+    integers = {"AveragingKernel": (kernel, 0.001), "TM4TropoPauseLevel": (last, 1.0)}
+    data = {
+        "TroposphericVerticalColumn": COLUMN, "TroposphericVerticalColumnError": 0.1 * COLUMN,
+        "AirMassFactorTropospheric": amf, "AirMassFactor": total, "TM4SurfacePressure": surface,
+        "TM4PressurelevelA": np.stack([a[:-1], a[1:]], axis=1),
+        "TM4PressurelevelB": np.stack([b[:-1], b[1:]], axis=1),
+        "TroposphericColumnFlag": np.zeros(SHAPE),
+    }  # fmt: skip
+    place = {
+        "Latitude": LATITUDE, "Longitude": LONGITUDE, "LatitudeCornerpoints": bounds_of[0],
+        "LongitudeCornerpoints": bounds_of[1], "SolarZenithAngle": np.full(SHAPE, 40.0),
+        "Time": 757382410.0 + np.arange(SHAPE[0]),
+    }  # fmt: skip
+    swath = "/HDFEOS/SWATHS/DominoNO2"
+    with h5py.File(path, "w") as file:
+        for section, content in (("Data Fields", data), ("Geolocation Fields", place)):
+            for name, values in content.items():
+                new = file.create_dataset(f"{swath}/{section}/{name}", data=values)
+                is_column = name.startswith("TroposphericVertical")
+                new.attrs["Units"] = "molec/cm2" if is_column else "NoUnits"
+        for name, (values, scale) in integers.items():
+            new = file.create_dataset(f"{swath}/Data Fields/{name}", data=values.astype("i2"))
+            new.attrs["ScaleFactor"] = scale
+            new.attrs["MissingValue"] = np.int16(-32767)
+        sizes = {"t": SHAPE[0], "x": SHAPE[1], "l": 8, "c": 2}
+        text = struct_text(file, sizes, "DominoNO2")
+        file["HDFEOS INFORMATION/StructMetadata.0"] = np.array(text.encode(), dtype="S32000")
+    sensitivity = 0.001 * kernel * total[..., None]
+    return path, sensitivity, edges, np.arange(8) <= last[..., None], amf
+
+
+@pytest.mark.parametrize("layout", ["extend", "replace"])
+def test_domino_is_re_retrieved_on_its_layers(tmp_path, layout):
+    """Total kernels in scaled integers on hybrid layers, tropopause by index, a crop of HDF-EOS."""
+    path, sensitivity, edges, is_troposphere, amf = domino(tmp_path)
+    data, fraction, model = model_field((38.0, 43.0), (-78.0, -70.0), ["2017-01-01T00:00"])
+    source, out = tmp_path / "model.nc", tmp_path / "new.he5"
+    data.to_netcdf(source)
+    options = Options(bbox=(-74.85, 40.08, -74.65, 40.22))
+    rt.reretrieve(path, Job({"mymodel": source}, layout=layout, options=options), out)
+    with open_orbit(path) as orbit:
+        check_corner_order(*orbit.read_corners(orbit.full))
+    with open_orbit(out) as orbit:
+        assert [one.label for one in find_columns(orbit)] == ["TM4", "MYMODEL"]
+        suffix = "" if layout == "replace" else "_MYMODEL_apriori"
+        new = orbit.read(f"AirMassFactorTropospheric{suffix}", orbit.full)
+        column = orbit.read(f"TroposphericVerticalColumn{suffix}", orbit.full)
+        latitude, longitude = orbit.read_centres(orbit.full)
+    assert new.shape == (2, 2)
+    for (i, j), found in np.ndenumerate(new):
+        at = np.argmin(np.hypot(LATITUDE - latitude[i, j], LONGITUDE - longitude[i, j]))
+        x = slow_amounts(fraction, model, edges.reshape(-1, 9)[at])
+        which = is_troposphere.reshape(-1, 8)[at]
+        expected = (sensitivity.reshape(-1, 8)[at] * x)[which].sum() / x[which].sum()
+        assert found == pytest.approx(expected, rel=1e-6)  # float32
+        was = COLUMN.ravel()[at] * amf.ravel()[at] / expected
+        assert column[i, j] == pytest.approx(was, rel=1e-6)
