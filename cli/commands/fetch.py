@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -243,9 +244,9 @@ def _say_outcomes(kind: str, wishes: Wishes, outcomes: list[Outcome], as_json: b
         for outcome in outcomes:
             if outcome.path is not None:
                 click.echo(str(outcome.path))
-    for outcome in outcomes:
-        if outcome.reason:
-            click.echo(f"Error: {outcome.reason}", err=True)
+    # one account that is missing fails every file alike: it is said once
+    for reason, n in Counter(o.reason for o in outcomes if o.reason).items():
+        click.echo(f"Error: {reason}{f' ({n} files)' if n > 1 else ''}", err=True)
     if not outcomes:
         period = "" if kind in WITHOUT_DAYS else f" for {wishes.query.first} to {wishes.query.last}"
         click.echo(

@@ -148,7 +148,8 @@ class Run:
             if isinstance(called.said, dict):
                 stage.new, stage.done = called.said["fetched"], called.said["there"]
                 stage.failed = called.said["failed"]
-                stage.errors += [f["reason"] for f in called.said["files"] if f["reason"]]
+                reasons = [f["reason"] for f in called.said["files"] if f["reason"]]
+                stage.errors += list(dict.fromkeys(reasons))
             if called.status and not stage.errors:
                 stage.errors.append(f"no {kind} file of these days and this area is listed")
             found.append(stage)
@@ -192,7 +193,11 @@ class Run:
 
     def _reretrieve(self) -> list[Stage]:
         given = self.recipe.own["reretrieve"].get("orbits", ["orbits"])
-        places = [str(self.recipe.workspace / place) for place in given]
+        places = [str(p) for place in given if (p := self.recipe.workspace / place).exists()]
+        if not places:
+            return [
+                Stage("reretrieve", errors=[f"no orbits in {self.recipe.workspace / given[0]}"])
+            ]
         days = self._between(self.days)
         words = ["-w", str(self.recipe.workspace), *days, "-o", str(self.l2)]
         words += ["--update", "--best-version", "--json"]

@@ -105,3 +105,17 @@ def test_wrong_words_are_one_line(words, status, said, tmp_path):
     given = outcome.output + str(outcome.exception)
     assert said in given
     assert outcome.exit_code == status
+
+
+def test_an_account_that_is_missing_is_said_once(tmp_path, monkeypatch):
+    """However many files it fails."""
+    pytest.importorskip("ecmwf.datastores")
+    for name in ("ECMWF_DATASTORES_KEY", "CDSAPI_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    words = ["cams", "--start", "2023-01-01", "--end", "2023-04-30", "-w", str(tmp_path)]
+    outcome = CliRunner().invoke(fetch, [*words, "--stage", "validated"])
+    assert outcome.exit_code == 1
+    assert outcome.stderr.count("Error: ") == 1
+    assert "Set ECMWF_DATASTORES_KEY" in outcome.stderr
+    assert "(4 files)" in outcome.stderr

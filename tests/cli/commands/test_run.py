@@ -170,6 +170,14 @@ def test_an_empty_period_is_said(again):
     assert "no orbit from 2018-01-01" in stages["reretrieve"]["errors"][0]
 
 
+def test_a_folder_that_is_not_there_is_named(again, season):
+    """Not the output that would have been."""
+    shutil.rmtree(season / "orbits")
+    status, stages = again()
+    assert status == 1
+    assert stages["reretrieve"]["errors"] == [f"no orbits in {season / 'orbits'}"]
+
+
 def test_two_runs_do_not_work_on_one_folder(run, season):
     """The second is refused in a line."""
     from retrieval.files.locks import alone_in
