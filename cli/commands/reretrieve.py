@@ -191,6 +191,7 @@ def reretrieve(**given: Any) -> None:
                     _show(task.orbit, outcome.value)
             elif found.are_many:
                 results.append({"orbit": task.orbit.name, "error": outcome.error})
+    _say_above(job if results else None)
     if given["as_json"] and (results or found.are_many):
         print_json(results if found.are_many else results[0])
     if failures:
@@ -348,18 +349,23 @@ def _above(given: dict[str, Any], orbits: Sequence[Path]) -> tuple[str, Path | N
     if above != "auto" or has_vmr:
         return ("constant-vmr" if above == "auto" else above), None, ""
     from retrieval.substitution.above import decide_above
-    from retrieval.substitution.options import Above
 
     decision = decide_above(orbits, folders)
-    if decision.above is Above.UPPER:
-        note(f"above the sets: {decision.upper}, as {decision.said}")
-    else:
-        note(
-            f"above the sets: {ABOVE_VMR:g} ppt for all, as {decision.said}. Against a "
-            "global model this raised mean columns by 5 % where the truth is known "
-            "(docs/evidence.md). Give --upper PATH, or dacno2-s5p fetch ctm."
-        )
     return str(decision.above), decision.upper, f"auto: {decision.said}"
+
+
+def _say_above(job: Job | None) -> None:
+    """Say what stands above the sets, where that was decided, and how much it can matter."""
+    if job is None:
+        return
+    if job.decided and job.upper is not None:
+        note(f"above the sets: {job.upper} ({job.decided})")
+    elif job.decided:
+        note(
+            f"above the sets: {ABOVE_VMR:g} ppt for all ({job.decided}). Against a global model "
+            "this raised mean columns by 5 % where the truth is known (docs/evidence.md). Give "
+            "--upper PATH, or dacno2-s5p fetch ctm."
+        )
 
 
 def _show(orbit: Path, done: OrbitDone) -> None:

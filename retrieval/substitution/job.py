@@ -45,7 +45,7 @@ class Job:
     upper, meteo : Path, optional
         Global set for mode `upper`; temperatures for layer heights.
     decided : str
-        Why what stands above the sets was chosen, where it was not asked for.
+        Why what stands above the sets was chosen, where it was not asked for; changes nothing.
     overwrite : bool
         Whether existing outputs may be replaced.
     qa_threshold : int

@@ -259,7 +259,6 @@ def provenance_of(
         inputs=inputs,
         options={
             "above": str(options.above),
-            **({"above_decided": job.decided} if job.decided else {}),
             **({UPPER_SOURCE: upper.kind} if upper is not None else {}),
             "above_vmr_ppt": options.above_vmr,
             "merge_height_m": options.merge_height or "top of the set",
