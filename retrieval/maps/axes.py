@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from retrieval.maps.coastlines import outlines
+from retrieval.maps.coastlines import lines_for
 from retrieval.physics.grids import (
     EUROPE_PLANE,
+    FULL_CIRCLE,
     GEOGRAPHIC,
     BoundingBox,
     RectilinearGrid,
+    box_in_degrees,
     box_in_plane,
     box_outline,
     corners_in_degrees,
@@ -141,19 +143,40 @@ def area_frame(area: RectilinearGrid | BoundingBox, crs: str) -> RectilinearGrid
 
 
 def draw_coastlines(panel: MapAxes, *, borders: bool = True, width: float = 0.5) -> None:
-    """Draw packaged coastlines and, thinner, national borders; there are none outside Europe."""
+    """Draw packaged coastlines and, thinner, national borders, anywhere on the Earth."""
     from matplotlib.collections import LineCollection
 
-    found = outlines()
+    west, south, east, north = box_in_degrees(panel.frame)
+    box = (west, south, east + FULL_CIRCLE * (east < west), north)
+    if not np.isfinite(box).all():
+        box = (-180.0, -90.0, 180.0, 90.0)
+    found = lines_for(box)
     kinds: list[tuple[Sequence[Float], str, float]] = [(found.coastlines, INK, width)]
     if borders:
         kinds.append((found.borders, "0.4", 0.7 * width))
     for lines, colour, line_width in kinds:
-        parts = [np.column_stack(project(line[:, 0], line[:, 1], panel.frame)) for line in lines]
+        near = _near(lines, box)
+        parts = [np.column_stack(project(line[:, 0], line[:, 1], panel.frame)) for line in near]
+        for part in parts:
+            part[~np.isfinite(part).all(axis=1)] = np.nan  # where the plane has no such place
         panel.axes.add_collection(
             LineCollection(parts, colors=colour, linewidths=line_width, zorder=LAYERS["lines"]),
             autolim=False,
         )
+
+
+def _near(lines: Sequence[Float], box: BoundingBox) -> list[Float]:
+    """Lines that reach into a box of degrees, brought to its turn of longitudes."""
+    west, south, east, north = box
+    found = []
+    for line in lines:
+        (low_x, low_y), (high_x, high_y) = line.min(axis=0), line.max(axis=0)
+        if high_y < south or low_y > north:
+            continue
+        for turn in (-FULL_CIRCLE, 0.0, FULL_CIRCLE):
+            if high_x + turn >= west and low_x + turn <= east:
+                found.append(line + np.array([turn, 0.0]))
+    return found
 
 
 def draw_grid(panel: MapAxes, grid: RectilinearGrid, values: Float, scale: ColourScale) -> QuadMesh:

@@ -1,6 +1,7 @@
-"""Coastlines and national borders of western and central Europe, packaged: no download for a map.
+"""Coastlines and national borders of the world, packaged: no download for a map.
 
-Natural Earth 1:10m (public domain), prepared by `tools/make_coastlines.py`, good to about 500 m.
+Natural Earth (public domain), prepared by `tools/make_coastlines.py`: western and central Europe at
+1:10m, good to about 500 m, the world at 1:50m and, for maps of continents, at 1:110m.
 """
 
 from __future__ import annotations
@@ -15,9 +16,13 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FILE = "coastlines_europe.npz"
+    from retrieval.physics.grids import BoundingBox
+
+EUROPE, WORLD, CONTINENTS = "europe", "world_50m", "world_110m"
 COVERED = (-15.0, 35.0, 25.0, 62.0)
-"""West, south, east, north [degree] of the packaged lines; there are none elsewhere."""
+"""West, south, east, north [degree] of the finest lines."""
+WIDE = 60.0
+"""A map that spans more degrees than this shows the coarsest lines."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +42,24 @@ class Outlines:
     source: str
 
 
-@lru_cache(maxsize=1)
-def outlines() -> Outlines:
-    """Read the packaged coastlines and borders.
+def lines_for(box: BoundingBox) -> Outlines:
+    """Return the lines of a map by its box of degrees: the finest that cover it and fit its size.
+
+    Examples
+    --------
+    >>> [len(lines_for(b).borders) for b in ((2.0, 48.0, 3.0, 49.0), (-180.0, -90.0, 180.0, 90.0))]
+    [88, 326]
+    """
+    west, south, east, north = box
+    is_covered = COVERED[0] <= west and COVERED[1] <= south
+    if is_covered and east <= COVERED[2] and north <= COVERED[3]:
+        return outlines(EUROPE)
+    return outlines(CONTINENTS if max(east - west, north - south) > WIDE else WORLD)
+
+
+@lru_cache(maxsize=3)
+def outlines(name: str = EUROPE) -> Outlines:
+    """Read packaged coastlines and borders: EUROPE, WORLD or CONTINENTS.
 
     Returns
     -------
@@ -53,7 +73,9 @@ def outlines() -> Outlines:
     (True, True)
     """
     with (
-        resources.files("retrieval.maps").joinpath("data", FILE).open("rb") as file,
+        resources.files("retrieval.maps")
+        .joinpath("data", f"coastlines_{name}.npz")
+        .open("rb") as file,
         np.load(file) as stored,
     ):
         points = stored["origin"] + stored["step"] * stored["points"]

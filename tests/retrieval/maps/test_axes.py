@@ -15,7 +15,7 @@ from retrieval.maps.axes import (
     map_axes,
     new_figure,
 )
-from retrieval.maps.coastlines import COVERED, outlines
+from retrieval.maps.coastlines import CONTINENTS, COVERED, EUROPE, WORLD, lines_for, outlines
 from retrieval.maps.colours import (
     ColourScale,
     column_change_scale,
@@ -68,6 +68,54 @@ def test_borders_are_not_coasts():
     strasbourg = [7.8, 48.58]
     assert np.hypot(*(np.concatenate(found.borders) - strasbourg).T).min() < 0.1
     assert np.hypot(*(np.concatenate(found.coastlines) - strasbourg).T).min() > 2.0
+
+
+@pytest.mark.parametrize("name", [WORLD, CONTINENTS])
+@pytest.mark.parametrize(
+    "place",
+    [(-5.9, 35.8), (18.4, -34.3), (-74.0, 40.6), (139.8, 35.3), (151.3, -33.9), (-43.2, -23.0)],
+    ids=["Tangier", "Cape", "New York", "Tokyo", "Sydney", "Rio"],
+)
+def test_every_continent_has_its_coast(name, place):
+    """A coast passes near places known for it; vertices are some tenths of a degree apart."""
+    coast = np.concatenate(outlines(name).coastlines)
+    assert np.hypot(*(coast - place).T).min() < (0.5 if name == WORLD else 1.5)
+
+
+@pytest.mark.parametrize("name", [WORLD, CONTINENTS])
+def test_where_the_world_is_cut_open_there_is_no_coast(name):
+    """No line runs along the antimeridian or the south pole."""
+    for line in outlines(name).coastlines:
+        is_seam = (np.abs(line[:, 0]) > 179.98) | (line[:, 1] < -89.9)
+        assert not (is_seam[:-1] & is_seam[1:]).any()
+
+
+def test_a_map_takes_the_lines_that_fit_it():
+    """The finest in Europe, those of continents for wide maps, the world's elsewhere."""
+    assert lines_for((2.0, 48.0, 3.0, 49.0)) is outlines(EUROPE)
+    assert lines_for((-125.0, 25.0, -65.0, 50.0)) is outlines(WORLD)
+    assert lines_for((-180.0, -90.0, 180.0, 90.0)) is outlines(CONTINENTS)
+
+
+@pytest.mark.parametrize(
+    ("area", "crs"),
+    [
+        ((-80.0, 35.0, -70.0, 45.0), "EPSG:4326"),
+        ((-80.0, 35.0, -70.0, 45.0), "EPSG:5070"),
+        ((170.0, -45.0, 190.0, -30.0), "EPSG:4326"),
+        ((280.0, 35.0, 290.0, 45.0), "EPSG:4326"),
+    ],
+    ids=["New York", "on a plane", "across the antimeridian", "0 to 360"],
+)
+def test_coasts_are_drawn_anywhere(area, crs):
+    """Lines reach into the map, in whatever plane and turn of longitudes it is."""
+    panel = map_axes(_axes(), area, crs=crs)
+    x_0, y_0, x_1, y_1 = panel.extent
+    points = np.concatenate(
+        [p.vertices for lines in panel.axes.collections for p in lines.get_paths()]
+    )
+    inside = (points[:, 0] > x_0) & (points[:, 0] < x_1) & (points[:, 1] > y_0)
+    assert (inside & (points[:, 1] < y_1)).sum() > 20
 
 
 def test_unproject_inverts_project():
