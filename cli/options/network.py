@@ -174,14 +174,13 @@ def model_grid(text: str) -> ModelGrid:
     click.BadParameter
         If it is neither.
     """
-    import tomllib
-
-    from dacno2_s5p.inputs.grid import ModelGrid, named_grid
+    from dacno2_s5p.inputs.grid import named_grid
+    from dacno2_s5p.inputs.own_grid import grid_of_file
 
     path = Path(text)
     try:
         if path.suffix == ".toml":
-            return ModelGrid.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
+            return grid_of_file(path)
         return named_grid(text)
     except (OSError, TypeError, ValueError) as error:
         raise click.BadParameter(" ".join(str(error).split()), param_hint="--grid") from error
