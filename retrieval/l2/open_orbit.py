@@ -94,7 +94,7 @@ def open_orbit(path: str | Path, *, sensor: str | Path | None = None) -> Orbit:
     """
     path = Path(path)
     if not path.is_file():
-        msg = f"{path} is not a file. Expected a TROPOMI L2 NO2 orbit. Check the path."
+        msg = f"{path} is not a file. Expected an L2 NO2 orbit. Check the path."
         raise ProductError(msg)
     content = orbit_content(path)
     refuse_unsafe(content.path, ProductError)

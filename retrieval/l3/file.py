@@ -15,7 +15,7 @@ from retrieval.files.damage import content_errors
 from retrieval.files.fills import FILL_FLOAT
 from retrieval.files.hdf5_safety import refuse_unsafe
 from retrieval.l2.columns import column_title
-from retrieval.l2.names import COLUMN_STANDARD_NAME, COLUMN_UNITS
+from retrieval.l2.names import COLUMN_STANDARD_NAME, COLUMN_UNITS, TROPOMI
 from retrieval.l3.coordinates import axis_names, data_attributes, read_grid, write_grid
 from retrieval.l3.means import L3
 
@@ -177,7 +177,8 @@ def _column(product: str, units: str) -> dict[str, str]:
 
 
 def _global_attributes(l3: L3, history: str) -> dict[str, Any]:
-    source = "TROPOMI L2 NO2 files, pixels averaged over cells by exact overlap"
+    sensors = l3.attributes.get("sensors", "").replace(" ", ", ") or TROPOMI.sensor
+    source = f"{sensors} L2 NO2 files, pixels averaged over cells by exact overlap"
     if l3.is_synthetic:
         source += "; synthetic data"
     own = {
