@@ -33,6 +33,7 @@ from cli.options.shared import (
 )
 
 if TYPE_CHECKING:
+    from dacno2_s5p.inputs.grid import ModelGrid
     from dacno2_s5p.inputs.variables import InputTable, Preparation
     from dacno2_s5p.store.prepare import Plan, Settings
     from dacno2_s5p.store.store import Store
@@ -127,7 +128,7 @@ def prepare(workspace: Path, output: Path | None, as_json: bool, **options: Any)
     """
     folder = output or workspace / STORE
     if options["what_to_download"]:
-        _say_requests(_table(options), _preparation(options), as_json)
+        _say_requests(_table(options), _preparation(options), model_grid(options["grid"]), as_json)
         return
     if options["first"] is None:
         if options["is_screen"]:
@@ -280,10 +281,12 @@ def _say_store(store: Store, plan: Plan, as_json: bool) -> None:
     )
 
 
-def _say_requests(table: InputTable, preparation: Preparation, as_json: bool) -> None:
+def _say_requests(
+    table: InputTable, preparation: Preparation, grid: ModelGrid, as_json: bool
+) -> None:
     from dacno2_s5p.sources.requests import requests
 
-    wanted = requests(table, preparation)
+    wanted = requests(table, preparation, grid)
     if as_json:
         print_json([{"source": r.source, "product": r.product, **r.items} for r in wanted])
         return

@@ -11,11 +11,14 @@ from dacno2_s5p.sources.states import STATES
 from dacno2_s5p.sources.weather.era5 import COLUMN_VARIABLES, PRESSURE_LEVELS, SURFACE_VARIABLES
 from dacno2_s5p.sources.weather.windows import target_hours, weather_times
 from retrieval.maps.regions import INPUT_BOX
+from retrieval.physics.grids import box_in_degrees
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from dacno2_s5p.inputs.grid import ModelGrid
     from dacno2_s5p.inputs.variables import InputTable, Preparation
+    from retrieval.physics.grids import BoundingBox
 
 HEIGHT_LEVELS = (
     *(1000, 975, 950, 925, 900, 875, 850, 825, 800, 775, 750, 700, 650),
@@ -49,6 +52,9 @@ CDS_NAMES = {
 }
 """Names in requests to the Climate Data Store of the short names in its files."""
 
+SHIPPED_GRIDS = ("europe-2km", "lonlat-0.02")
+"""Grids of the paper's region."""
+
 CAMS_CHANGED = 2020
 """First year of the reanalysis' present grid."""
 
@@ -72,10 +78,16 @@ class Request:
     items: dict[str, str]
 
 
-def requests(table: InputTable, preparation: Preparation) -> list[Request]:
-    """Return what a preparation reads, in the order of the sources."""
+def requests(
+    table: InputTable, preparation: Preparation, grid: ModelGrid | None = None
+) -> list[Request]:
+    """Return what a preparation reads, in the order of the sources.
+
+    `grid` tells the region; without one it is that of the paper.
+    """
+    box = input_box(grid)
     return [
-        *_weather(table, preparation),
+        *_weather(table, preparation, box),
         _targets(preparation),
         Request(
             "eea",
@@ -110,7 +122,7 @@ def requests(table: InputTable, preparation: Preparation) -> list[Request]:
         Request("grip4", "GRIP4 road density", {"file": "grip4_total_dens_m_km2.asc"}),
         Request("geostat", "JRC-GEOSTAT 2018", {"file": "JRC_1K_POP_2018.tif"}),
         Request("viirs", "VIIRS night-time light VNL V2", {"file": "VNL_v2_*_average_masked.tif"}),
-        Request("merit", "MERIT DEM", {"tiles": ", ".join(merit_tiles())}),
+        Request("merit", "MERIT DEM", {"tiles": ", ".join(merit_tiles(box))}),
         Request("corine", "CORINE CLC2018", {"file": "U2018_CLC2018_V2020_20u1.tif (100 m)"}),
     ]
 
@@ -119,25 +131,61 @@ TRANSPORT_BOX = (-13.0, 38.0, 13.0, 58.0)
 """West, south, east, north [degree] that emissions are carried from."""
 
 
-def merit_tiles() -> list[str]:
-    """Return the names of the 5 degree tiles of the box, after their lower-left corner.
+CARRIED = (3.0, 2.0)
+"""Degrees east and west, north and south of the inputs from where emissions are carried."""
+
+
+def input_box(grid: ModelGrid | None = None) -> BoundingBox:
+    """West, south, east, north [degree] of the inputs: the paper's, or a grid's and half a degree.
 
     Examples
     --------
-    >>> merit_tiles()[0], len(merit_tiles())
-    ('n40w010_dem.tif', 12)
+    >>> from dacno2_s5p.inputs.own_grid import grid_of
+    >>> degrees = {"box": [28.0, -28.0, 31.2, -24.8], "spacing": 0.02, "crs": "EPSG:4326"}
+    >>> input_box(grid_of(degrees)), input_box()
+    ((27.0, -29.0, 32.0, -24.0), (-10.0, 40.0, 10.0, 56.0))
     """
-    west, south, east, north = INPUT_BOX
+    if grid is None or grid.name in SHIPPED_GRIDS:
+        return INPUT_BOX
+    west, south, east, north = box_in_degrees(grid.cells())
+    return (
+        float(np.floor(west - 0.5)),
+        max(float(np.floor(south - 0.5)), -90.0),
+        float(np.ceil(east + 0.5)),
+        min(float(np.ceil(north + 0.5)), 90.0),
+    )
+
+
+def merit_tiles(box: BoundingBox = INPUT_BOX) -> list[str]:
+    """Return the names of the 5 degree tiles of a box, after their lower-left corner.
+
+    Examples
+    --------
+    >>> merit_tiles()[0], len(merit_tiles()), merit_tiles((27.0, -29.0, 32.0, -26.0))
+    ('n40w010_dem.tif', 12, ['s30e025_dem.tif', 's30e030_dem.tif'])
+    """
+    west, south, east, north = box
+    top = north - 1.0 if box == INPUT_BOX else north  # the paper's grid ends at 54.92 N
+
+    def name(lower: int, left: int) -> str:
+        row = f"{'s' if lower < 0 else 'n'}{abs(lower):02d}"
+        return f"{row}{'w' if left < 0 else 'e'}{abs(left):03d}_dem.tif"
+
     return [
-        f"n{lower:02d}{'w' if left < 0 else 'e'}{abs(left):03d}_dem.tif"
-        for lower in range(int(south), int(north) - 1, 5)
-        for left in range(int(west), int(east), 5)
+        name(lower, left)
+        for lower in range(int(south // 5) * 5, int(np.ceil(top)), 5)
+        for left in range(int(west // 5) * 5, int(np.ceil(east)), 5)
     ]
 
 
-def _weather(table: InputTable, preparation: Preparation) -> list[Request]:
+def _weather(table: InputTable, preparation: Preparation, box: BoundingBox) -> list[Request]:
     is_carried = "transport" in table.groups
-    west, south, east, north = TRANSPORT_BOX if is_carried else INPUT_BOX
+    west, south, east, north = box
+    if is_carried and box == INPUT_BOX:
+        west, south, east, north = TRANSPORT_BOX
+    elif is_carried:
+        west, south = west - CARRIED[0], max(south - CARRIED[1], -90.0)
+        east, north = east + CARRIED[0], min(north + CARRIED[1], 90.0)
     area = f"[{north:g}, {west:g}, {south:g}, {east:g}] (north, west, south, east)"
     hours = weather_hours(preparation)
     if is_carried:

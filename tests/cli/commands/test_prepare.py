@@ -122,3 +122,21 @@ def test_impossible_preparations_are_one_line(run, files, tmp_path):
         outcome = run("prepare", *common(files, tmp_path / "s", DAY), *wrong)
         assert outcome.status == 1
         assert outcome.error.startswith("Error: Invalid")
+
+
+def test_what_to_download_is_of_the_grid_s_region(tmp_path, run):
+    """A grid on the southern hemisphere asks for its own box and tiles, not for the paper's."""
+    toml = tmp_path / "highveld.toml"
+    toml.write_text('box = [28.0, -28.0, 31.2, -24.8]\nspacing = 0.02\ncrs = "EPSG:4326"\n')
+    told = run("prepare", "--what-to-download", "--json", "--grid", toml)
+    assert told.status == 0
+    by_source = {item["source"]: item for item in json.loads(told.out)}
+    north, west, south, east = (
+        float(v) for v in by_source["era5"]["area"].partition("]")[0].strip("[").split(",")
+    )
+    # at least the box, at most the box and what is carried into it
+    assert 20.0 < west <= 28.0 and 31.2 <= east < 36.0
+    assert -32.0 < south <= -28.0 and -24.8 <= north < -20.0
+    assert by_source["merit"]["tiles"].startswith("s30e025_dem.tif")
+    wrong = run("prepare", "--what-to-download", "--grid", tmp_path / "none.toml")
+    assert wrong.status == 2
