@@ -38,6 +38,7 @@ from cli.reporting.origin import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from retrieval.files.provenance import InputFile, Provenance
     from retrieval.validation.ground_columns import GroundColumns
     from retrieval.validation.pair import Pair, PairOptions
     from retrieval.validation.pair_scores import Score
@@ -48,9 +49,7 @@ SURFACE = "EEA"
 
 @click.command(short_help="Pairs with ground-based columns and their scores, before and after.")
 @sensor_option
-@click.argument(
-    "orbits", metavar="ORBIT...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
+@click.argument("orbits", metavar="[ORBIT]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "-g",
     "--ground",
@@ -101,6 +100,12 @@ SURFACE = "EEA"
     help="EEA stations beside the sets' own surface values, at overpasses that a pixel of good "
     "quality sees. Writes surface_pairs.csv and surface_scores.csv.",
 )
+@click.option(
+    "--profiles",
+    is_flag=True,
+    help="The sets' profiles (--apriori) beside those of --ground, smoothed with their kernels, by "
+    "height, hour and season; without ORBIT.",
+)
 @choice_option(
     "--smooth",
     ["none", "reference", "satellite"],
@@ -134,6 +139,7 @@ def validate(
     orbits: tuple[Path, ...],
     ground: tuple[Path, ...],
     surface: Path | None,
+    profiles: bool,
     output: Path,
     overwrite: bool,
     update: bool,
@@ -152,45 +158,111 @@ def validate(
       dacno2-s5p validate new.nc -g Pandora118s1_Cabauw_L2_rnvh3p1-8.txt --window 1h
       dacno2-s5p validate new -g maxdoas --smooth reference -a dacno2=profiles --dilution dacno2
     """
-    from cli.tasks.validation import write_surface, write_validation
-    from retrieval.validation.ground_files import read_ground
-
     how = _options(options)
+    if profiles:
+        _profiles(orbits, ground, how, output, overwrite=overwrite, as_json=as_json)
+        return
+    if not orbits:
+        msg = "there is no ORBIT. Give orbits, or --profiles for the sets alone."
+        raise click.UsageError(msg)
     _check_references(ground, surface, how)
     files = _ground_files(ground) if ground else []
     paths = find_orbits(orbits, originals=False).paths
-    inputs = [input_file(p, "orbit") for p in paths] + [input_file(p, "ground") for p in files]
-    for name, path in how.sets.items():
-        inputs.append(input_file(path, name) if path.is_file() else input_folder(path, name))
-    if surface is not None:
-        inputs.append(input_folder(surface, "surface stations"))
+    inputs = [input_file(p, "orbit") for p in paths] + _inputs(files, how)
+    inputs += [] if surface is None else [input_folder(surface, "surface stations")]
     origin = origin_of(inputs, options)
     if update and is_made_of(output / LEAF, origin):
         _say_skipped(output, as_json=as_json)
         return
     overwrite = overwrite or (update and is_ours(output / LEAF))
-    stations = read_ground(files)
-    if surface is not None:
-        from cli.tasks.surface import read_surface
-
-        stations += read_surface(surface)
+    stations = _stations(files, surface)
     found, failures = _pairs(paths, stations, how)
     pairs = [pair for pair in found if pair.network != SURFACE]
     at_ground = [pair for pair in found if pair.network == SURFACE]
-    if at_ground:
-        write_surface(output, at_ground, options, overwrite=overwrite)
-    if pairs:
-        scores = write_validation(output, pairs, paths, origin, options, overwrite=overwrite)
-        _say(output, pairs, scores, as_json)
-    elif not found or ground:
-        click.echo(_nothing(paths, stations), err=True)
-    else:
-        write_origin(output / LEAF, origin, overwrite=overwrite)
-        _say_surface(output, at_ground, as_json=as_json)
+    how_written = {"overwrite": overwrite, "as_json": as_json}
+    _write_all(output, (pairs, at_ground), paths, origin, options, **how_written)
+    if not found or (ground and not pairs):
+        failures.insert(0, _nothing(paths, stations))
     for failure in failures:
         click.echo(failure, err=True)
-    if failures or not found or (ground and not pairs):
+    if failures:
         sys.exit(EXIT_DATA)
+
+
+def _inputs(files: list[Path], how: PairOptions) -> list[InputFile]:
+    found = [input_file(path, "ground") for path in files]
+    for name, path in how.sets.items():
+        found.append(input_file(path, name) if path.is_file() else input_folder(path, name))
+    return found
+
+
+def _stations(files: list[Path], surface: Path | None) -> list[GroundColumns]:
+    from retrieval.validation.ground_files import read_ground
+
+    if surface is None:
+        return read_ground(files)
+    from cli.tasks.surface import read_surface
+
+    return read_ground(files) + read_surface(surface)
+
+
+def _write_all(
+    output: Path,
+    pairs: tuple[list[Pair], list[Pair]],
+    paths: Sequence[Path],
+    origin: Provenance,
+    options: dict[str, Any],
+    *,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Write and say what there is: pairs of columns, pairs at the surface, where they are from."""
+    from cli.tasks.validation import write_surface, write_validation
+
+    of_columns, at_ground = pairs
+    if at_ground:
+        write_surface(output, at_ground, options, overwrite=overwrite)
+    if of_columns:
+        scores = write_validation(output, of_columns, paths, origin, options, overwrite=overwrite)
+        _say(output, of_columns, scores, as_json)
+    elif at_ground:
+        write_origin(output / LEAF, origin, overwrite=overwrite)
+        _say_surface(output, at_ground, as_json=as_json)
+
+
+def _profiles(
+    orbits: tuple[Path, ...],
+    ground: tuple[Path, ...],
+    how: PairOptions,
+    output: Path,
+    *,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Hold the sets' profiles against measured ones."""
+    from cli.tasks.validation import write_profiles
+    from retrieval.errors import DataError
+    from retrieval.validation.ground_files import read_ground
+    from retrieval.validation.pairs import usable
+    from retrieval.validation.profiles import pair_profiles
+
+    if orbits or not ground or not how.sets:
+        msg = "--profiles takes --ground FILE and --apriori NAME=PATH, and no ORBIT."
+        raise click.UsageError(msg)
+    files = _ground_files(ground)
+    pairs = pair_profiles(usable(read_ground(files), how), how.sets)
+    if not pairs:
+        msg = (
+            "No pair of profiles. A measured profile must lie in an hour that all sets serve. "
+            f"Given {len(files)} files and {', '.join(how.sets)}. Check days and layers."
+        )
+        raise DataError(msg)
+    origin = origin_of(_inputs(files, how), {"profiles": True})
+    write_profiles(output, pairs, origin, overwrite=overwrite)
+    if as_json:
+        print_json({"output": str(output), "profiles": len(pairs)})
+    else:
+        click.echo(f"{len(pairs)} profiles in {output}")
 
 
 def _check_references(ground: tuple[Path, ...], surface: Path | None, how: PairOptions) -> None:

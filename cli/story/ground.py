@@ -175,6 +175,7 @@ def _layered(
         partial_column=layers,
         apriori=np.tile(instrument.apriori, (n, 1)),
         kernel=np.tile(instrument.column_kernel, (n, 1)),
+        profile_kernel=np.tile(instrument.kernel, (n, 1, 1)),
     )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from retrieval.files.provenance import Provenance
     from retrieval.validation.pair import Pair
     from retrieval.validation.pair_scores import Score
+    from retrieval.validation.profiles import ProfilePair
 
 WITH_UNIT = ("median_difference", "mean_difference", "dispersion", "root_mean_square")
 """Statistics in the unit of the values; the others are percent or have none."""
@@ -146,3 +147,30 @@ def _cell(value: object) -> object:
     if isinstance(value, float):
         return "" if value != value else f"{value:.7g}"
     return value
+
+
+def write_profiles(
+    output: Path, pairs: Sequence[ProfilePair], origin: Provenance, *, overwrite: bool
+) -> None:
+    """Write profiles and their scores by layer, columns of layers in mol m-2."""
+    from retrieval.files.tables import cells, write_lines
+    from retrieval.validation.profiles import LayerScore, score_profiles
+
+    output.mkdir(parents=True, exist_ok=True)
+    names = list(pairs[0].sets)
+    header = ["station", "network", "hour", "n_reference", "height_low", "height_high"]
+    rows = [
+        [
+            *(p.station, p.network, f"{p.hour}:00Z", p.n),
+            *(_cell(float(x)) for x in (p.edges[k], p.edges[k + 1], p.reference[k])),
+            *(_cell(float(p.sets[name][k])) for name in names),
+            int(p.is_smoothed),
+        ]
+        for p in pairs
+        for k in range(p.reference.size)
+    ]
+    columns = [*header, "reference", *names, "is_smoothed"]
+    write_lines(output / "profiles.csv", columns, rows, overwrite=overwrite)
+    scores = [cells(score) for score in score_profiles(pairs)]
+    write_lines(output / "profile_scores.csv", LayerScore._fields, scores, overwrite=overwrite)
+    write_origin(output / LEAF, origin, overwrite=overwrite)

@@ -96,6 +96,7 @@ def write_max_doas(path: Path, series: GroundColumns, *, overwrite: bool = False
         COLUMN: (series.column / PMOLEC, "Pmolec cm-2"),
         f"{COLUMN}_UNCERTAINTY.RANDOM.STANDARD": (series.uncertainty / PMOLEC, "Pmolec cm-2"),
         f"{COLUMN}_AVK": (series.kernel, "1"),
+        f"{LAYERS}_AVK": (series.profile_kernel, "1"),
         LAYERS: (series.partial_column / PMOLEC, "Pmolec cm-2"),
         f"{LAYERS}_APRIORI": (series.apriori / PMOLEC, "Pmolec cm-2"),
     }

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from retrieval.typing import Float
     from retrieval.validation.ground_columns import Quantity
 
@@ -132,6 +134,7 @@ def _columns(path: Path, content: _Content) -> GroundColumns:
         partial_column=partial,
         apriori=_of_layers(content, f"{LAYERS}_APRIORI", same),
         kernel=_of_layers(content, f"{re.escape(name)}_AVK", same),
+        profile_kernel=_of_profile(content, f"{LAYERS}_AVK", same),
         remarks=tuple(
             text for key in ("FILE_DOI", "DATA_QUALITY") if (text := _word(about.get(key, "")))
         ),
@@ -164,10 +167,26 @@ def _of_layers(content: _Content, pattern: str, shape: tuple[int, ...] | None) -
     if values.shape == shape[::-1] and shape[0] != shape[1]:
         values = values.T
     values = np.broadcast_to(values, shape)
+    return np.asarray(values[:, _upwards(content)])
+
+
+def _of_profile(content: _Content, pattern: str, shape: tuple[int, ...] | None) -> Float | None:
+    """Return kernels of profiles, (time, retrieved layer, true layer), from the ground up."""
+    name = _find(content, pattern)
+    if name is None or shape is None:
+        return None
+    values, order = _values(content, name), _upwards(content)
+    if values.shape != (*shape, shape[1]):
+        return None
+    return np.asarray(values[:, order][:, :, order])
+
+
+def _upwards(content: _Content) -> NDArray[np.intp]:
+    """Return the order of layers from the ground up."""
     low = _values(content, "ALTITUDE.BOUNDARIES")
     pair = next(i for i, size in enumerate(low.shape) if size == 2)
     low = np.moveaxis(low, pair, -1).min(axis=-1)
-    return np.asarray(values[:, np.argsort(low if low.ndim == 1 else low[0])])
+    return np.argsort(low if low.ndim == 1 else low[0])
 
 
 def _find(content: _Content, pattern: str) -> str | None:

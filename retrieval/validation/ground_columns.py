@@ -54,6 +54,8 @@ class GroundColumns:
         The profile [mol m-2].
     apriori, kernel : ndarray, shape (n, n_layer), or None
         The measurement's own a-priori partial columns [mol m-2] and column averaging kernel.
+    profile_kernel : ndarray, shape (n, n_layer, n_layer), or None
+        What a true layer (last axis) adds to a retrieved one.
     remarks : tuple of str
         What the file wants its user to know: caveats, how to cite.
     """
@@ -74,6 +76,7 @@ class GroundColumns:
     partial_column: Float | None = None
     apriori: Float | None = None
     kernel: Float | None = None
+    profile_kernel: Float | None = None
     remarks: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:

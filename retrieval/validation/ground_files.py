@@ -61,7 +61,7 @@ def joined(parts: list[GroundColumns]) -> GroundColumns:
     if len(parts) == 1:
         return first
     names = ["time", "column", "uncertainty", "flag", "stratosphere"]
-    optional = ("layer_edges", "partial_column", "apriori", "kernel")
+    optional = ("layer_edges", "partial_column", "apriori", "kernel", "profile_kernel")
     shapes = {
         name: {None if (v := getattr(p, name)) is None else v.shape[1] for p in parts}
         for name in optional

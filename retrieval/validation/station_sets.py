@@ -99,12 +99,14 @@ class DaySets:
         self._paths = paths
         self._opened: dict[str, AprioriSet | None] | None = None
 
-    def at(self, place: Place) -> dict[str, SetValues]:
-        """Return what the sets have around a station, of those that serve it."""
+    def at(self, place: Place, layer_edges: Float | None = None) -> dict[str, SetValues]:
+        """Return what the sets have around a station, of those that serve it; see `read_values`."""
         if self._opened is None:
             self._opened = {name: _open(path, place) for name, path in self._paths.items()}
         found = {
-            name: read_values(one, place) for name, one in self._opened.items() if one is not None
+            name: read_values(one, place, layer_edges)
+            for name, one in self._opened.items()
+            if one is not None
         }
         return {name: values for name, values in found.items() if values is not None}
 
