@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from cli.console import EXIT_DATA, command_line, note, print_json, print_table, progress_bar
+from cli.options.above import ABOVE_VMR, chosen_above, say_above
 from cli.options.orbits import ENDINGS, Orbits, find_orbits
 from cli.options.shared import (
     PROFILES,
@@ -41,12 +42,6 @@ if TYPE_CHECKING:
 
 DEFAULT_SETS = {"dacno2": PROFILES, "cams": "cams"}
 """Sets taken from the workspace when none is given, the primary first."""
-
-ABOVE_VMR = 30.0
-"""Mole fraction of `constant-vmr` [ppt]."""
-
-UPPER_FOLDERS = ("ctm", "cams-global")
-"""Folders of the workspace with global models that reach the tropopause, the preferred first."""
 
 
 @click.command(short_help="New NO2 columns, AMFs and kernels for L2 orbits with another a priori.")
@@ -191,7 +186,7 @@ def reretrieve(**given: Any) -> None:
                     _show(task.orbit, outcome.value)
             elif found.are_many:
                 results.append({"orbit": task.orbit.name, "error": outcome.error})
-    _say_above(job if results else None)
+    say_above(job if results else None)
     if given["as_json"] and (results or found.are_many):
         print_json(results if found.are_many else results[0])
     if failures:
@@ -299,7 +294,7 @@ def _job(sets: dict[str, Path], given: dict[str, Any], orbits: Sequence[Path]) -
     from retrieval.substitution.job import Job
     from retrieval.substitution.options import Above, Options
 
-    above, upper, decided = _above(given, orbits)
+    above, upper, decided = chosen_above(given, orbits)
     rule = given["time_rule"]
     try:
         options = Options(
@@ -326,46 +321,6 @@ def _job(sets: dict[str, Path], given: dict[str, Any], orbits: Sequence[Path]) -
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-
-
-def _above(given: dict[str, Any], orbits: Sequence[Path]) -> tuple[str, Path | None, str]:
-    """Return the mode above the sets, the upper set, and why where that was left to us."""
-    above, upper = given["above"], existing(given["upper"], "--upper")
-    has_vmr = given["above_vmr"] is not None
-    if upper is not None and (above not in ("auto", "upper") or has_vmr):
-        other = f"--above {above}" if above not in ("auto", "upper") else "--above-vmr"
-        msg = f"--upper is for --above upper. Given {other}. Leave one of them out."
-        raise click.UsageError(msg)
-    folders = [given["workspace"] / name for name in UPPER_FOLDERS]
-    if upper is None and above == "upper":
-        upper = next((folder for folder in folders if folder.exists()), None)
-        if upper is None:
-            msg = (
-                f"--above upper needs a global set. {folders[0]} does not exist. Give --upper PATH."
-            )
-            raise click.UsageError(msg)
-    if upper is not None:
-        return "upper", upper, ""
-    if above != "auto" or has_vmr:
-        return ("constant-vmr" if above == "auto" else above), None, ""
-    from retrieval.substitution.above import decide_above
-
-    decision = decide_above(orbits, folders)
-    return str(decision.above), decision.upper, f"auto: {decision.said}"
-
-
-def _say_above(job: Job | None) -> None:
-    """Say what stands above the sets, where that was decided, and how much it can matter."""
-    if job is None:
-        return
-    if job.decided and job.upper is not None:
-        note(f"above the sets: {job.upper} ({job.decided})")
-    elif job.decided:
-        note(
-            f"above the sets: {ABOVE_VMR:g} ppt for all ({job.decided}). Against a global model "
-            "this raised mean columns by 5 % where the truth is known (docs/evidence.md). Give "
-            "--upper PATH, or dacno2-s5p fetch ctm."
-        )
 
 
 def _show(orbit: Path, done: OrbitDone) -> None:

@@ -199,7 +199,8 @@ def test_days_of_orbits_can_be_chosen(grid, season, tmp_path):
         (("--where", "solar_zenith_angle=60..0"), "LOW not above HIGH"),
         (("--where", "solar_zenith=0..60"), "Did you mean solar_zenith_angle"),
         (("--where", "averaging_kernel=0..1"), "with one number a pixel"),
-        (("-p", "cams"), "which holds TM5, DACNO2, CAMS. Did you mean CAMS?"),
+        (("-p", "cams"), "which holds TM5, DACNO2, CAMS, CAMS_kernel, CAMS_model,"),
+        (("-p", "cams"), "Did you mean CAMS?"),
     ],
 )
 def test_wrong_calls_are_one_line(grid, args, words):
