@@ -89,6 +89,14 @@ def read_plane(dataset: netCDF4.Dataset, plane: Plane, where: str) -> Curvilinea
         If they are no degrees, or make no cells.
     """
     latitude, longitude = (_read(dataset, n) for n in (plane.latitude, plane.longitude))
+    corners = [_bounds(dataset, n, latitude.shape) for n in (plane.latitude, plane.longitude)]
+    for values in (latitude, longitude, *(c for c in corners if c is not None)):
+        if not np.isfinite(values).any():
+            msg = (
+                f"Invalid coordinates {plane.latitude}, {plane.longitude} of {where}. They must be "
+                "degrees. Given none that is not missing. The file is damaged."
+            )
+            raise AprioriError(msg)
     if np.nanmax(np.abs(latitude)) > 90.0 + 1e-6 or np.nanmax(np.abs(longitude)) > 540.0:
         msg = (
             f"Invalid coordinates {plane.latitude}, {plane.longitude} of {where}. They must be "
@@ -96,7 +104,6 @@ def read_plane(dataset: netCDF4.Dataset, plane: Plane, where: str) -> Curvilinea
             f"{np.nanmin(longitude):.6g} to {np.nanmax(longitude):.6g}. Correct the file."
         )
         raise AprioriError(msg)
-    corners = [_bounds(dataset, n, latitude.shape) for n in (plane.latitude, plane.longitude)]
     if corners[0] is not None and corners[1] is not None:
         return CurvilinearGrid(longitude, latitude, corners[1], corners[0])
     return CurvilinearGrid.from_centres(longitude, latitude)

@@ -130,6 +130,14 @@ def _moving(ds):
     ds["XLAT"][1] += 1.0
 
 
+def _nowhere(ds):
+    ds["XLONG"][...] = np.nan
+
+
+def _no_sides(ds):
+    ds["XLAT_U"][...] = np.nan
+
+
 def _falling(ds):
     ds["PSFC"][...] = 50000.0
 
@@ -139,6 +147,8 @@ def _falling(ds):
     [
         (_times, r"Invalid times of .* such as 2023-06-01_12:00:00. Given"),
         (_moving, "must stay in its place"),
+        (_nowhere, "Given none that is not missing"),
+        (_no_sides, "Given none that is not missing"),
         (_falling, "Layers must follow each other from the surface up"),
         (lambda ds: ds["no2"].setncattr("units", "%"), "Invalid unit of no2"),
     ],
