@@ -29,6 +29,7 @@ COMMANDS = (
     "fetch",
     "run",
     "reretrieve",
+    "merge",
     "coarsen",
     "predict",
     "prepare",

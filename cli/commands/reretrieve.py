@@ -112,9 +112,10 @@ DEFAULT_SETS = {"dacno2": PROFILES, "cams": "cams"}
 )
 @choice_option(
     "--layout",
-    ["extend", "replace"],
+    ["extend", "replace", "side"],
     "extend",
-    "extend: new variables beside the originals; replace: the primary takes their names.",
+    "extend: new variables beside the originals; replace: the primary takes their names; side: "
+    "new variables alone, in a small file that `merge` puts beside the originals.",
 )
 @choice_option(
     "--crop",

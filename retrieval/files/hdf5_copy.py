@@ -21,10 +21,12 @@ from retrieval.files.atomic import output_error, write_errno
 from retrieval.files.hdf5_chunks import ChunkQueue, RowWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    Keep = Callable[[str, tuple[str | None, ...]], bool]
 
 HDF5_ERRORS = (
     OSError,
@@ -78,6 +80,7 @@ def copy_cropped(
     target: h5py.File,
     crop: Mapping[str, slice],
     axes: Mapping[str, Sequence[str]] | None = None,
+    keep: Keep | None = None,
 ) -> None:
     """Copy all groups, dimensions, variables and attributes, cropped along some dimensions.
 
@@ -92,6 +95,9 @@ def copy_cropped(
         named are kept whole. Variables are found by their dimension scales, wherever they are.
     axes : mapping of str to sequence of str, optional
         Names of the dimensions of variables by their paths, for files without dimension scales.
+    keep : callable, optional
+        Told the name of a variable and the paths of its dimensions, says whether it is copied.
+        Dimensions always are.
 
     Raises
     ------
@@ -100,7 +106,7 @@ def copy_cropped(
     """
     source, target = source["/"], target["/"]  # a file's own properties do not say its order
     _copy_attributes(source.id, target.id)
-    copy = _Copy(crop, axes or {})
+    copy = _Copy(crop, axes or {}, keep)
     with ChunkQueue() as queue:
         _copy_group(source, target, copy, queue)
     for dataset, paths in copy.made:
@@ -113,7 +119,7 @@ class _Copy:
 
     Attributes
     ----------
-    crop : mapping of str to slice
+    crop, keep
         As for `copy_cropped`.
     axes : mapping of str to sequence of str
         As for `copy_cropped`.
@@ -125,6 +131,7 @@ class _Copy:
 
     crop: Mapping[str, slice]
     axes: Mapping[str, Sequence[str]]
+    keep: Keep | None = None
     made: list[tuple[h5py.Dataset, tuple[str | None, ...]]] = field(default_factory=list)
     scales: dict[int, str] = field(default_factory=dict)
 
@@ -167,6 +174,18 @@ def attach_dimensions(dataset: h5py.Dataset, paths: Sequence[str | None]) -> Non
     for axis, path in enumerate(paths):
         if path:
             h5ds.attach_scale(dataset.id, dataset.file[path].id, axis)
+
+
+def copy_variable(source: h5py.Dataset, parent: h5py.Group) -> h5py.Dataset:
+    """Copy a variable whole into a group of another file, with its dimensions by their paths."""
+    name = str(source.name).rsplit("/", 1)[-1]
+    target = create_like(source, parent, name, source.shape)
+    if source.chunks is None:
+        target[...] = source[...]
+    else:
+        _copy_chunks(source, target)
+    attach_dimensions(target, dimension_paths(source))
+    return target
 
 
 def create_like(
@@ -263,6 +282,8 @@ def _copy_dataset(
     """Copy the kept part of one variable, block by block."""
     paths = dimension_paths(source, copy.scales)
     named = copy.axes.get(source.name, paths)
+    if copy.keep is not None and not h5ds.is_scale(source.id) and not copy.keep(name, named):
+        return
     selection = [
         copy.crop.get(path or "", slice(0, size))
         for path, size in zip(named, source.shape, strict=True)

@@ -65,6 +65,7 @@ class OrbitKind(StrEnum):
 
     ORIGINAL = "an original orbit"
     RERETRIEVED = "a re-retrieved orbit"
+    SIDE = "a side file, to be merged with its orbit"
     OTHER = "no L2 NO2 orbit"
     DAMAGED = "a damaged file"
 
@@ -91,11 +92,16 @@ def orbit_kind(path: Path) -> OrbitKind:
                 if isinstance(content.get(f"{group}/{one.names.column}"), h5py.Dataset)
             ]
             if not groups:
-                return OrbitKind.OTHER
+                is_side = any(_is_side(content.get(one.names.group)) for one in sensors())
+                return OrbitKind.SIDE if is_side else OrbitKind.OTHER
             is_ours = any("apriori_sets" in group.attrs for group in groups)
     except (OSError, RuntimeError, KeyError, ProductError):
         return OrbitKind.DAMAGED
     return OrbitKind.RERETRIEVED if is_ours else OrbitKind.ORIGINAL
+
+
+def _is_side(group: object) -> bool:
+    return isinstance(group, h5py.Group) and "apriori_sets" in group.attrs
 
 
 def reretrieved_sets(orbit: Orbit) -> list[str]:

@@ -1,9 +1,10 @@
 """Write the re-retrieved orbit: the L2 file, cropped, with the new variables.
 
-Two layouts. `extend` leaves every original variable as it is and adds the new ones beside them;
+Three layouts. `extend` leaves every original variable as it is and adds the new ones beside them;
 `replace` gives the primary set the standard names, so that any reader of L2 files sees it, and
 keeps each replaced original under a name that ends in `_TM5_apriori`, with what the product calls
-its own a priori in place of TM5.
+its own a priori in place of TM5. `side` has the new ones alone, with what says where and when they
+are; `merge` makes `extend` of it and the orbit.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from retrieval.files.hdf5_copy import Keep
     from retrieval.files.provenance import Provenance
     from retrieval.l2.names import SensorNames
     from retrieval.l2.product.table import ProductTable
@@ -47,6 +49,8 @@ class Layout(StrEnum):
     """The orbit's own variables untouched, new ones beside them."""
     REPLACE = "replace"
     """The primary set takes the standard names."""
+    SIDE = "side"
+    """The new variables in a small file of their own, on the orbit's dimensions."""
 
 
 def write_product(
@@ -74,7 +78,7 @@ def write_product(
     crop : Crop, optional
         The part of the orbit to write, by position; None writes all of it, its compressed
         chunks copied as they are.
-    layout : {"extend", "replace"}
+    layout : {"extend", "replace", "side"}
         See `Layout`.
     overwrite : bool
         Whether an existing `output` may be replaced.
@@ -94,6 +98,12 @@ def write_product(
         If the fields do not have the shape of the crop.
     """
     layout = Layout(layout)
+    if layout is Layout.SIDE and not result.names.pixel_dimensions[-1]:
+        msg = (
+            f"Invalid layout side for {source.name}. The file must have dimension scales, so that "
+            f"a part of it stands alone. Given a {result.names.product} file without. Choose extend."
+        )
+        raise ProductError(msg)
     check_output(output, overwrite=overwrite, inputs=[source])
     with hdf5_errors(source, output):
         whole = _orbit_shape(source, result.names)
@@ -101,7 +111,8 @@ def write_product(
     _check_shapes(result, crop, whole)
     with atomic_output(output, overwrite=overwrite, inputs=[source]) as temporary:
         with hdf5_errors(source, output):
-            _copy_part(source, temporary, crop, result.names)
+            keep = _side_variables(result) if layout is Layout.SIDE else None
+            _copy_part(source, temporary, crop, result.names, keep)
         with hdf5_errors(source, output, (OSError, RuntimeError, KeyError)):
             _add_results(temporary, result, layout, provenance, crop, whole)
     logger.info("Wrote %s (%s layout, %d x %d pixels)", output, layout, *crop.shape)
@@ -157,8 +168,28 @@ def _check_shapes(result: ProductTable, crop: Crop, whole: tuple[int, int]) -> N
     raise ValueError(msg)
 
 
-def _copy_part(source: Path, target: Path, crop: Crop, names: SensorNames) -> None:
-    """Copy the crop of the orbit, values as stored.
+def _side_variables(result: ProductTable) -> Keep:
+    """Say what of an orbit stands in a side file.
+
+    That is where and when pixels are, their quality, what qualifies the new variables, and all
+    that is of no pixel.
+    """
+    names = result.names
+    kept = {names.latitude, names.longitude, names.latitude_bounds, names.longitude_bounds}
+    kept |= {names.quality}
+    kept |= {
+        name
+        for apriori, variable, _ in result.entries()
+        for name in variable.ancillary_for(apriori, names)
+    }
+    ground_pixel = names.pixel_dimensions[-1]
+    return lambda name, paths: name in kept or ground_pixel not in paths
+
+
+def _copy_part(
+    source: Path, target: Path, crop: Crop, names: SensorNames, keep: Keep | None
+) -> None:
+    """Copy the crop of the orbit, or what is to be kept of it, values as stored.
 
     Of HDF-EOS5 files, whose dimensions a text names, the text is rewritten to the crop.
     """
@@ -171,7 +202,7 @@ def _copy_part(source: Path, target: Path, crop: Crop, names: SensorNames) -> No
         if not dimensions[0]:
             dimensions, axes = _named_in_text(original, names)
         parts = dict(zip(dimensions, (crop.scanline, crop.ground_pixel), strict=True))
-        copy_cropped(original, file, parts, axes)
+        copy_cropped(original, file, parts, axes, keep)
         sizes = dict(zip(dimensions, crop.shape, strict=True))
         rewrite_structure(file, sizes if axes else {})
 
