@@ -282,7 +282,7 @@ def _copy_dataset(
     """Copy the kept part of one variable, block by block."""
     paths = dimension_paths(source, copy.scales)
     named = copy.axes.get(source.name, paths)
-    if copy.keep is not None and not h5ds.is_scale(source.id) and not copy.keep(name, named):
+    if copy.keep is not None and not h5ds.is_scale(source.id) and not copy.keep(name, tuple(named)):
         return
     selection = [
         copy.crop.get(path or "", slice(0, size))

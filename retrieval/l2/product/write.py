@@ -101,7 +101,7 @@ def write_product(
     if layout is Layout.SIDE and not result.names.pixel_dimensions[-1]:
         msg = (
             f"Invalid layout side for {source.name}. The file must have dimension scales, so that "
-            f"a part of it stands alone. Given a {result.names.product} file without. Choose extend."
+            f"a part of it stands alone. Given a {result.names.product} file. Choose extend."
         )
         raise ProductError(msg)
     check_output(output, overwrite=overwrite, inputs=[source])

@@ -53,7 +53,7 @@ def tool(name: str) -> str:
     return found
 
 
-@pytest.mark.parametrize("layout", list(Layout))
+@pytest.mark.parametrize("layout", [Layout.EXTEND, Layout.REPLACE])
 def test_harpcheck_accepts_every_ingestion(written, layout):
     """All six ingestions without the O22CLD option read all 48 variables."""
     done = subprocess.run(
@@ -64,7 +64,7 @@ def test_harpcheck_accepts_every_ingestion(written, layout):
     assert all(line.endswith("[OK]") for line in lines), done.stdout
 
 
-@pytest.mark.parametrize("layout", list(Layout))
+@pytest.mark.parametrize("layout", [Layout.EXTEND, Layout.REPLACE])
 def test_harp_lists_48_variables_with_34_layers(written, layout):
     """The listing has as many variables as that of the original orbit."""
     done = subprocess.run(
@@ -133,7 +133,7 @@ def check_harp_kernel(orbit, kernel, item):
     np.testing.assert_allclose(closed[valid], expected[valid], rtol=1e-6)  # as above
 
 
-@pytest.mark.parametrize("layout", list(Layout))
+@pytest.mark.parametrize("layout", [Layout.EXTEND, Layout.REPLACE])
 def test_satpy_reads_old_and_new_variables(orbit, written, layout):
     """The reader tropomi_l2 offers every new two-dimensional variable, and loads the column."""
     pytest.importorskip("satpy", reason="satpy is not installed")
