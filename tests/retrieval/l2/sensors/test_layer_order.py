@@ -33,7 +33,9 @@ def test_i13_layers_are_written_in_the_order_of_the_file(tmp_path, layout):
         job = Job(sets, Options(kernels=True, profiles=True), layout=layout)
         reretrieve(path, job, output)
         with netCDF4.Dataset(output) as file:
-            found.append([file["PRODUCT"][name][:].filled(np.nan) for name in NAMES])
+            there = [name for name in NAMES if name in file["PRODUCT"].variables]
+            assert len(there) == len(NAMES) - (layout == "side")  # not the orbit's own
+            found.append([file["PRODUCT"][name][:].filled(np.nan) for name in there])
     for straight, reversed_ in zip(*found, strict=True):
         assert np.isfinite(straight).any()
         np.testing.assert_array_equal(reversed_[..., ::-1], straight)
