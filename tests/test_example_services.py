@@ -41,7 +41,7 @@ def served(tmp_path):
 
 
 @pytest.fixture
-def example(monkeypatch):
+def example(monkeypatch, tmp_path):
     """Return the example with commands in this process and a recipe without network or figures."""
     module = load("08_month_from_services")
 
@@ -59,7 +59,7 @@ def example(monkeypatch):
     monkeypatch.setattr(module, "recipe_text", recipe)
     monkeypatch.setattr(module, "KINDS", ["orbits", "cams", "era5", "pandora"])
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("HOME", "/nowhere")  # no key of a person is used
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))  # no key of a person is used
     return module
 
 
