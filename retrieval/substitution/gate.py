@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
 LIMIT = 1.0
 """Largest median difference [%] at which air mass factors come out."""
-N_ROW = 24
-"""Scanlines that are looked at, spread over those with a column."""
+N_PART, N_ROW, N_PIXEL = 3, 8, 256
+"""Parts of an orbit that are looked at, scanlines and pixels of each: a compressed chunk of a file
+is inflated whole for a single scanline of it, so that scattered ones would cost the whole file."""
 
 TM5_MP = "TM5-MP CTMANA"
 """Kind of the sets with the a priori of products that are made with TM5."""
@@ -164,15 +165,10 @@ class _Sample:
 
 
 def _samples(orbit: Orbit, apriori: AprioriSet | None) -> Iterator[_Sample]:
-    """Read scanlines spread over those that have a column, one at a time."""
-    whole = orbit.full
-    column = orbit.read(orbit.names.column, whole)
-    rows = np.flatnonzero(np.isfinite(column).any(axis=1))
-    rows = rows[np.unique(np.linspace(0, rows.size - 1, N_ROW).astype(int))] if rows.size else rows
-    for row in rows:
-        crop = Crop(slice(int(row), int(row) + 1), whole.ground_pixel)
+    """Read parts of the orbit, spread over the scanlines that have a column."""
+    for crop in _parts(np.isfinite(orbit.read(orbit.names.column, orbit.full))):
         blocks = OrbitBlocks(orbit, crop)
-        pixels = blocks.read(slice(0, 1))
+        pixels = blocks.read(slice(0, crop.shape[0]))
         try:
             profile = _profile(orbit, crop, pixels, apriori)
         except NoOverlapError:
@@ -187,6 +183,24 @@ def _samples(orbit: Orbit, apriori: AprioriSet | None) -> Iterator[_Sample]:
             None if factor is None else factor.reshape(-1, orbit.n_layer)[index],
             _tropospheres(orbit, chosen),
         )
+
+
+def _parts(has_column: Bool) -> Iterator[Crop]:
+    """Choose parts of an orbit: the pixels most often seen, scanlines from end to end."""
+    n_pixel = min(N_PIXEL, has_column.shape[1])
+    seen = np.concatenate([[0], np.cumsum(has_column.sum(axis=0))])
+    first = int(np.argmax(seen[n_pixel:] - seen[:-n_pixel]))
+    columns = slice(first, first + n_pixel)
+    rows = np.flatnonzero(has_column[:, columns].any(axis=1))
+    if not rows.size:
+        return
+    starts = np.linspace(rows[0], max(rows[0], rows[-1] + 1 - N_ROW), N_PART).astype(int)
+    end = 0
+    for start in starts:
+        begin = max(int(start), end)
+        end = min(int(start) + N_ROW, has_column.shape[0])
+        if begin < end:
+            yield Crop(slice(begin, end), columns)
 
 
 def _profile(orbit: Orbit, crop: Crop, pixels: Pixels, apriori: AprioriSet | None) -> Float:
