@@ -5,6 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PROCESSES ?= 2
 EVIDENCE ?= evidence
+PACKAGED = dacno2_s5p/network/data
 FILES ?= 10000
 
 .DEFAULT_GOAL := help
@@ -32,10 +33,16 @@ twin-checkpoint: $(STAMP) ## train the packaged checkpoints on the twin world; g
 	  $(BIN)/dacno2-s5p train -v --recipe configs/twin.toml --member $$member \
 	    --store twin-run/store -w twin-run --resume --threads 1 || exit 1; done
 	for name in twin twin-m1; do \
-	  cp twin-run/runs/$$name/phase3/best.safetensors dacno2_s5p/network/data/$$name.safetensors; \
-	  $(BIN)/dacno2-s5p calibrate --forecast -c dacno2_s5p/network/data/$$name.safetensors \
+	  cp twin-run/runs/$$name/phase3/best.safetensors $(PACKAGED)/$$name.safetensors; \
+	  $(BIN)/dacno2-s5p calibrate --forecast -c $(PACKAGED)/$$name.safetensors \
 	    --store twin-run/store --overwrite \
-	    -o dacno2_s5p/network/data/$$(echo $$name | sed s/twin/twin-cams/).safetensors || exit 1; done
+	    -o $(PACKAGED)/$$(echo $$name | sed s/twin/twin-cams/).safetensors || exit 1; done
+	for name in twin twin-cams; do \
+	  set -- -c $(PACKAGED)/$$name.safetensors -c $(PACKAGED)/$$name-m1.safetensors --store twin-run/store; \
+	  for day in $$($(BIN)/dacno2-s5p calibrate "$$@" --dry-run); do \
+	    $(BIN)/dacno2-s5p predict "$$@" --start $$day --raw-uncertainty --overwrite \
+	      -o twin-run/raw-$$name || exit 1; done; \
+	  $(BIN)/dacno2-s5p calibrate "$$@" --profiles twin-run/raw-$$name --overwrite || exit 1; done
 
 lint: $(STAMP) ## format, style, types, import directions
 	$(BIN)/ruff format --check .
