@@ -56,6 +56,8 @@ class GroundColumns:
         The measurement's own a-priori partial columns [mol m-2] and column averaging kernel.
     profile_kernel : ndarray, shape (n, n_layer, n_layer), or None
         What a true layer (last axis) adds to a retrieved one.
+    footprints : ndarray of shapely.Polygon, shape (n, 1), or None
+        What each measurement is the mean of, in longitude and latitude; None for points.
     remarks : tuple of str
         What the file wants its user to know: caveats, how to cite.
     """
@@ -77,6 +79,7 @@ class GroundColumns:
     apriori: Float | None = None
     kernel: Float | None = None
     profile_kernel: Float | None = None
+    footprints: NDArray[np.object_] | None = None
     remarks: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
@@ -105,7 +108,12 @@ class GroundColumns:
         """Return the measurements with a column and one of the flags."""
         return self.take(np.isfinite(self.column) & np.isin(self.flag, list(flags)))
 
-    def in_order(self) -> GroundColumns:
-        """Return the measurements by time, each time once: files that were joined repeat some."""
+    def in_order(self, *, distinct: bool = True) -> GroundColumns:
+        """Return the measurements by time, each time once: files that were joined repeat some.
+
+        A camera measures many outlines at a time: without `distinct` all of them stay.
+        """
+        if not distinct:
+            return self.take(np.argsort(self.time, kind="stable"))
         _, first = np.unique(self.time, return_index=True)
         return self.take(first)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import shapely
 
 from retrieval.errors import RetrievalError
 from retrieval.files.damage import content_errors
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 
 TABLE = ("station", "time", "latitude", "longitude")
 """Columns that a table must have, besides one of `TABLE_COLUMNS`."""
+
+POLYGON = "polygon"
+"""Column with the outline that a measurement is the mean of: well-known text, longitude first."""
+
+POLYGON_TABLE = ("station", "time", POLYGON)
+"""Columns of a table of outlines, instead of `TABLE`."""
 
 TABLE_COLUMNS = {
     "column_mol_m2": 1.0,
@@ -61,7 +68,14 @@ def joined(parts: list[GroundColumns]) -> GroundColumns:
     if len(parts) == 1:
         return first
     names = ["time", "column", "uncertainty", "flag", "stratosphere"]
-    optional = ("layer_edges", "partial_column", "apriori", "kernel", "profile_kernel")
+    optional = (
+        "layer_edges",
+        "partial_column",
+        "apriori",
+        "kernel",
+        "profile_kernel",
+        "footprints",
+    )
     shapes = {
         name: {None if (v := getattr(p, name)) is None else v.shape[1] for p in parts}
         for name in optional
@@ -72,7 +86,7 @@ def joined(parts: list[GroundColumns]) -> GroundColumns:
     }
     values |= dict.fromkeys(set(optional) - set(whole))
     remarks = tuple(dict.fromkeys(r for p in parts for r in p.remarks))
-    return replace(first, remarks=remarks, **values).in_order()
+    return replace(first, remarks=remarks, **values).in_order(distinct=first.footprints is None)
 
 
 def read_table(path: Path) -> list[GroundColumns]:
@@ -97,7 +111,8 @@ def read_table(path: Path) -> list[GroundColumns]:
         rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
     header = set(rows[0]) if rows else set()
     column = next((name for name in TABLE_COLUMNS if name in header), None)
-    lacking = [name for name in TABLE if name not in header]
+    needed = POLYGON_TABLE if POLYGON in header else TABLE
+    lacking = [name for name in needed if name not in header]
     if column is None or lacking:
         wanted = ", ".join([*TABLE, f"one of {', '.join(TABLE_COLUMNS)}"])
         msg = (
@@ -108,7 +123,8 @@ def read_table(path: Path) -> list[GroundColumns]:
         raise RetrievalError(msg)
     groups: dict[tuple[str, ...], list[tuple[int, dict[str, str]]]] = {}
     for line, row in enumerate(rows, 2):
-        key = tuple(row.get(n, "") for n in ("station", "latitude", "longitude", "altitude_m"))
+        names = ("station",) if POLYGON in header else (*TABLE, "altitude_m")
+        key = tuple(row.get(n, "") for n in names if n != "time")
         groups.setdefault(key, []).append((line, row))
     return [_series(path, group, column) for group in groups.values()]
 
@@ -116,13 +132,15 @@ def read_table(path: Path) -> list[GroundColumns]:
 def _series(path: Path, rows: list[tuple[int, dict[str, str]]], column: str) -> GroundColumns:
     scale = TABLE_COLUMNS[column]
     error = column.replace("column", "uncertainty")
-    times, values, errors, flags = [], [], [], []
+    times, values, errors, flags, shapes = [], [], [], [], []
     for line, row in rows:
         try:
             times.append(np.datetime64(row["time"].strip().rstrip("Z"), "ms"))
             values.append(float(row[column]) * scale)
             errors.append(float(row.get(error) or "nan") * scale)
             flags.append(int(row.get("flag") or 0))
+            if row.get(POLYGON):
+                shapes.append(_outline(row[POLYGON]))
             place = [float(row.get(n) or 0.0) for n in ("latitude", "longitude", "altitude_m")]
         except (ValueError, TypeError, AttributeError) as fault:
             msg = (
@@ -130,6 +148,12 @@ def _series(path: Path, rows: list[tuple[int, dict[str, str]]], column: str) -> 
                 f"numbers. Given line {line}: {fault}. Correct it."
             )
             raise RetrievalError(msg) from fault
+    outlines = None
+    if shapes:
+        outlines = np.empty((len(shapes), 1), dtype=object)
+        outlines[:, 0] = shapes
+        centre = shapely.MultiPoint([shape.centroid for shape in shapes]).centroid
+        place = [centre.y, centre.x, place[2]]
     return GroundColumns(
         station=rows[0][1]["station"],
         network="table",
@@ -143,4 +167,23 @@ def _series(path: Path, rows: list[tuple[int, dict[str, str]]], column: str) -> 
         uncertainty=np.array(errors),
         flag=np.array(flags, dtype=np.int64),
         stratosphere=np.full(len(times), np.nan),
-    ).in_order()
+        footprints=outlines,
+    ).in_order(distinct=outlines is None)
+
+
+def _outline(text: str) -> shapely.Polygon:
+    """Read an outline.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    try:
+        shape = shapely.from_wkt(text)
+    except shapely.errors.ShapelyError as error:
+        raise ValueError(str(error).partition("\n")[0]) from error
+    if shape.geom_type != "Polygon" or not shape.is_valid or shape.area == 0.0:
+        msg = f"{text[:60]!r} is no simple polygon"
+        raise ValueError(msg)
+    return shape

@@ -9,7 +9,7 @@ import numpy as np
 
 from retrieval.validation.geoms import is_geoms
 from retrieval.validation.ground_columns import USED_FLAGS, GroundColumns
-from retrieval.validation.ground_files import TABLE, TABLE_COLUMNS, read_file
+from retrieval.validation.ground_files import POLYGON_TABLE, TABLE, TABLE_COLUMNS, read_file
 from retrieval.validation.pandora import is_pandora
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def _kind(path: Path) -> str:
             header = set(next(csv.reader(stream), []))
     except (OSError, UnicodeDecodeError, csv.Error):
         return ""
-    return "CSV" if header >= set(TABLE) and header & set(TABLE_COLUMNS) else ""
+    has_places = header >= set(TABLE) or header >= set(POLYGON_TABLE)
+    return "CSV" if has_places and header & set(TABLE_COLUMNS) else ""
 
 
 def _name(one: GroundColumns) -> str:

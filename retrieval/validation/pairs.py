@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import math
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,11 +24,12 @@ from retrieval.l2.pixels import Crop
 from retrieval.validation.ground_columns import GroundColumns
 from retrieval.validation.locate import Rule, arc_length, locate_points, unit_vectors
 from retrieval.validation.pair import Matching, Pair, PairOptions, Stratosphere
+from retrieval.validation.polygons import within_pixels
 from retrieval.validation.smoothing import Smooth, smoothed_pair
 from retrieval.validation.station_sets import DaySets, Place, SetValues
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from retrieval.l2.orbit import Orbit
@@ -37,6 +39,9 @@ logger = logging.getLogger(__name__)
 
 MARGIN = 1.5
 """Scanlines with centres this near to a station in latitude are read [degrees]."""
+
+AREA = "area"
+"""Flag of pairs whose reference is the mean of outlines within the pixel."""
 
 ALTITUDE_STEP = 200.0
 """A station this much [m] above or below its pixel's ground is marked."""
@@ -98,6 +103,11 @@ def _of_orbit(orbit: Orbit, ground: Sequence[GroundColumns], options: PairOption
 
 
 def _in_scene(scene: _Scene, ground: Sequence[GroundColumns], options: PairOptions) -> list[Pair]:
+    flights = [one for one in ground if one.footprints is not None]
+    pairs = [pair for one in flights for pair in scene.pairs_within(one, options)]
+    ground = [one for one in ground if one.footprints is None]
+    if not ground:
+        return pairs
     rule = Rule.CONTAINS if options.matching is Matching.CONTAINS else Rule.NEAREST
     found = locate_points(
         [g.latitude for g in ground],
@@ -108,7 +118,6 @@ def _in_scene(scene: _Scene, ground: Sequence[GroundColumns], options: PairOptio
         rule=rule,
         max_distance=options.radius,
     )
-    pairs = []
     for location in found:
         station = ground[location.point]
         where = (location.scanline, location.ground_pixel)
@@ -223,6 +232,14 @@ class _Scene:
             flags="" if is_level else "altitude",
         )
 
+    def pairs_within(self, flight: GroundColumns, options: PairOptions) -> Iterator[Pair]:
+        """Yield a pair for each pixel that the outlines of a flight cover."""
+        for where, one, n in within_pixels(flight, self.corners, self.times, options.window):
+            pair = self.pair(one, where, [where], options, 0.0, True)
+            if pair is not None:
+                flags = " ".join(word for word in (pair.flags, AREA) if word)
+                yield replace(pair, n_reference=n, flags=flags)
+
     def _smoothed(
         self, near: GroundColumns, good: list[tuple[int, int]], options: PairOptions
     ) -> tuple[dict[str, float], dict[str, float]] | None:
@@ -299,6 +316,7 @@ def distinct(pairs: Sequence[Pair], options: PairOptions) -> list[Pair]:
             last is not None
             and (last.station, last.network) == (pair.station, pair.network)
             and pair.time - last.time < options.window
+            and AREA not in pair.flags  # each pixel of a flight has its own reference
         )
         if last is None or not repeats:
             kept.append(pair)
