@@ -21,6 +21,7 @@ from retrieval.physics.levels import (
     HeightLayers,
     HeightLevels,
     HybridLayers,
+    LocalLayers,
     PressureLevels,
     Vertical,
 )
@@ -130,7 +131,9 @@ def _serves(folder: Path, span: NDArray[np.datetime64]) -> bool:
     """Say whether a global model of a folder has fields for any time of an orbit."""
     try:
         with closing(open_apriori(folder, span[0] + (span[1] - span[0]) / 2)) as upper:
-            if not isinstance(upper.vertical, HybridLayers | PressureLevels):
+            vertical = upper.vertical
+            is_local = isinstance(vertical, LocalLayers) and vertical.is_pressure
+            if not (is_local or isinstance(vertical, HybridLayers | PressureLevels)):
                 logger.warning("%s is no global model: %s on heights", folder, upper.kind)
                 return False
             times = np.append(np.arange(span[0], span[1], STEP), span[1])
@@ -163,7 +166,10 @@ def above_text(above: Above, above_vmr: float, upper: AprioriSet | None) -> str:
 
 
 class Top(NamedTuple):
-    """Where a set ends: at a height above ground [m], or at a pressure [Pa]."""
+    """Where a set ends: at a height above ground [m], or at a pressure [Pa].
+
+    Neither is there where each cell has a top of its own.
+    """
 
     height: float | None
     pressure: float | None
@@ -187,12 +193,16 @@ class Top(NamedTuple):
             case HybridLayers(a, b):
                 highest = float(a[-1] + 101325.0 * b[-1])
                 return cls(merge_height, None if merge_height else highest)
+            case LocalLayers():
+                return cls(merge_height, None)
         return cls(top if merge_height is None else min(top, merge_height), None)
 
     def __str__(self) -> str:
         """Say it with its unit."""
         if self.height is not None:
             return f"{self.height:g} m"
+        if self.pressure is None:
+            return "a top of its own in each cell"
         return f"{(self.pressure or 0.0) / 100.0:g} hPa"
 
     def is_like(self, other: Top) -> bool:
@@ -202,10 +212,14 @@ class Top(NamedTuple):
         --------
         >>> Top(5000.0, None).is_like(Top(3000.0, None)), Top(None, 0.0).is_like(Top(None, 100.0))
         (False, True)
+        >>> Top(None, None).is_like(Top(None, 0.0)), Top(None, None).is_like(Top(None, None))
+        (False, True)
         """
         if self.height is not None and other.height is not None:
             return bool(abs(self.height - other.height) < 1.0)
         if self.height is not None or other.height is not None:
             return False
+        if self.pressure is None or other.pressure is None:
+            return self == other
         one, two = (max(top.pressure or 0.0, BEYOND_TROPOPAUSE) for top in (self, other))
         return abs(one - two) <= SAME_PRESSURE * max(one, two)
