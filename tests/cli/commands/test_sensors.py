@@ -72,3 +72,29 @@ def test_words_of_quality_are_thresholds(granule, run, tmp_path):
     done = run(*call, "-o", tmp_path / "c.nc", "--quality", "good", "--qa", "60")
     assert done.status == 2
     assert "--qa and --quality" in done.err
+
+
+def test_variables_that_newer_processors_add_pass_through(reretrieve, orbit, run):
+    """`land_fraction` of 2.9, a lower-tropospheric column: kept bit by bit, no a priori's column."""
+    added = (
+        "PRODUCT/SUPPORT_DATA/INPUT_DATA/land_fraction",
+        "PRODUCT/nitrogendioxide_lower_tropospheric_column",
+    )
+    rng = np.random.default_rng(3)
+    with netCDF4.Dataset(orbit, "a") as file:
+        file.processor_version = "02.09.01"
+        for path in added:
+            dimensions = ("time", "scanline", "ground_pixel")
+            new = file.createVariable(path, "f4", dimensions, fill_value=np.float32(9.96921e36))
+            new[:] = rng.random(new.shape).astype("f4")
+    out = orbit.with_name("out.nc")
+    assert reretrieve("-o", out).status == 0
+    with netCDF4.Dataset(orbit) as old, netCDF4.Dataset(out) as new:
+        part = new["PRODUCT"].getncattr("apriori_crop_scanline")
+        pixel = new["PRODUCT"].getncattr("apriori_crop_ground_pixel")
+        rows, columns = slice(part[0], part[1] + 1), slice(pixel[0], pixel[1] + 1)
+        for path in added:
+            np.testing.assert_array_equal(new[path][:], old[path][:, rows, columns])
+    said = json.loads(run("inspect", "--json", out).out)
+    assert said["processor_version"] == "2.9.1"
+    assert said["columns_added_by_others"] == []
