@@ -75,7 +75,7 @@ def test_words_of_quality_are_thresholds(granule, run, tmp_path):
 
 
 def test_variables_that_newer_processors_add_pass_through(reretrieve, orbit, run):
-    """`land_fraction` of 2.9, a lower-tropospheric column: kept bit by bit, no a priori's column."""
+    """`land_fraction` of 2.9, a lower-tropospheric column: bit by bit, no a priori's column."""
     added = (
         "PRODUCT/SUPPORT_DATA/INPUT_DATA/land_fraction",
         "PRODUCT/nitrogendioxide_lower_tropospheric_column",
