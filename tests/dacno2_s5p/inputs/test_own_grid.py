@@ -47,7 +47,7 @@ def test_every_number_and_the_documented_sample(tmp_path):
     """All attributes make the shipped grid; the sample of docs/formats.md 10.3 is read."""
     shipped = named_grid("europe-2km")
     assert grid_of(shipped.to_dict()) == shipped
-    page = Path(__file__).resolve().parents[3] / "docs" / "formats.md"
+    page = Path(__file__).resolve().parents[3] / "docs/formats.md"
     section = page.read_text(encoding="utf-8").split("### 10.3")[1].split("\n## ")[0]
     sample = "\n".join(x.strip() for x in section.splitlines() if x.startswith("    "))
     (tmp_path / "po.toml").write_text(sample, encoding="utf-8")
