@@ -18,7 +18,7 @@ from dacno2_s5p.inputs.grid import COARSE_FACTOR, named_grid
 from dacno2_s5p.inputs.regrid import transform_points
 from dacno2_s5p.sources.rasters.raster_file import open_raster
 from dacno2_s5p.sources.rasters.rasters import area_mean, class_counts
-from retrieval.physics.grids import box_outline
+from retrieval.physics.geometry.grids import box_outline
 
 IGBP = {"crops": (12, 14), "towns": (13, 13), "forest": (1, 10), "wet": (11, 11), "water": (0, 0)}
 BOX = (-10.0, 40.0, 10.0, 56.0)

@@ -30,7 +30,7 @@ from retrieval.l3.days import DayStore, GridJob
 from retrieval.l3.file import write_l3
 from retrieval.l3.means import period_mean
 from retrieval.l3.pixels import product_labels
-from retrieval.physics.grids import EUROPE_PLANE, GEOGRAPHIC
+from retrieval.physics.geometry.grids import EUROPE_PLANE, GEOGRAPHIC
 from retrieval.substitution import substitute as chain
 from retrieval.substitution.job import Job, OpenedSets, input_file, input_paths, orbit_time
 from retrieval.substitution.options import Above, Options
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from pyresample import AreaDefinition
 
     from retrieval.apriori.meteorology import Meteo
-    from retrieval.physics.grids import BoundingBox
+    from retrieval.physics.geometry.grids import BoundingBox
     from retrieval.validation.pair import PairOptions
 
     Given = str | Path | AprioriSet | xr.Dataset

@@ -16,13 +16,13 @@ from retrieval.l2.quality import QA_RECOMMENDED
 from retrieval.l3.cells import parse_cell
 from retrieval.maps.polygons import read_geojson
 from retrieval.maps.regions import REGIONS, Region
-from retrieval.physics.grids import EUROPE_PLANE
+from retrieval.physics.geometry.grids import EUROPE_PLANE
 from retrieval.validation.comparison import STATISTICS, WAYS, Comparison, pairs_of, sets_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from retrieval.physics.grids import BoundingBox
+    from retrieval.physics.geometry.grids import BoundingBox
 
 __all__ = ["compare"]
 

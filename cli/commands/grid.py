@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from retrieval.l3.add import AddReport
     from retrieval.l3.days import GridJob
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
 
 DAYS_SUFFIX = "_days"
 """Folder of daily sums beside OUTPUT.nc: OUTPUT_days."""
@@ -284,7 +284,7 @@ def _job(files: list[Path], given: dict[str, Any]) -> GridJob:
 def _grid(given: dict[str, Any]) -> RectilinearGrid:
     from retrieval.l3.areas import grid_of_area
     from retrieval.l3.cells import parse_cell, regular_grid
-    from retrieval.physics.grids import GEOGRAPHIC
+    from retrieval.physics.geometry.grids import GEOGRAPHIC
 
     if given["area"]:
         source = get_current_context().get_parameter_source

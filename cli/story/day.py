@@ -14,7 +14,7 @@ from retrieval.l2.open_orbit import open_orbit
 from retrieval.l2.quality import common_pixels_of_file
 from retrieval.maps.regions import DOMAIN, INPUT_BOX
 from retrieval.physics.constants import MINIMUM_COVERAGE
-from retrieval.physics.grids import domain_grid
+from retrieval.physics.geometry.grids import domain_grid
 from retrieval.simulate.scene import scene_on_swath, synthetic_scene
 from retrieval.simulate.simulate_orbit import SimulationOptions, simulate_orbit
 from retrieval.substitution.job import Job

@@ -24,8 +24,8 @@ from retrieval.maps.layout import colour_bar, draw_caption, map_row
 from retrieval.maps.regions import DOMAIN, REGIONS
 from retrieval.maps.style import set_colours
 from retrieval.physics.constants import AIR_COLUMN_PER_PASCAL, HPA_TO_PA, MOLEC_CM2_PER_MOL_M2
-from retrieval.physics.footprint import bilinear_weights
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.geometry.footprint import bilinear_weights
+from retrieval.physics.geometry.grids import RectilinearGrid
 
 if TYPE_CHECKING:
     from pathlib import Path

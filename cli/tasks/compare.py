@@ -22,7 +22,7 @@ from retrieval.l3.figure_data import map_data
 from retrieval.l3.file import write_l3
 from retrieval.l3.intervals import bootstrap_numbers
 from retrieval.l3.means import period_mean
-from retrieval.physics.grids import GEOGRAPHIC
+from retrieval.physics.geometry.grids import GEOGRAPHIC
 from retrieval.validation.comparison import ALL, WAYS, ComparisonScore, pairs_of
 from retrieval.validation.pair_scores import PMOLEC
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from retrieval.files.provenance import Provenance
     from retrieval.l3.figure_data import MapData
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
     from retrieval.validation.comparison import Comparison
 
 logger = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from retrieval.l3.add import AddReport
     from retrieval.l3.days import GridJob
     from retrieval.l3.means import L3
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
 
 
 _PROGRAM = 1.5e8
@@ -156,7 +156,7 @@ def describe_l3(l3: L3) -> dict[str, Any]:
     import numpy as np
 
     from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
-    from retrieval.physics.grids import cell_areas
+    from retrieval.physics.geometry.grids import cell_areas
 
     is_used = np.isfinite(l3.mean).all(axis=0)
     weight = cell_areas(l3.grid)[is_used]

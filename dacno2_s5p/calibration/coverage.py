@@ -13,7 +13,7 @@ from dacno2_s5p.evaluation.metrics import LEAST_UNITS, N_DRAW
 from dacno2_s5p.evaluation.sets import is_netcdf
 from dacno2_s5p.inputs.regrid import bilinear
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
-from retrieval.physics.curvilinear import rectilinear
+from retrieval.physics.geometry.curvilinear import rectilinear
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

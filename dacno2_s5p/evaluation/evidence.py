@@ -17,7 +17,7 @@ from dacno2_s5p.errors import DataError
 from dacno2_s5p.evaluation.match import Match, apply_operator, inside_box
 from dacno2_s5p.evaluation.sets import FieldSet
 from dacno2_s5p.inputs.regrid import bilinear, centres_in
-from retrieval.physics.grids import GEOGRAPHIC
+from retrieval.physics.geometry.grids import GEOGRAPHIC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from dacno2_s5p.inputs.grid import ModelGrid
     from dacno2_s5p.sources.stations.cells import Measurements, StationCell
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
     from retrieval.typing import Float
 
 

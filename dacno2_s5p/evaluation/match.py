@@ -10,7 +10,7 @@ from dacno2_s5p.errors import DataError
 from dacno2_s5p.evaluation.metrics import N_SUM, pair_sums
 from dacno2_s5p.inputs.regrid import Operator, centres_in, conservative, transform_points
 from retrieval.maps.regions import DOMAIN
-from retrieval.physics.grids import GEOGRAPHIC
+from retrieval.physics.geometry.grids import GEOGRAPHIC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from dacno2_s5p.evaluation.sets import FieldSet
     from dacno2_s5p.inputs.grid import ModelGrid
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
     from retrieval.typing import Float
 
 

@@ -14,7 +14,7 @@ from dacno2_s5p.evaluation.rows import Row
 from dacno2_s5p.inputs.regrid import centres_in
 from retrieval.maps.regions import DOMAIN, REGIONS
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3, MOLEC_CM2_PER_MOL_M2
-from retrieval.physics.grids import GEOGRAPHIC
+from retrieval.physics.geometry.grids import GEOGRAPHIC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

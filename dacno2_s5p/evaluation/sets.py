@@ -20,7 +20,7 @@ from retrieval.apriori.profile_file import KIND as PROFILE_FILE
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
-from retrieval.physics.curvilinear import rectilinear
+from retrieval.physics.geometry.curvilinear import rectilinear
 from retrieval.physics.levels import HeightLevels, Quantity
 from retrieval.physics.time_rules import TimeRule
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from dacno2_s5p.inputs.grid import ModelGrid
     from retrieval.apriori.base import AprioriSet
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
     from retrieval.typing import Float
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from retrieval.physics.grids import GEOGRAPHIC, RectilinearGrid, domain_grid
+from retrieval.physics.geometry.grids import GEOGRAPHIC, RectilinearGrid, domain_grid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

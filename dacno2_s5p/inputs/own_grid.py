@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dacno2_s5p.inputs.grid import ModelGrid
-from retrieval.physics.grids import GEOGRAPHIC, RectilinearGrid, box_in_plane
+from retrieval.physics.geometry.grids import GEOGRAPHIC, RectilinearGrid, box_in_plane
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,8 +1,8 @@
 """Linear operators from the cells of a source to those of the model grid.
 
 Bilinear: values at the centres of cells, from points of a rectilinear source. Conservative: means
-over cells by exact overlap areas (`retrieval.physics.overlap`), each piece weighted by its true
-area. Both are sparse matrices that are built once and applied to every field.
+over cells by exact overlap areas (`retrieval.physics.geometry.overlap`), each piece weighted by its
+true area. Both are sparse matrices that are built once and applied to every field.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from retrieval.errors import DataError
-from retrieval.physics.grids import GEOGRAPHIC, RectilinearGrid, transformer
-from retrieval.physics.overlap import overlap_areas, polygon_area
+from retrieval.physics.geometry.grids import GEOGRAPHIC, RectilinearGrid, transformer
+from retrieval.physics.geometry.overlap import overlap_areas, polygon_area
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -11,14 +11,14 @@ from dacno2_s5p.sources.states import STATES
 from dacno2_s5p.sources.weather.era5 import COLUMN_VARIABLES, PRESSURE_LEVELS, SURFACE_VARIABLES
 from dacno2_s5p.sources.weather.windows import target_hours, weather_times
 from retrieval.maps.regions import INPUT_BOX
-from retrieval.physics.grids import box_in_degrees
+from retrieval.physics.geometry.grids import box_in_degrees
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dacno2_s5p.inputs.grid import ModelGrid
     from dacno2_s5p.inputs.variables import InputTable, Preparation
-    from retrieval.physics.grids import BoundingBox
+    from retrieval.physics.geometry.grids import BoundingBox
 
 HEIGHT_LEVELS = (
     *(1000, 975, 950, 925, 900, 875, 850, 825, 800, 775, 750, 700, 650),

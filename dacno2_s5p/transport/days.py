@@ -27,7 +27,7 @@ from dacno2_s5p.transport.plane import Plane
 from dacno2_s5p.transport.prior import residual_depth
 from dacno2_s5p.transport.winds import HEIGHTS, HourlyWeather
 from retrieval.physics.constants import MOLAR_MASS_NO2
-from retrieval.physics.grids import GEOGRAPHIC
+from retrieval.physics.geometry.grids import GEOGRAPHIC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from dacno2_s5p.network.checkpoint import CheckpointInfo
     from dacno2_s5p.twin.twin import Twin
     from dacno2_s5p.twin.weather.weather import SurfaceWeather
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
 
     Array = NDArray[np.float32]
 

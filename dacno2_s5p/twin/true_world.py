@@ -30,7 +30,7 @@ from dacno2_s5p.twin.weather.near_ground import summer
 from dacno2_s5p.twin.weather.reanalysis import Reanalysis
 from dacno2_s5p.twin.weather.weather import SurfaceWeather, Weather
 from retrieval.physics.constants import LAPSE_RATE, MICROGRAM_M3_TO_MOL_M3
-from retrieval.physics.grids import RectilinearGrid, domain_grid
+from retrieval.physics.geometry.grids import RectilinearGrid, domain_grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

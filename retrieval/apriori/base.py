@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from retrieval.physics.curvilinear import Grid
+    from retrieval.physics.geometry.curvilinear import Grid
     from retrieval.physics.levels import Quantity, Vertical
     from retrieval.physics.time_rules import TimeRule
 

@@ -16,8 +16,13 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from retrieval.physics.constants import MINIMUM_COVERAGE
-from retrieval.physics.footprint import FootprintWeights, apply_weights, polygon_overlaps
-from retrieval.physics.grids import GEOGRAPHIC, RectilinearGrid, corners_in_degrees, project
+from retrieval.physics.geometry.footprint import FootprintWeights, apply_weights, polygon_overlaps
+from retrieval.physics.geometry.grids import (
+    GEOGRAPHIC,
+    RectilinearGrid,
+    corners_in_degrees,
+    project,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

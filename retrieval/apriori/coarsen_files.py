@@ -18,7 +18,7 @@ from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError
 from retrieval.files.atomic import check_outputs, results_together
 from retrieval.files.provenance import file_checksum
-from retrieval.physics.curvilinear import rectilinear
+from retrieval.physics.geometry.curvilinear import rectilinear
 from retrieval.physics.levels import HeightLevels, Quantity
 
 if TYPE_CHECKING:

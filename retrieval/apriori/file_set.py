@@ -16,8 +16,8 @@ from retrieval.apriori.formats.units import check_plausible
 from retrieval.apriori.joining import join_times
 from retrieval.errors import AprioriError
 from retrieval.files.provenance import checksum
-from retrieval.physics.curvilinear import CurvilinearGrid
-from retrieval.physics.grids import box_in_degrees
+from retrieval.physics.geometry.curvilinear import CurvilinearGrid
+from retrieval.physics.geometry.grids import box_in_degrees
 from retrieval.physics.time_rules import TimeRule
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from retrieval.apriori.formats.local_layers import ReadLayers
     from retrieval.apriori.formats.units import Unit
     from retrieval.files.candidates import Mark
-    from retrieval.physics.curvilinear import Grid
+    from retrieval.physics.geometry.curvilinear import Grid
     from retrieval.physics.levels import Vertical
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from retrieval.apriori.file_set import FileSet
 from retrieval.apriori.meteorology import Meteo, open_meteo
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError
-from retrieval.physics.curvilinear import CurvilinearGrid
+from retrieval.physics.geometry.curvilinear import CurvilinearGrid
 from retrieval.physics.levels import (
     HeightLayers,
     HeightLevels,
@@ -26,7 +26,7 @@ from retrieval.physics.time_rules import OVERPASS_HOURS, TimeRule
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from retrieval.physics.curvilinear import Grid
+    from retrieval.physics.geometry.curvilinear import Grid
     from retrieval.physics.levels import Vertical
 
 UPPER_PRESSURE = 20_000.0

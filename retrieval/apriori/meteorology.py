@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from retrieval.files.candidates import Mark
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
 
 
 _PROFILES = {

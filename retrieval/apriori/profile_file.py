@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from retrieval.apriori.file_set import FileSet
     from retrieval.apriori.formats.containers import NetcdfSource
     from retrieval.apriori.locating import Request
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
 
 
 STANDARD_NAME = "mass_concentration_of_nitrogen_dioxide_in_air"

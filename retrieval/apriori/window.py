@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.errors import NoOverlapError
-from retrieval.physics.curvilinear import CurvilinearGrid
-from retrieval.physics.grids import FULL_CIRCLE, project
-from retrieval.physics.quadrilaterals import unwrap_longitudes
+from retrieval.physics.geometry.curvilinear import CurvilinearGrid
+from retrieval.physics.geometry.grids import FULL_CIRCLE, project
+from retrieval.physics.geometry.quadrilaterals import unwrap_longitudes
 
 if TYPE_CHECKING:
     from retrieval.apriori.base import AprioriSet

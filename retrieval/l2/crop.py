@@ -10,9 +10,9 @@ import numpy as np
 
 from retrieval.errors import NoOverlapError, NothingToDoError, ProductError
 from retrieval.l2.pixels import Crop, Footprints
-from retrieval.physics.curvilinear import CurvilinearGrid, Grid
-from retrieval.physics.grids import FULL_CIRCLE, BoundingBox, box_in_degrees, project
-from retrieval.physics.quadrilaterals import crossing_quadrilaterals, unwrap_longitudes
+from retrieval.physics.geometry.curvilinear import CurvilinearGrid, Grid
+from retrieval.physics.geometry.grids import FULL_CIRCLE, BoundingBox, box_in_degrees, project
+from retrieval.physics.geometry.quadrilaterals import crossing_quadrilaterals, unwrap_longitudes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrieval.l3.cells import MOST_ALONG
-from retrieval.physics.grids import GEOGRAPHIC, RectilinearGrid
+from retrieval.physics.geometry.grids import GEOGRAPHIC, RectilinearGrid
 
 if TYPE_CHECKING:
     from pyresample import AreaDefinition

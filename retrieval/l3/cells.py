@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.maps.regions import INPUT_BOX
-from retrieval.physics.grids import (
+from retrieval.physics.geometry.grids import (
     EUROPE_PLANE,
     GEOGRAPHIC,
     BoundingBox,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrieval.errors import ProductError
-from retrieval.physics.grids import RectilinearGrid, centres_in_degrees
+from retrieval.physics.geometry.grids import RectilinearGrid, centres_in_degrees
 
 if TYPE_CHECKING:
     from pathlib import Path

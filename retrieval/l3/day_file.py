@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
 
 KIND = "daily sums of gridded TROPOMI NO2 columns"
 ROWS_IN_CHUNK = 32

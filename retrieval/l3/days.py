@@ -24,12 +24,12 @@ from retrieval.l3.day_file import DayRecord, read_day, read_day_record, write_da
 from retrieval.l3.pixels import OrbitPixels, PixelRange, read_pixels
 from retrieval.l3.side_column import SideColumn, side_checksums
 from retrieval.l3.sums import Sums, Weighting
-from retrieval.physics.grids import same_grid
+from retrieval.physics.geometry.grids import same_grid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
 
 logger = logging.getLogger(__name__)
 

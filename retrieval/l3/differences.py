@@ -17,7 +17,7 @@ import numpy as np
 
 from retrieval.l2.names import TM5
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
-from retrieval.physics.grids import cell_areas
+from retrieval.physics.geometry.grids import cell_areas
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from retrieval.l3.means import L3
     from retrieval.maps.regions import Region
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
     from retrieval.typing import Float
 
     Bool = NDArray[np.bool_]

@@ -25,7 +25,12 @@ from retrieval.maps.colours import (
 from retrieval.maps.layout import colour_bar, draw_caption, map_row, n_rows
 from retrieval.maps.regions import DOMAIN
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
-from retrieval.physics.grids import EUROPE_PLANE, BoundingBox, cell_areas, centres_in_degrees
+from retrieval.physics.geometry.grids import (
+    EUROPE_PLANE,
+    BoundingBox,
+    cell_areas,
+    centres_in_degrees,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from retrieval.l3.figure_data import MapData
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
     from retrieval.typing import Float
 
     Bool = NDArray[np.bool_]

@@ -23,7 +23,7 @@ from retrieval.l3.days import day_files, day_of
 from retrieval.l3.differences import AreaNumbers, relative_change
 from retrieval.l3.sums import weighted_mean
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
-from retrieval.physics.grids import cell_areas
+from retrieval.physics.geometry.grids import cell_areas
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

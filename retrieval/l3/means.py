@@ -21,7 +21,7 @@ from retrieval.l3.sums import Sums, weighted_mean
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
     from retrieval.typing import Float
 
 logger = logging.getLogger(__name__)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from retrieval.l2.orbit import Orbit
     from retrieval.l2.pixels import Crop
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
     from retrieval.typing import Float
 
 logger = logging.getLogger(__name__)

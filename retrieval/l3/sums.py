@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.physics.footprint import footprint_weights
-from retrieval.physics.grids import RectilinearGrid, cell_areas, same_grid
+from retrieval.physics.geometry.footprint import footprint_weights
+from retrieval.physics.geometry.grids import RectilinearGrid, cell_areas, same_grid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrieval.maps.coastlines import lines_for
-from retrieval.physics.grids import (
+from retrieval.physics.geometry.grids import (
     EUROPE_PLANE,
     FULL_CIRCLE,
     GEOGRAPHIC,
@@ -31,7 +31,7 @@ from retrieval.physics.grids import (
     project,
     unproject,
 )
-from retrieval.physics.quadrilaterals import unwrap_longitudes
+from retrieval.physics.geometry.quadrilaterals import unwrap_longitudes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,7 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from retrieval.physics.grids import BoundingBox
+    from retrieval.physics.geometry.grids import BoundingBox
 
 EUROPE, WORLD, CONTINENTS = "europe", "world_50m", "world_110m"
 COVERED = (-15.0, 35.0, 25.0, 62.0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from retrieval.maps.axes import MapAxes, area_frame, map_axes
-from retrieval.physics.grids import EUROPE_PLANE, RectilinearGrid
+from retrieval.physics.geometry.grids import EUROPE_PLANE, RectilinearGrid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
     from retrieval.maps.colours import ColourScale
-    from retrieval.physics.grids import BoundingBox
+    from retrieval.physics.geometry.grids import BoundingBox
 
 
 def map_row(

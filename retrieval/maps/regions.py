@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
-from retrieval.physics.grids import BoundingBox, centres_in_degrees
+from retrieval.physics.geometry.grids import BoundingBox, centres_in_degrees
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
     from retrieval.typing import Float
 
     Bool = NDArray[np.bool_]

@@ -1,13 +1,13 @@
-"""The equations of the retrieval on plain arrays: no file, no label, no other room.
+"""The equations of the retrieval on plain arrays: no file, no label.
 
 Read the modules in this order; derivations, sizes and sources are in docs/equations.md.
 
 1. `constants`: numbers and their units. `air_mass_factors`: weights, air mass factor, new column.
 2. `layers`: where the layers lie. `vertical`: integrals of a profile over them. `levels`,
    `partial_columns`: any set, whatever its levels and unit, to partial columns.
-3. `overlap`, `quadrilaterals`, `grids`, `footprint`: the share of each cell in a pixel.
-4. `time_rules`: which fields serve which scanline.
-5. For another evening, `clipping` and `curvilinear`: grids whose cells are quadrilaterals.
+3. `time_rules`: which fields serve which scanline.
+
+How much of a pixel each cell of a set covers is `geometry`, a room of its own.
 
 The public names below are handed on when they are first asked for, as scipy takes its time.
 """
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from retrieval.physics.air_mass_factors import substituted_column as substituted_column
     from retrieval.physics.air_mass_factors import troposphere as troposphere
     from retrieval.physics.air_mass_factors import tropospheric_kernel as tropospheric_kernel
-    from retrieval.physics.footprint import apply_weights as apply_weights
-    from retrieval.physics.footprint import bilinear_weights as bilinear_weights
-    from retrieval.physics.footprint import footprint_weights as footprint_weights
+    from retrieval.physics.geometry.footprint import apply_weights as apply_weights
+    from retrieval.physics.geometry.footprint import bilinear_weights as bilinear_weights
+    from retrieval.physics.geometry.footprint import footprint_weights as footprint_weights
     from retrieval.physics.layers import pressure_edges as pressure_edges
     from retrieval.physics.partial_columns import set_columns as set_columns
 
@@ -33,14 +33,16 @@ _MODULES = {
         *("air_mass_factor", "scattering_weights", "smoothed_column", "substituted_column"),
         *("tropospheric_kernel", "troposphere"),
     ),
-    "footprint": ("apply_weights", "bilinear_weights", "footprint_weights"),
     "layers": ("pressure_edges",),
     "partial_columns": ("set_columns",),
 }
-__all__ = sorted(name for names in _MODULES.values() for name in names)
+_OF_GEOMETRY = ("apply_weights", "bilinear_weights", "footprint_weights")
+__all__ = sorted([*_OF_GEOMETRY, *(name for names in _MODULES.values() for name in names)])
 
 
 def __getattr__(name: str) -> Any:
+    if name in _OF_GEOMETRY:
+        return getattr(import_module("retrieval.physics.geometry.footprint"), name)
     for module, names in _MODULES.items():
         if name in names:
             return getattr(import_module(f"{__name__}.{module}"), name)

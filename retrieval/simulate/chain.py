@@ -15,7 +15,7 @@ from retrieval.l2.pixels import Footprints, Geometry
 from retrieval.l2.quality import ErrorCode, is_snow_or_ice
 from retrieval.physics.air_mass_factors import troposphere
 from retrieval.physics.constants import MINIMUM_COVERAGE, MOLEC_CM2_PER_MOL_M2
-from retrieval.physics.curvilinear import rectilinear
+from retrieval.physics.geometry.curvilinear import rectilinear
 from retrieval.physics.layers import (
     Atmosphere,
     LayeredAtmosphere,

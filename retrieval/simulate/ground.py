@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
-from retrieval.physics.grids import project
+from retrieval.physics.geometry.grids import project
 from retrieval.physics.vertical import columns_from_heights
 
 if TYPE_CHECKING:
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
     from retrieval.typing import Float
 
 METRES_PER_DEGREE = 111_195.0

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_array
 
-from retrieval.physics.footprint import FootprintWeights
-from retrieval.physics.grids import project
-from retrieval.physics.quadrilaterals import unwrap_longitudes
+from retrieval.physics.geometry.footprint import FootprintWeights
+from retrieval.physics.geometry.grids import project
+from retrieval.physics.geometry.quadrilaterals import unwrap_longitudes
 
 if TYPE_CHECKING:
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
     from retrieval.typing import Float
 
 ACROSS_EXPONENT, ALONG_EXPONENT = 4.0, 2.0

@@ -14,15 +14,15 @@ import numpy as np
 
 from retrieval.maps.land import is_land
 from retrieval.physics.constants import MINIMUM_COVERAGE
-from retrieval.physics.footprint import apply_weights, footprint_weights
-from retrieval.physics.grids import project
+from retrieval.physics.geometry.footprint import apply_weights, footprint_weights
+from retrieval.physics.geometry.grids import project
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
     from retrieval.simulate.swath import Swath
     from retrieval.typing import Float
 

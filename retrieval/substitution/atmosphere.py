@@ -14,8 +14,8 @@ import numpy as np
 from retrieval.apriori.base import AprioriSet
 from retrieval.l2.pixels import Geometry
 from retrieval.physics.constants import AIR_COLUMN_PER_PASCAL, VIRTUAL_TEMPERATURE_FACTOR
-from retrieval.physics.curvilinear import rectilinear
-from retrieval.physics.footprint import bilinear_weights
+from retrieval.physics.geometry.curvilinear import rectilinear
+from retrieval.physics.geometry.footprint import bilinear_weights
 from retrieval.physics.layers import LayeredAtmosphere
 from retrieval.physics.levels import HybridLayers, PressureLevels, Quantity
 from retrieval.physics.time_rules import TimeRule, time_weights

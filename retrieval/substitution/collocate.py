@@ -16,7 +16,13 @@ import numpy as np
 from retrieval.apriori.base import AprioriSet
 from retrieval.apriori.window import grid_window
 from retrieval.errors import NoOverlapError
-from retrieval.physics.footprint import CellValues, Weights, apply_weights, cell_values, weights_for
+from retrieval.physics.geometry.footprint import (
+    CellValues,
+    Weights,
+    apply_weights,
+    cell_values,
+    weights_for,
+)
 from retrieval.physics.time_rules import (
     FARTHEST_FIELD,
     TimeRule,

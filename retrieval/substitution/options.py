@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from retrieval.apriori.base import AprioriSet
-    from retrieval.physics.grids import BoundingBox
+    from retrieval.physics.geometry.grids import BoundingBox
 
 
 class Above(StrEnum):

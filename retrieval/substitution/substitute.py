@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from retrieval.apriori.meteorology import Meteo
     from retrieval.l2.orbit import Orbit
     from retrieval.l2.pixels import Crop, Footprints, Pixels
-    from retrieval.physics.footprint import Weights
+    from retrieval.physics.geometry.footprint import Weights
     from retrieval.physics.layers import Atmosphere
     from retrieval.substitution.atmosphere import MeteoCollocator
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from retrieval.l2.orbit import Orbit
     from retrieval.l2.pixels import Crop
     from retrieval.maps.regions import Region
-    from retrieval.physics.grids import BoundingBox
+    from retrieval.physics.geometry.grids import BoundingBox
     from retrieval.typing import Bool, Float
 
 WAYS = ("kernel", "apriori")

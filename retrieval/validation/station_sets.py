@@ -16,7 +16,7 @@ import numpy as np
 from retrieval.apriori.registry import open_apriori
 from retrieval.apriori.window import grid_window
 from retrieval.errors import AprioriError, NoOverlapError
-from retrieval.physics.footprint import apply_weights, weights_for
+from retrieval.physics.geometry.footprint import apply_weights, weights_for
 from retrieval.physics.layers import StandardAtmosphere, standard_altitude
 from retrieval.physics.partial_columns import PixelColumns, set_columns
 from retrieval.physics.time_rules import FARTHEST_FIELD, nearest_distance, time_weights

@@ -9,7 +9,7 @@ import numpy as np
 
 from retrieval.apriori.profile_file import Profiles, write_profile_file
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
-from retrieval.physics.grids import domain_grid
+from retrieval.physics.geometry.grids import domain_grid
 from tests.builders.orbit_builder import build_orbit
 from tests.builders.set_builders import write_cams_month, write_ctmana
 

@@ -9,7 +9,7 @@ import numpy as np
 from retrieval.apriori.base import ArraySet
 from retrieval.l2.pixels import Geometry, Pixels
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.geometry.grids import RectilinearGrid
 from retrieval.physics.layers import StandardAtmosphere
 from retrieval.physics.levels import HeightLevels, HybridLayers, Quantity, Vertical
 from retrieval.physics.partial_columns import PixelColumns

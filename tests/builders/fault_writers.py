@@ -72,7 +72,7 @@ def period() -> Write:
 
 
 def _grid():
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
 
     return RectilinearGrid.from_centres(np.arange(0.05, 5.0, 0.1), np.arange(45.05, 50.0, 0.1))
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from retrieval.apriori.profile_file import Profiles, write_profile_file
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.geometry.grids import RectilinearGrid
 from retrieval.substitution.job import Job
 from retrieval.substitution.reretrieve import reretrieve
 from tests.builders.orbit_builder import build_orbit

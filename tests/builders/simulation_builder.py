@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from retrieval.apriori.base import ArraySet
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.geometry.grids import RectilinearGrid
 from retrieval.physics.levels import HeightLevels, HybridLayers, Quantity
 from retrieval.physics.time_rules import TimeRule
 from retrieval.simulate.swath import Swath, orbits_over

@@ -8,7 +8,7 @@ import netCDF4
 import numpy as np
 
 from retrieval.l2.open_orbit import open_orbit
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.geometry.grids import RectilinearGrid
 from retrieval.substitution.options import Options
 from retrieval.substitution.substitute import substitute
 from tests.builders.array_sets import (

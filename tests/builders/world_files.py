@@ -92,7 +92,7 @@ class World:
         return self.centre[0] + steps, self.centre[1] + steps
 
     def _write_set(self, path: Path) -> None:
-        from retrieval.physics.grids import RectilinearGrid
+        from retrieval.physics.geometry.grids import RectilinearGrid
 
         x, y = self.axes
         field = contrast_field(RectilinearGrid.from_centres(x, y), self.seed) * UNITS[self.unit]

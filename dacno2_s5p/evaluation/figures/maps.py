@@ -18,7 +18,7 @@ from retrieval.maps.axes import draw_grid, new_figure
 from retrieval.maps.colours import ColourScale
 from retrieval.maps.layout import colour_bar, map_row
 from retrieval.maps.style import UNIT
-from retrieval.physics.grids import GEOGRAPHIC
+from retrieval.physics.geometry.grids import GEOGRAPHIC
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

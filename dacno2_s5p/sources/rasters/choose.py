@@ -18,7 +18,7 @@ from dacno2_s5p.errors import DataError
 from dacno2_s5p.inputs.regrid import centres_in, corners_in, transform_points
 from dacno2_s5p.sources.rasters.raster_file import open_raster, raster_files
 from retrieval.files.candidates import Candidate, Choices, Mark, listed, nearest, newest
-from retrieval.physics.grids import GEOGRAPHIC
+from retrieval.physics.geometry.grids import GEOGRAPHIC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dacno2_s5p.sources.rasters.raster_file import Raster
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
 
     Ends = tuple[float, float, float, float]
     from retrieval.typing import Float

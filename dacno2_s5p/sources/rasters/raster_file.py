@@ -12,7 +12,7 @@ import numpy as np
 from dacno2_s5p.errors import DataError
 from dacno2_s5p.sources.rasters.ascii_grid import check_ascii_grid
 from retrieval.files.damage import CONTENT_ERRORS, describe_fault
-from retrieval.physics.grids import GEOGRAPHIC
+from retrieval.physics.geometry.grids import GEOGRAPHIC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -16,8 +16,8 @@ import numpy as np
 from dacno2_s5p.errors import DataError
 from dacno2_s5p.inputs.regrid import centres_in, corners_in, transform_points
 from dacno2_s5p.sources.rasters.raster_file import open_raster
-from retrieval.physics.grids import GEOGRAPHIC, RectilinearGrid
-from retrieval.physics.overlap import overlap_areas, polygon_area
+from retrieval.physics.geometry.grids import GEOGRAPHIC, RectilinearGrid
+from retrieval.physics.geometry.overlap import overlap_areas, polygon_area
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -15,7 +15,7 @@ import numpy as np
 from dacno2_s5p.inputs.regrid import corners_in
 from retrieval.files.candidates import PassedOver
 from retrieval.maps.land import is_land
-from retrieval.physics.grids import GEOGRAPHIC, RectilinearGrid
+from retrieval.physics.geometry.grids import GEOGRAPHIC, RectilinearGrid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -24,7 +24,7 @@ from dacno2_s5p.sources.stations.series import YearSeries
 from dacno2_s5p.sources.weather.windows import target_hours
 from retrieval.files.candidates import Choices
 from retrieval.files.damage import content_errors
-from retrieval.physics.grids import GEOGRAPHIC
+from retrieval.physics.geometry.grids import GEOGRAPHIC
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

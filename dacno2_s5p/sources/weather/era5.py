@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from dacno2_s5p.inputs.variables import InputTable, Preparation, Variable
     from dacno2_s5p.sources.weather.gridded import Which
     from retrieval.files.candidates import Choices
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
 
     Wanted = dict[str, tuple[list[np.datetime64], Which]]
     from retrieval.typing import Float

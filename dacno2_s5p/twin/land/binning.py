@@ -12,7 +12,7 @@ from dacno2_s5p.twin.land.world import Frame, Points, to_lonlat
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
 
 SPLIT = 2
 """Each 2 km cell is spread over SPLIT x SPLIT points."""

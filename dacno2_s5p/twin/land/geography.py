@@ -23,7 +23,7 @@ from retrieval.maps.land import is_land
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
 
 ARTIFICIAL, AGRICULTURE, FOREST, WETLAND, WATER = range(5)
 """Land-cover classes, the five of the paper's section 2.2.1, in CORINE's order."""

@@ -12,7 +12,7 @@ from dacno2_s5p.twin.land.world import Points, child_seed, to_plane
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
 
 
 class Ridge(NamedTuple):

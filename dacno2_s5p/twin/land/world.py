@@ -14,7 +14,7 @@ import numpy as np
 from pyproj import Transformer
 
 from retrieval.maps.regions import INPUT_BOX
-from retrieval.physics.grids import RectilinearGrid, domain_grid
+from retrieval.physics.geometry.grids import RectilinearGrid, domain_grid
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -54,7 +54,8 @@ class Frame:
         Parameters
         ----------
         spacing : float
-            Cell size [m]; 2000, 8000 and 16000 nest with `retrieval.physics.grids.domain_grid`.
+            Cell size [m]; 2000, 8000 and 16000 nest with
+            `retrieval.physics.geometry.grids.domain_grid`.
 
         Examples
         --------

@@ -26,7 +26,7 @@ from dacno2_s5p.twin.air.transport import advance_hour
 from dacno2_s5p.twin.land.world import Points, as_day, block_mean, stamp
 from dacno2_s5p.twin.weather.modes import FieldSpec, TravellingFields
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.geometry.grids import RectilinearGrid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,7 +21,7 @@ from retrieval.physics.constants import (
     LAPSE_RATE,
     PPT,
 )
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.geometry.grids import RectilinearGrid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dacno2_s5p.twin.twin import Twin
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
 
 OVERPASS_HOURS = (11, 12, 13)
 """Stamps of the overpass mean (docs/equations.md 5)."""

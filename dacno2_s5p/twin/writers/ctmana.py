@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import netCDF4
 
     from dacno2_s5p.twin.twin import Twin
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
 
 OVERPASS_STEPS = tuple(range(20, 31))
 """Half hours from 10:00 to 15:00 UTC, those of European overpasses."""

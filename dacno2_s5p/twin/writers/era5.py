@@ -23,7 +23,7 @@ from dacno2_s5p.twin.writers.variables import (
     seconds_since_1970,
 )
 from retrieval.files.atomic import atomic_output
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.geometry.grids import RectilinearGrid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from dacno2_s5p.twin.air.calendar import SECTORS
 from dacno2_s5p.twin.land.binning import Binning
 from dacno2_s5p.twin.land.world import BOX
 from dacno2_s5p.twin.writers.variables import attributes, dimensions, new_netcdf, put
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.geometry.grids import RectilinearGrid
 
 if TYPE_CHECKING:
     from pathlib import Path

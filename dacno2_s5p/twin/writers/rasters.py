@@ -18,7 +18,7 @@ from dacno2_s5p.twin.land.world import (
 )
 from dacno2_s5p.twin.writers.variables import FIXED_HISTORY
 from retrieval.files.atomic import atomic_output
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.geometry.grids import RectilinearGrid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

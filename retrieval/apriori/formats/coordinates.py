@@ -14,7 +14,7 @@ import numpy as np
 from retrieval.apriori.formats.axes import Axis, longitude_axis, monotonic_axis
 from retrieval.apriori.formats.planes import read_plane, rotated_grid
 from retrieval.errors import AprioriError
-from retrieval.physics.grids import GEOGRAPHIC, RectilinearGrid
+from retrieval.physics.geometry.grids import GEOGRAPHIC, RectilinearGrid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from retrieval.apriori.formats.planes import Plane
-    from retrieval.physics.curvilinear import Grid
+    from retrieval.physics.geometry.curvilinear import Grid
 
 _BY_STANDARD_NAME = {
     "time": "time",

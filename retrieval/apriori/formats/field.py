@@ -18,15 +18,15 @@ from retrieval.apriori.formats.expver import layers_by_version, numbers_of, vers
 from retrieval.apriori.formats.planes import find_plane
 from retrieval.apriori.formats.time_axis import TimeAxis, time_axis
 from retrieval.errors import AprioriError
-from retrieval.physics.curvilinear import rectilinear
+from retrieval.physics.geometry.curvilinear import rectilinear
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from retrieval.physics.curvilinear import Grid
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.curvilinear import Grid
+    from retrieval.physics.geometry.grids import RectilinearGrid
 
 
 @dataclass(frozen=True)

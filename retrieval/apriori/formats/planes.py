@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrieval.errors import AprioriError
-from retrieval.physics.curvilinear import CurvilinearGrid
-from retrieval.physics.grids import edges_midway
+from retrieval.physics.geometry.curvilinear import CurvilinearGrid
+from retrieval.physics.geometry.grids import edges_midway
 
 if TYPE_CHECKING:
     import netCDF4

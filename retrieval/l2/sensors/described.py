@@ -45,7 +45,7 @@ from retrieval.l2.sensors.rules import (
 from retrieval.l2.sensors.tree import group_of, has_path, names_in, scale_path
 from retrieval.physics.air_mass_factors import scattering_weights
 from retrieval.physics.constants import HPA_TO_PA
-from retrieval.physics.curvilinear import corner_mesh
+from retrieval.physics.geometry.curvilinear import corner_mesh
 from retrieval.physics.layers import pressure_edges
 
 if TYPE_CHECKING:

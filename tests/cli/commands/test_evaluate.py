@@ -18,7 +18,7 @@ from dacno2_s5p.store.store import FORMAT, MANIFEST, Store
 from retrieval.apriori.profile_file import NEEDED_ATTRIBUTES, Profiles, write_profile_file
 from retrieval.files.provenance import file_checksum
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
-from retrieval.physics.grids import GEOGRAPHIC
+from retrieval.physics.geometry.grids import GEOGRAPHIC
 from tests.builders.network_builders import mini_config, random_network
 from tests.builders.source_files import (
     GRID,

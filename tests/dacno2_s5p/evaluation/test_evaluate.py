@@ -31,7 +31,7 @@ from dacno2_s5p.sources.stations.cells import StationCell
 from dacno2_s5p.sources.stations.metadata import Station
 from dacno2_s5p.sources.stations.split import checkpoint_points, refuse_training_stations
 from retrieval.errors import OutputError
-from retrieval.physics.grids import GEOGRAPHIC, RectilinearGrid
+from retrieval.physics.geometry.grids import GEOGRAPHIC, RectilinearGrid
 
 DAYS = np.arange("2023-01-10", "2023-01-20", dtype="datetime64[D]")
 HEIGHTS = (0.0, 500.0, 5000.0)

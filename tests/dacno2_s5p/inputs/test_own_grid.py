@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dacno2_s5p.inputs.grid import named_grid
 from dacno2_s5p.inputs.own_grid import grid_of, grid_of_file
-from retrieval.physics.grids import box_outline, project
+from retrieval.physics.geometry.grids import box_outline, project
 
 
 @settings(max_examples=25, deadline=None)  # the first projection of a plane takes its time

@@ -7,7 +7,7 @@ import pytest
 
 from dacno2_s5p.errors import DataError
 from dacno2_s5p.inputs import regrid
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.geometry.grids import RectilinearGrid
 from tests.builders.source_files import GRID
 
 CELLS = GRID.cells(8)

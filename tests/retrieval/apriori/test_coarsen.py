@@ -7,8 +7,8 @@ import pytest
 from shapely import Polygon, box
 
 from retrieval.apriori.coarsen import average, cell_weights, in_pieces
-from retrieval.physics.grids import RectilinearGrid, cell_areas, project
-from retrieval.physics.overlap import polygon_area
+from retrieval.physics.geometry.grids import RectilinearGrid, cell_areas, project
+from retrieval.physics.geometry.overlap import polygon_area
 
 PLANE = RectilinearGrid(
     np.arange(3_700_000.0, 3_860_001.0, 2000.0), np.arange(2_800_000.0, 2_930_001.0, 2000.0),

@@ -12,7 +12,7 @@ from retrieval.apriori.profile_file import NEEDED_ATTRIBUTES, Profiles, write_pr
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError, OutputError
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.geometry.grids import RectilinearGrid
 from retrieval.substitution.job import Job
 from retrieval.substitution.reretrieve import reretrieve
 from tests.builders.array_sets import HEIGHTS

@@ -18,7 +18,7 @@ from retrieval.apriori.formats.hybrid_tables import interfaces, interfaces_from_
 from retrieval.apriori.registry import open_apriori, readers
 from retrieval.errors import AprioriError
 from retrieval.physics.constants import AVOGADRO, MOLAR_MASS_NO2
-from retrieval.physics.curvilinear import CurvilinearGrid
+from retrieval.physics.geometry.curvilinear import CurvilinearGrid
 from retrieval.physics.levels import HeightLayers, HybridLayers, PressureLevels, Quantity
 from retrieval.physics.time_rules import TimeRule
 from tests.builders.files import write_profiles

@@ -9,7 +9,7 @@ import pytest
 from retrieval.apriori.formats.models import models
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError
-from retrieval.physics.curvilinear import CurvilinearGrid
+from retrieval.physics.geometry.curvilinear import CurvilinearGrid
 from retrieval.physics.levels import HybridLayers, LocalLayers
 from tests.builders.model_files import put
 

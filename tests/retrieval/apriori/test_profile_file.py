@@ -11,7 +11,7 @@ import pytest
 from retrieval.apriori.profile_file import Profiles, write_profile_file
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError, OutputError
-from retrieval.physics.grids import RectilinearGrid, domain_grid
+from retrieval.physics.geometry.grids import RectilinearGrid, domain_grid
 from retrieval.physics.levels import HeightLevels, Quantity
 from retrieval.physics.time_rules import TimeRule
 

@@ -13,7 +13,7 @@ from retrieval.apriori.registry import open_apriori
 from retrieval.apriori.sidecar import KEYS, find_sidecar
 from retrieval.errors import AprioriError
 from retrieval.physics.constants import MICROGRAM_M3_TO_MOL_M3
-from retrieval.physics.curvilinear import CurvilinearGrid
+from retrieval.physics.geometry.curvilinear import CurvilinearGrid
 from retrieval.physics.levels import (
     HeightLayers,
     HeightLevels,

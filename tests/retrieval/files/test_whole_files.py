@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.geometry.grids import RectilinearGrid
 from retrieval.substitution.job import Job
 from retrieval.substitution.options import Options
 from retrieval.substitution.reretrieve import reretrieve

@@ -11,7 +11,7 @@ import pytest
 from retrieval.errors import NoOverlapError, NothingToDoError, ProductError
 from retrieval.l2.crop import check_corner_order, find_crop
 from retrieval.l2.open_orbit import open_orbit
-from retrieval.physics.grids import RectilinearGrid, domain_grid, project
+from retrieval.physics.geometry.grids import RectilinearGrid, domain_grid, project
 from tests.builders.array_sets import box_grid
 from tests.builders.orbit_builder import build_orbit
 

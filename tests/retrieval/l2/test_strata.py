@@ -20,7 +20,7 @@ from retrieval.l3.intervals import stratum_table
 from retrieval.l3.pixels import PixelRange, read_pixels
 from retrieval.l3.sums import Sums
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
-from retrieval.physics.footprint import footprint_weights
+from retrieval.physics.geometry.footprint import footprint_weights
 from tests.builders.orbit_builder import build_orbit
 
 GRID = regular_grid(8000.0, (-2.0, 45.0, 7.0, 53.0))

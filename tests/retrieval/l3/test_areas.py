@@ -10,7 +10,7 @@ from pyresample.kd_tree import resample_nearest
 import retrieval as rt
 from retrieval.l3.areas import grid_of_area, load_area
 from retrieval.l3.cells import regular_grid
-from retrieval.physics.grids import EUROPE_PLANE, GEOGRAPHIC, RectilinearGrid
+from retrieval.physics.geometry.grids import EUROPE_PLANE, GEOGRAPHIC, RectilinearGrid
 
 AREAS = """
 paris:
@@ -53,7 +53,7 @@ def test_cells_are_those_of_the_area(areas):
 
 def test_centres_are_those_of_pyresample(areas):
     """Longitudes and latitudes of a plane without a code, by pyresample's own way: to 1e-9."""
-    from retrieval.physics.grids import centres_in_degrees
+    from retrieval.physics.geometry.grids import centres_in_degrees
 
     area = load_area(f"{areas}:polar")
     longitude, latitude = area.get_lonlats()

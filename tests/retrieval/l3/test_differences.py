@@ -22,7 +22,7 @@ from retrieval.l3.means import L3, period_mean
 from retrieval.l3.sums import Sums
 from retrieval.maps.regions import Region
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
-from retrieval.physics.grids import RectilinearGrid, cell_areas
+from retrieval.physics.geometry.grids import RectilinearGrid, cell_areas
 
 E15 = 1e15 / MOLEC_CM2_PER_MOL_M2
 GRID = RectilinearGrid(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0]))

@@ -25,7 +25,7 @@ from retrieval.l3.figures import (
 from retrieval.l3.means import L3, period_mean
 from retrieval.maps.regions import Region
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
-from retrieval.physics.grids import domain_grid
+from retrieval.physics.geometry.grids import domain_grid
 
 E15 = 1e15 / MOLEC_CM2_PER_MOL_M2
 FIGURES = (figure7, columns_figure, differences_figure, regions_figure)

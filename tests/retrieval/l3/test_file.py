@@ -18,7 +18,7 @@ from retrieval.l3.days import DayStore, GridJob
 from retrieval.l3.file import read_l3, write_l3
 from retrieval.l3.means import period_mean
 from retrieval.l3.sums import Sums
-from retrieval.physics.grids import RectilinearGrid, same_grid
+from retrieval.physics.geometry.grids import RectilinearGrid, same_grid
 
 NOT_ERRORS = "found in same group|does not cross 1582"
 """What the checker says of good links and times."""

@@ -18,8 +18,8 @@ from retrieval.l3.cells import regular_grid
 from retrieval.l3.days import DayStore, GridJob
 from retrieval.l3.means import period_mean
 from retrieval.l3.pixels import read_pixels
-from retrieval.physics.footprint import footprint_weights
-from retrieval.physics.grids import RectilinearGrid, cell_areas
+from retrieval.physics.geometry.footprint import footprint_weights
+from retrieval.physics.geometry.grids import RectilinearGrid, cell_areas
 from retrieval.substitution.job import Job
 from retrieval.substitution.reretrieve import reretrieve
 

@@ -14,8 +14,8 @@ from retrieval.l3 import sums as module
 from retrieval.l3.cells import parse_cell, regular_grid
 from retrieval.l3.pixels import read_pixels
 from retrieval.l3.sums import Sums, Weighting, weighted_mean
-from retrieval.physics.footprint import footprint_weights
-from retrieval.physics.grids import (
+from retrieval.physics.geometry.footprint import footprint_weights
+from retrieval.physics.geometry.grids import (
     RectilinearGrid,
     cell_areas,
     domain_grid,

@@ -23,7 +23,7 @@ from retrieval.maps.colours import (
     percent_scale,
 )
 from retrieval.maps.layout import colour_bar, map_row
-from retrieval.physics.grids import (
+from retrieval.physics.geometry.grids import (
     RectilinearGrid,
     cell_areas,
     centres_in_degrees,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from retrieval.errors import DataError
 from retrieval.maps.polygons import read_geojson
 from retrieval.maps.regions import Region
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.geometry.grids import RectilinearGrid
 
 
 def ring(west, south, east, north):

@@ -7,7 +7,7 @@ import pytest
 
 from retrieval.maps.regions import DOMAIN, REGIONS, Region, background, hotspots, parse_region
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
-from retrieval.physics.grids import RectilinearGrid, centres_in_degrees, domain_grid
+from retrieval.physics.geometry.grids import RectilinearGrid, centres_in_degrees, domain_grid
 
 E15 = 1e15 / MOLEC_CM2_PER_MOL_M2
 

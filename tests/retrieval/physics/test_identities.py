@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from retrieval.l2.open_orbit import open_orbit
 from retrieval.l2.product.results import SubstitutionFlag
 from retrieval.physics import air_mass_factors as airmass
-from retrieval.physics.footprint import apply_weights, footprint_weights
+from retrieval.physics.geometry.footprint import apply_weights, footprint_weights
 from retrieval.physics.levels import HeightLevels, Quantity
 from retrieval.physics.partial_columns import set_columns
 from retrieval.substitution.options import Above, Options
@@ -270,7 +270,7 @@ def test_i10_a_chain_of_substitutions_is_one(first, second):
 
 def test_i11_uniform_fields_give_the_same_column_at_every_resolution(truth):
     """I11: a horizontally uniform set on 2 km, 0.02, 0.1 and 1 degree cells gives one V'."""
-    from retrieval.physics.grids import domain_grid
+    from retrieval.physics.geometry.grids import domain_grid
 
     grids = [box_grid(s) for s in (0.02, 0.1, 1.0)] + [domain_grid()]
     sets = {f"s{i}": array_set(URBAN, grid=grid) for i, grid in enumerate(grids)}

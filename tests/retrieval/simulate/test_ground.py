@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.geometry.grids import RectilinearGrid
 from retrieval.simulate.ground import Field, MaxDoas, direct_sun
 from retrieval.simulate.ground_files import write_direct_sun, write_max_doas
 from retrieval.validation.ground_columns import GroundColumns

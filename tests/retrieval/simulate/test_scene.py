@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.physics.grids import domain_grid
+from retrieval.physics.geometry.grids import domain_grid
 from retrieval.simulate.scene import GRIDDED, OCEAN, SNOW, scene_on_swath, synthetic_scene
 from tests.builders.simulation_builder import small_swath
 

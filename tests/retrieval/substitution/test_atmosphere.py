@@ -10,7 +10,7 @@ from retrieval.apriori.meteorology import open_meteo
 from retrieval.l2.open_orbit import open_orbit
 from retrieval.l2.pixels import Geometry
 from retrieval.physics.constants import GAS_CONSTANT_DRY_AIR, GRAVITY
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.geometry.grids import RectilinearGrid
 from retrieval.physics.levels import HybridLayers, PressureLevels, Quantity
 from retrieval.physics.time_rules import TimeRule
 from retrieval.substitution.atmosphere import MeteoCollocator

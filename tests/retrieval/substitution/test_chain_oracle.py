@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from retrieval.l2.open_orbit import open_orbit
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.geometry.grids import RectilinearGrid
 from retrieval.physics.levels import PressureLevels, Quantity
 from retrieval.physics.time_rules import TimeRule
 from retrieval.substitution.options import Options

@@ -11,7 +11,7 @@ from retrieval.apriori.base import ArraySet
 from retrieval.apriori.window import grid_window
 from retrieval.errors import NoOverlapError
 from retrieval.l2.pixels import Geometry
-from retrieval.physics.grids import RectilinearGrid, domain_grid
+from retrieval.physics.geometry.grids import RectilinearGrid, domain_grid
 from retrieval.physics.levels import HeightLevels
 from retrieval.physics.time_rules import TimeRule
 from retrieval.substitution.collocate import Collocator

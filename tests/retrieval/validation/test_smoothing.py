@@ -13,7 +13,7 @@ from retrieval.l2.blocks import OrbitBlocks
 from retrieval.l2.columns import find_columns, read_column
 from retrieval.l2.open_orbit import open_orbit
 from retrieval.l2.pixels import Crop
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.geometry.grids import RectilinearGrid
 from retrieval.physics.layers import StandardAtmosphere
 from retrieval.physics.levels import HeightLevels, Quantity
 from retrieval.physics.partial_columns import PixelColumns

@@ -21,7 +21,7 @@ from dacno2_s5p.sources.rasters.maps import (
     read_terrain,
 )
 from dacno2_s5p.sources.rasters.rasters import area_mean, class_counts
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.geometry.grids import RectilinearGrid
 from tests.builders.source_files import EAST, GRID, NORTH, SOUTH, WEST, write_static, write_tif
 
 TABLE = InputTable.default()

@@ -16,7 +16,7 @@ from dacno2_s5p.twin.land.world import (
     meridian_angle,
     to_plane,
 )
-from retrieval.physics.grids import RectilinearGrid, domain_grid
+from retrieval.physics.geometry.grids import RectilinearGrid, domain_grid
 
 
 @pytest.mark.parametrize("frame", [NARROW, WIDE])

@@ -12,7 +12,7 @@ from dacno2_s5p.twin.land.world import Points
 from dacno2_s5p.twin.weather.reanalysis import LOW, VALLEY_GROWTH, WIND_ERROR, Reanalysis
 from dacno2_s5p.twin.weather.upper_air import pressure_levels
 from dacno2_s5p.twin.weather.weather import Weather
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.geometry.grids import RectilinearGrid
 
 SPACING = 50e3
 GRID = RectilinearGrid(

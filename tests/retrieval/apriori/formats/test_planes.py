@@ -12,7 +12,7 @@ from retrieval.apriori.inspect import describe_file
 from retrieval.apriori.registry import open_apriori
 from retrieval.errors import AprioriError
 from retrieval.l2.open_orbit import open_orbit
-from retrieval.physics.curvilinear import CurvilinearGrid
+from retrieval.physics.geometry.curvilinear import CurvilinearGrid
 from retrieval.substitution.reretrieve import reretrieve
 from tests.builders.files import DAY, build_workspace, write_profiles
 

@@ -23,7 +23,7 @@ from retrieval.l2.inspect import describe_l2
 from retrieval.l2.open_orbit import GIVEN, give_sensors, open_lenient, open_orbit
 from retrieval.l3.cells import regular_grid
 from retrieval.l3.pixels import PixelRange, read_pixels
-from retrieval.physics.grids import GEOGRAPHIC
+from retrieval.physics.geometry.grids import GEOGRAPHIC
 from retrieval.substitution.job import Job
 from retrieval.substitution.options import Options
 from tests.builders.model_field import model_field, slow_amounts

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from retrieval.physics.air_mass_factors import temperature_correction
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.geometry.grids import RectilinearGrid
 from retrieval.physics.layers import StandardAtmosphere, pressure_edges
 from retrieval.physics.levels import HeightLevels, Quantity
 from retrieval.physics.partial_columns import PixelColumns, set_columns

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.errors import AprioriError
-from retrieval.physics.clipping import shared_areas
-from retrieval.physics.curvilinear import CurvilinearGrid
-from retrieval.physics.footprint import apply_weights, bilinear_weights, footprint_weights
-from retrieval.physics.grids import RectilinearGrid
+from retrieval.physics.geometry.clipping import shared_areas
+from retrieval.physics.geometry.curvilinear import CurvilinearGrid
+from retrieval.physics.geometry.footprint import apply_weights, bilinear_weights, footprint_weights
+from retrieval.physics.geometry.grids import RectilinearGrid
 
 X, Y = np.arange(2.05, 4.0, 0.1), np.arange(48.05, 50.0, 0.1)
 

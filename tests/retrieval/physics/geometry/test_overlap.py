@@ -8,8 +8,8 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.physics import overlap as overlap_module
-from retrieval.physics.overlap import overlap_areas, polygon_area
+from retrieval.physics.geometry import overlap as overlap_module
+from retrieval.physics.geometry.overlap import overlap_areas, polygon_area
 from tests.builders.strategies import edges, quick, simple_polygons
 
 

@@ -15,16 +15,20 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from retrieval.errors import AprioriError
-from retrieval.physics.clipping import convex_parts, is_convex, shared_areas
-from retrieval.physics.footprint import LARGEST_PIXEL, BilinearWeights, FootprintWeights
-from retrieval.physics.grids import (
+from retrieval.physics.geometry.clipping import convex_parts, is_convex, shared_areas
+from retrieval.physics.geometry.footprint import LARGEST_PIXEL, BilinearWeights, FootprintWeights
+from retrieval.physics.geometry.grids import (
     FINE_GRID_LIMIT,
     FULL_CIRCLE,
     GEOGRAPHIC,
     RectilinearGrid,
 )
-from retrieval.physics.overlap import polygon_area
-from retrieval.physics.quadrilaterals import crossing_quadrilaterals, is_flat, unwrap_longitudes
+from retrieval.physics.geometry.overlap import polygon_area
+from retrieval.physics.geometry.quadrilaterals import (
+    crossing_quadrilaterals,
+    is_flat,
+    unwrap_longitudes,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

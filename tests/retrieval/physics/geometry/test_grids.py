@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from retrieval.errors import AprioriError
-from retrieval.physics.grids import EUROPE_PLANE, RectilinearGrid, domain_grid, edges_midway
+from retrieval.physics.geometry.grids import (
+    EUROPE_PLANE,
+    RectilinearGrid,
+    domain_grid,
+    edges_midway,
+)
 
 
 def test_edges_lie_midway_on_a_non_uniform_axis():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.physics.overlap import polygon_area
+from retrieval.physics.geometry.overlap import polygon_area
 
 if TYPE_CHECKING:
     from retrieval.typing import Bool, Float, Index

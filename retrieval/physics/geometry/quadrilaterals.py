@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.physics.grids import FULL_CIRCLE
-from retrieval.physics.overlap import polygon_area
+from retrieval.physics.geometry.grids import FULL_CIRCLE
+from retrieval.physics.geometry.overlap import polygon_area
 
 if TYPE_CHECKING:
-    from retrieval.physics.grids import RectilinearGrid
+    from retrieval.physics.geometry.grids import RectilinearGrid
     from retrieval.typing import Bool, Float
 
 ZERO_AREA = 1e-7

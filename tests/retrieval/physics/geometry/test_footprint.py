@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from pyproj import Transformer
 from scipy.interpolate import RegularGridInterpolator
 
-from retrieval.physics.footprint import (
+from retrieval.physics.geometry.footprint import (
     apply_weights,
     bilinear_weights,
     cell_values,
     footprint_weights,
     weights_for,
 )
-from retrieval.physics.grids import RectilinearGrid, domain_grid, project
-from retrieval.physics.quadrilaterals import (
+from retrieval.physics.geometry.grids import RectilinearGrid, domain_grid, project
+from retrieval.physics.geometry.quadrilaterals import (
     crossing_quadrilaterals,
     unwrap_longitudes,
 )

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
-from retrieval.physics.grids import FULL_CIRCLE, RectilinearGrid, project, shift_to_grid
-from retrieval.physics.overlap import overlap_areas
-from retrieval.physics.quadrilaterals import (
+from retrieval.physics.geometry.grids import FULL_CIRCLE, RectilinearGrid, project, shift_to_grid
+from retrieval.physics.geometry.overlap import overlap_areas
+from retrieval.physics.geometry.quadrilaterals import (
     crossing_quadrilaterals,
     is_flat,
     is_projected,
@@ -31,7 +31,7 @@ from retrieval.physics.quadrilaterals import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from retrieval.physics.curvilinear import Grid
+    from retrieval.physics.geometry.curvilinear import Grid
     from retrieval.typing import Bool, Float
 
 POLE_TOLERANCE = 1e-3
