@@ -42,73 +42,83 @@ class Ending:
     output: str = ""
 
 
-def run_cases(
-    cases: Sequence[Case],
-    arguments: Sequence[object],
+@dataclass(frozen=True)
+class Job:
+    """An action on a case.
+
+    Attributes
+    ----------
+    case : Case
+    arguments : tuple of str
+        Of the action, for `command` those of `dacno2-s5p`; `{case}` and `{folder}` in them stand
+        for the damaged file and its folder.
+    action : str
+        A name of `tests.fuzz.actions.ACTIONS`.
+    """
+
+    case: Case
+    arguments: tuple[str, ...]
+    action: str = "command"
+
+    @property
+    def filled(self) -> list[str]:
+        """Arguments with the names of the case."""
+        folder = Path(self.case.path).parent
+        return [argument.format(case=self.case.path, folder=folder) for argument in self.arguments]
+
+
+def run_cases(cases: Sequence[Case], arguments: Sequence[object]) -> list[Ending]:
+    """Run `dacno2-s5p` with arguments on each case, as `run_jobs`."""
+    return run_jobs([Job(case, tuple(map(str, arguments))) for case in cases])
+
+
+def run_jobs(
+    jobs: Sequence[Job],
     *,
-    action: str = "command",
     patience: int = PATIENCE,
     finished: Callable[[Ending], None] | None = None,
 ) -> list[Ending]:
-    """Run an action on each case, several in one child process, and tell how each ended.
+    """Run actions on cases, one after the other in one child process, and tell how each ended.
 
-    `{case}` and `{folder}` in an argument stand for the damaged file and its folder. A child
-    that crashes or hangs is replaced; its case ends with the negative number of the signal.
+    A child that crashes or hangs is replaced; its case ends with the negative number of the
+    signal.
 
     Parameters
     ----------
-    cases : sequence of Case
-    arguments : sequence
-        Of the action; for `command` those of `dacno2-s5p`.
-    action : str
-        A name of `tests.fuzz.actions.ACTIONS`.
+    jobs : sequence of Job
     patience : int
         Seconds a case may take.
     finished : callable, optional
         Called with each ending as it comes.
     """
     endings: list[Ending] = []
-    while len(endings) < len(cases):
-        left = cases[len(endings) :]
-        message = {
-            "cases": [asdict(case) for case in left],
-            "arguments": [*map(str, arguments)],
-            "action": action,
-            "patience": patience,
-        }
+    while len(endings) < len(jobs):
+        left = jobs[len(endings) :]
+        message = {"jobs": [asdict(job) for job in left], "patience": patience}
         new, status, stderr = _run_child(message, left, finished)
         endings += new
         if len(new) < len(left):
-            case = left[len(new)]
-            endings.append(Ending(case, status or -signal.SIGKILL, stderr))
+            endings.append(Ending(left[len(new)].case, status or -signal.SIGKILL, stderr))
             if finished:
                 finished(endings[-1])
     return endings
 
 
-def run_here(
-    cases: Sequence[Case], arguments: Sequence[object], *, action: str, **_limits: object
-) -> list[Ending]:
-    """Run an action on each case in this process: for files that no C library reads."""
+def run_here(jobs: Sequence[Job], **_limits: object) -> list[Ending]:
+    """Run actions on cases in this process: for files that no C library reads."""
     from tests.fuzz.actions import ACTIONS
 
     endings = []
-    for case in cases:
+    for job in jobs:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # as the command line does
-            filled = _filled([*map(str, arguments)], case)
-            status, output, stderr = _captured(ACTIONS[action], filled)
-        endings.append(Ending(case, status, stderr, output))
+            status, output, stderr = _captured(ACTIONS[job.action], job.filled)
+        endings.append(Ending(job.case, status, stderr, output))
     return endings
 
 
-def _filled(arguments: Sequence[str], case: Case) -> list[str]:
-    folder = Path(case.path).parent
-    return [argument.format(case=case.path, folder=folder) for argument in arguments]
-
-
 def _run_child(
-    message: dict[str, object], cases: Sequence[Case], finished: Callable[[Ending], None] | None
+    message: dict[str, object], jobs: Sequence[Job], finished: Callable[[Ending], None] | None
 ) -> tuple[list[Ending], int, str]:
     """Run one child to its end; return what it ended well, its own status and stderr."""
     endings: list[Ending] = []
@@ -125,8 +135,8 @@ def _run_child(
     ):
         writer = threading.Thread(target=_send, args=(process.stdin, json.dumps(message)))
         writer.start()
-        for case, line in zip(cases, process.stdout or (), strict=False):
-            endings.append(Ending(case, **json.loads(line)))
+        for job, line in zip(jobs, process.stdout or (), strict=False):
+            endings.append(Ending(job.case, **json.loads(line)))
             if finished:
                 finished(endings[-1])
         writer.join()
@@ -141,7 +151,7 @@ def _send(stream: io.TextIOBase, text: str) -> None:
 
 
 def child() -> None:
-    """Run the cases of stdin in this process; one line of JSON each on stdout."""
+    """Run the jobs of stdin in this process; one line of JSON each on stdout."""
     import resource
 
     from tests.fuzz.actions import ACTIONS
@@ -149,17 +159,16 @@ def child() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     message = json.load(sys.stdin)
-    action = ACTIONS[message["action"]]
     answers, sys.stdout = sys.stdout, io.StringIO()  # only answers reach the parent
     warnings.simplefilter("ignore")  # as the command line does
     if logging.lastResort is not None:  # warnings of readers look as there
         logging.lastResort.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
-    for case in (Case(**item) for item in message["cases"]):
-        arguments = _filled(message["arguments"], case)
+    for item in message["jobs"]:
+        job = Job(Case(**item["case"]), item["arguments"], item["action"])
         # processor time, so that a busy machine is no hang; for what only waits, the clock
         signal.setitimer(signal.ITIMER_PROF, message["patience"])
         signal.alarm(20 * message["patience"])
-        status, output, stderr = _captured(action, arguments)
+        status, output, stderr = _captured(ACTIONS[job.action], job.filled)
         answer = {"status": status, "output": output, "stderr": stderr}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.fuzz.children import HANGS, UNFORESEEN, Ending, run_cases, run_here
+from tests.fuzz.children import HANGS, UNFORESEEN, Ending, Job, run_here, run_jobs
 from tests.fuzz.damage import Case
 from tests.fuzz.kinds import Kind, is_clear
 
@@ -39,7 +39,7 @@ def run_kind(
     """Damage `count` copies of a file and tell what became of each, some copies at a time."""
     for first in range(0, count, batch):
         copies = kind.cases(folder, min(batch, count - first), first, seed)
-        for _, outcome in _run([(kind, copies)], folder, run_cases, patience):
+        for _, outcome in _run([(kind, copies)], folder, run_jobs, patience):
             yield outcome
         shutil.rmtree(folder)
 
@@ -49,29 +49,24 @@ def run_kinds(
 ) -> Iterator[tuple[Kind, Outcome]]:
     """Damage `count` copies of each kind and tell what became of them.
 
-    Kinds that are read in the same way share a child process. With `here` the cases run in this
+    Kinds share a child process, which costs a second to begin. With `here` the cases run in this
     process: for files that no C library reads.
     """
-    together: dict[tuple[str, tuple[str, ...]], list[Kind]] = {}
-    for kind in kinds:
-        together.setdefault((kind.action, kind.arguments), []).append(kind)
-    for number, group in enumerate(together.values()):
-        at = folder / str(number)
-        work = [(kind, kind.cases(at / str(i), count, 0, seed)) for i, kind in enumerate(group)]
-        yield from _run(work, at, run_here if here else run_cases, patience)
-        shutil.rmtree(at)
+    work = [(kind, kind.cases(folder / str(i), count, 0, seed)) for i, kind in enumerate(kinds)]
+    yield from _run(work, folder, run_here if here else run_jobs, patience)
+    shutil.rmtree(folder)
 
 
 def _run(
     work: Sequence[tuple[Kind, list[Case]]], folder: Path, run: Callable[..., Any], patience: int
 ) -> Iterator[tuple[Kind, Outcome]]:
-    """Run the cases of kinds with one action, an undamaged copy of each kind first."""
-    whole = [kind.undamaged(folder / f"whole {i}") for i, (kind, _) in enumerate(work)]
-    cases = [
-        case for first, (_, copies) in zip(whole, work, strict=True) for case in (first, *copies)
+    """Run the cases of kinds, an undamaged copy of each kind first."""
+    jobs = [
+        Job(case, kind.arguments, kind.action)
+        for i, (kind, copies) in enumerate(work)
+        for case in (kind.undamaged(folder / f"whole {i}"), *copies)
     ]
-    kind = work[0][0]
-    endings = iter(run(cases, kind.arguments, action=kind.action, patience=patience))
+    endings = iter(run(jobs, patience=patience))
     for kind, copies in work:
         undamaged = next(endings)
         if undamaged.status != 0:
