@@ -97,7 +97,8 @@ def map_data(
     pairs : sequence of (product, reference), optional
         `default_pairs` of the columns in the file where not given.
     regions : sequence of Region
-        Zooms; those without a valid cell are left out and logged.
+        Zooms; those without a valid cell are left out and logged, but for our own ones where the
+        grid is of another place.
     further : mapping of str to ndarray of bool, optional
         Further areas for the numbers, such as `polluted_and_clean` gives.
     sampling : Sampling, optional
@@ -120,7 +121,8 @@ def map_data(
     areas |= area_masks(l3.grid, regions, further)
     used = tuple(region for region in regions if (areas[region.name] & mask).any())
     for region in regions:
-        if region not in used:
+        is_of_another_place = regions is REGIONS and not areas[region.name].any()
+        if region not in used and not is_of_another_place:
             logger.warning("Region %s has no cell with enough measurements", region.name)
     return MapData(
         l3=l3,

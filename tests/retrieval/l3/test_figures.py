@@ -25,7 +25,7 @@ from retrieval.l3.figures import (
 from retrieval.l3.means import L3, period_mean
 from retrieval.maps.regions import Region
 from retrieval.physics.constants import MOLEC_CM2_PER_MOL_M2
-from retrieval.physics.geometry.grids import domain_grid
+from retrieval.physics.geometry.grids import RectilinearGrid, domain_grid
 
 E15 = 1e15 / MOLEC_CM2_PER_MOL_M2
 FIGURES = (figure7, columns_figure, differences_figure, regions_figure)
@@ -172,6 +172,16 @@ def test_regions_without_data_are_left_out_and_said(caplog):
     assert data.regions == ()
     assert "Kiruna has no cell" in caplog.text
     assert len(_scales(figure7(data))) == 6  # parts (a) and (b)
+
+
+def test_maps_of_another_continent_say_nothing_of_our_regions(caplog):
+    """Our own zooms are Europe's: over Nigeria none is drawn and none is warned of."""
+    grid = RectilinearGrid(np.arange(2.0, 12.5, 0.5), np.arange(4.0, 14.5, 0.5))
+    with caplog.at_level(logging.WARNING):
+        data = map_data(_l3(grid))
+    assert data.regions == ()
+    assert data.domain == "all cells"
+    assert caplog.text == ""
 
 
 def test_a_single_product_has_columns_only():
