@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 
 from tests.builders.files import build_workspace
+from tests.builders.model_field import model_field
+from tests.builders.model_files import Field, write_cmaq, write_wrf
 from tests.builders.orbit_builder import build_orbit
+from tests.builders.tempo_builder import build_tempo
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 COMMANDS = [
@@ -72,7 +75,16 @@ def in_folder(tmp_path, monkeypatch):
                 day = "2021-07-25"  # of the scene that the example is about
                 built = build_orbit(tmp_path, n_scanline=20, n_ground_pixel=20, area=area, date=day)
                 files[word] = str(built.path)
-        return [files.get(word, word) for word in words]
+        if "WRFOUT" in words:
+            write_wrf(tmp_path / "WRFOUT", Field())
+        if "RUN" in words:
+            (tmp_path / "RUN").mkdir()
+            write_cmaq(tmp_path / "RUN" / "CCTM_CONC", Field())
+        if "GRANULE" in words:
+            files["GRANULE"] = str(build_tempo(tmp_path / "granule.nc").path)
+            model_field((38.0, 43.0), (-78.0, -70.0), ["2024-06-01T15:00"])[0].to_netcdf("MODEL")
+        needed = [word for word in words if word[0] != "[" and word[-1] != "]"]
+        return [files.get(word, word) for word in needed]
 
     return make
 

@@ -102,7 +102,7 @@ def test_the_log_has_what_was_said_with_times(run, here):
     assert all(re.match(TIME, line) for line in lines)
     said = [re.sub(TIME, "", line) for line in lines]
     assert said[:3] == said[3:]
-    assert said[0].startswith("begins: dacno2-s5p ")
+    assert said[0].startswith("begins: dacno2-s5p")
     assert said[1] == outcome.error
     assert said[2] == "ends"
 

@@ -66,7 +66,10 @@ def test_what_says_where_the_layers_are_is_told(folders, caplog):
         np.testing.assert_allclose(opened.vertical.a, 5000.0 * (1 - sigma), rtol=1e-6, atol=1e-3)
     assert "VGLVLS are read as sigma" in caplog.text
     caplog.clear()
-    with caplog.at_level(logging.INFO), open_apriori(folders["met"] / "CCTM_CONC") as opened:
+    with (
+        caplog.at_level(logging.INFO, "retrieval"),
+        open_apriori(folders["met"] / "CCTM_CONC") as opened,
+    ):
         assert isinstance(opened.vertical, LocalLayers)
         assert opened.vertical.is_pressure
         names = ["CCTM_CONC", "METCRO2D.nc", "METCRO3D.nc"]

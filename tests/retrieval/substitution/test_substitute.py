@@ -7,7 +7,7 @@ import pytest
 
 from retrieval.errors import AprioriError, NoOverlapError
 from retrieval.l2.product.results import SubstitutionFlag
-from retrieval.physics import footprint
+from retrieval.physics.geometry import footprint
 from retrieval.physics.geometry.grids import RectilinearGrid
 from retrieval.physics.levels import Quantity
 from retrieval.physics.time_rules import TimeRule
