@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import logging
 import os
 import resource
 import sys
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+from cli.console import OUR_LOGGERS
 
 if TYPE_CHECKING:
     from tests.builders.l3_builder import Season
@@ -100,6 +103,13 @@ def _memory_goes_back():
 def _resident() -> int:
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.fixture(autouse=True)
+def _loggers_are_as_they_came():
+    """Let no test hear less than it would alone, whatever commands ran before in its process."""
+    for name in OUR_LOGGERS:
+        logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.console import EXIT_DATA, one_line, set_verbosity, show_traceback
+from cli.console import EXIT_DATA, logging_of_a_command, one_line, set_verbosity, show_traceback
 from cli.evidence.season import Season, sample_days, spread
 from retrieval.errors import OutputError
 from retrieval.files.locks import alone_in
@@ -66,6 +66,7 @@ logger = logging.getLogger(__name__)
     help="Draws of days for the intervals.",
 )
 @click.option("--done-only", is_flag=True, help="Results from the days that are complete.")
+@logging_of_a_command()
 def main(
     output: Path,
     results: Path | None,
@@ -87,7 +88,6 @@ def main(
     from cli.story.day import version_for
     from dacno2_s5p.twin.version import TwinVersion
 
-    set_verbosity(0)
     logging.getLogger("cli.evidence").setLevel(logging.INFO)
     chosen = None if without_network else checkpoint or _packaged()
     version = version_for(chosen) if twin_version is None else TwinVersion(twin_version)

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 import netCDF4
 import numpy as np
 
-from cli.console import set_verbosity
+from cli.console import logging_of_a_command
 from cli.options.orbits import find_orbits
 from cli.options.shared import split_named_path
 from cli.story.ground import SKY, SUN, TRUTH
@@ -150,6 +150,7 @@ def table(shares: Sequence[Shares]) -> str:
     return "\n".join(lines)
 
 
+@logging_of_a_command()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run as a command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
@@ -157,7 +158,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("-o", "--output", type=Path)
     parser.add_argument("-a", "--apriori", action="append", default=[], metavar="NAME=PATH")
     given = parser.parse_args(arguments)
-    set_verbosity(0)
     sets = dict(split_named_path(text, "-a", "cams=cams") for text in given.apriori)
     outputs = retrieve(given.folder, sets or {"cams": given.folder / "cams"})
     text = table(shares_of(given.folder, outputs))
