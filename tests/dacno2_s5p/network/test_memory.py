@@ -59,3 +59,13 @@ def test_free_memory_is_a_size_or_unknown():
     """Positive where the system tells it."""
     free = available_bytes()
     assert free is None or 0.0 < free < (machine_bytes() or np.inf)
+
+
+def test_memory_full_of_cached_files_is_available(tmp_path, monkeypatch):
+    """What the kernel says can be had counts, not what is empty; elsewhere what is empty."""
+    said = tmp_path / "meminfo"
+    said.write_text("MemTotal: 9000 kB\nMemFree: 100 kB\nMemAvailable:    2048 kB\nCached: 1 kB\n")
+    monkeypatch.setattr("dacno2_s5p.network.memory.MEMINFO", said)
+    assert available_bytes() == 2048 * 1024
+    monkeypatch.setattr("dacno2_s5p.network.memory.MEMINFO", tmp_path / "none")
+    assert available_bytes() is None or available_bytes() > 0
