@@ -20,6 +20,7 @@ from cli.options.shared import (
     output_folder_option,
     overwrite_option,
     qa_option,
+    regions_option,
     seed_option,
     sensor_option,
     update_option,
@@ -48,13 +49,7 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="A set to compare. Repeatable.  [default: all of the first file]",
 )
-@click.option(
-    "--region",
-    "regions",
-    multiple=True,
-    metavar="NAME=W,S,E,N",
-    help="A region [degrees]. Repeatable.  [default: northern region, Paris, Alps]",
-)
+@regions_option
 @click.option(
     "--polygons",
     "polygons",

@@ -17,6 +17,7 @@ from cli.options.shared import (
     json_option,
     output_folder_option,
     overwrite_option,
+    regions_option,
     update_option,
     verbosity_options,
 )
@@ -53,13 +54,7 @@ SHIFT = 0.5
     help="Two products to compare; the last pair is shown by region. Repeatable.  "
     "[default: each set / TM5, then the primary set / each other]",
 )
-@click.option(
-    "--region",
-    "regions",
-    multiple=True,
-    metavar="NAME=W,S,E,N",
-    help="A region [degrees]. Repeatable.  [default: northern region, Paris, Alps]",
-)
+@regions_option
 @click.option(
     "--minimum-days",
     type=click.IntRange(1),

@@ -254,6 +254,17 @@ def allow_empty_option(command: Command) -> Command:
     )(command)
 
 
+def regions_option(command: Command) -> Command:
+    """Add --region, repeatable, as `regions`."""
+    return click.option(
+        "--region",
+        "regions",
+        multiple=True,
+        metavar="NAME=W,S,E,N",
+        help="A region [degrees]. Repeatable.  [default: northern region, Paris, Alps]",
+    )(command)
+
+
 def skip_missing_option(command: Command) -> Command:
     """Add --skip-missing."""
     return click.option(
