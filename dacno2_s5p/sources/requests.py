@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -78,6 +78,12 @@ class Request:
     items: dict[str, str]
 
 
+EUROPE = (-25.0, 30.0, 45.0, 72.0)
+"""West, south, east, north of the European products [degree]: the domain of CAMS Europe."""
+EUROPEAN = ("cams", "eea", "flights", "geostat", "corine")
+"""Sources that know nothing else."""
+
+
 def requests(
     table: InputTable, preparation: Preparation, grid: ModelGrid | None = None
 ) -> list[Request]:
@@ -85,7 +91,24 @@ def requests(
 
     `grid` tells the region; without one it is that of the paper.
     """
-    box = input_box(grid)
+    found = _requests(table, preparation, input_box(grid))
+    return [replace(one, items=one.items | _reach(one.source, grid)) for one in found]
+
+
+def _reach(source: str, grid: ModelGrid | None) -> dict[str, str]:
+    """Say of a European source that a grid of one's own lies elsewhere, in part or whole."""
+    west, south, east, north = input_box(grid)
+    inside = EUROPE[0] <= west and EUROPE[1] <= south and east <= EUROPE[2] and north <= EUROPE[3]
+    if inside or source not in EUROPEAN:
+        return {}
+    apart = west > EUROPE[2] or south > EUROPE[3] or east < EUROPE[0] or north < EUROPE[1]
+    part = "nothing" if apart else "not all"
+    return {"reach": f"25W-45E, 30-72N: {part} of this grid; name another source by --source"}
+
+
+def _requests(
+    table: InputTable, preparation: Preparation, box: tuple[float, float, float, float]
+) -> list[Request]:
     return [
         *_weather(table, preparation, box),
         _targets(preparation),
